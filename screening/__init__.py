@@ -1,0 +1,25 @@
+"""Ranks crystals by lithium-ion conductivity predicted from the topology of their sublattices.
+
+The modules, in the order in which a crystal passes through them:
+
+sources     files, folders, archives → blocks of CIF text
+cif         CIF text → Crystal, or a rejection
+cloud       Crystal → the point set of each channel (mobile ion, anions, cations, framework, all)
+homology    point sets → barcodes and percolation ranks
+vectorize   barcodes → curves
+store       the Zarr store of curves and facts
+featurize   one batch of crystals → one shard of the store
+learn       labels, splits, LightGBM, intervals
+explain     SHAP values summed to kinds of hole
+rank        predictions and flags → ordered candidates
+report      the page that people open
+cluster     where tasks run
+pipeline    all of the above, in order
+cli         the `screening` command
+"""
+
+from screening.crystal import CloudBatch, Crystal
+from screening.errors import Code, Rejection, RejectionError, ScreeningError
+
+__version__ = "0.1.0"
+__all__ = ["CloudBatch", "Code", "Crystal", "Rejection", "RejectionError", "ScreeningError", "__version__"]
