@@ -1,0 +1,214 @@
+"""Settings of a run: frozen, validated, hashable, one section per stage, read from one TOML file.
+
+Every field carries its own description; `screening config` prints them as comments. `Config.features_hash` covers
+exactly the settings that change the numbers in a feature store, so that a store can say what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from screening.errors import ConfigError
+
+PositiveInt = Annotated[int, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Section(BaseModel):
+    """Base of all sections: no unknown keys, no change after reading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InputLimits(Section):
+    """Limits that keep a hostile file from eating the machine."""
+
+    max_file_bytes: PositiveInt = Field(20_000_000, description="largest CIF file or archive member read, bytes")
+    max_blocks: PositiveInt = Field(100_000, description="most data blocks in one file")
+    max_sites: PositiveInt = Field(5_000, description="most sites in one cell after symmetry")
+    max_operations: PositiveInt = Field(192, description="most symmetry operations in one block, centring included")
+    max_members: PositiveInt = Field(5_000_000, description="most members in one archive")
+    max_ratio: PositiveFloat = Field(200.0, description="largest ratio of unpacked to packed bytes of an archive")
+
+
+class CloudConfig(Section):
+    """Which points make the cloud of a channel."""
+
+    mobile_ion: str = Field("Li", description="element whose transport is asked for: Li, Na, K, Mg, Ag, ...")
+    channels: tuple[str, ...] = Field(
+        ("mobile", "anion", "cation", "framework", "all"),
+        description='sublattices: "mobile" (named after the ion in the columns), "anion", "cation", "framework", "all"',
+    )
+    merge_mobile: PositiveFloat = Field(1.0, description="split sites closer than this are one, channels with ion, Å")
+    merge_other: PositiveFloat = Field(0.5, description="split sites closer than this are one, other channels, Å")
+
+    @model_validator(mode="after")
+    def _known(self) -> CloudConfig:
+        from screening.crystal import NUMBERS
+
+        if self.mobile_ion not in NUMBERS:
+            raise ValueError(f"mobile_ion {self.mobile_ion!r} is not an element symbol")
+        unknown = sorted(set(self.channels) - set(CHANNELS))
+        if unknown or not self.channels or len(set(self.channels)) != len(self.channels):
+            raise ValueError(f"channels must be distinct names out of {', '.join(CHANNELS)}; got {self.channels}")
+        return self
+
+
+CHANNELS: tuple[str, ...] = ("mobile", "anion", "cation", "framework", "all")
+
+
+class HomologyConfig(Section):
+    """How barcodes are computed."""
+
+    engine: Literal["auto", "periodic", "supercell", "ripser"] = Field(
+        "periodic",
+        description="periodic: exact, per unit cell; supercell: torus with RedZeD; ripser: the same with ripser.py",
+    )
+    max_dim: Annotated[int, Field(ge=0, le=2)] = Field(2, description="highest homology dimension")
+    r_max: dict[str, PositiveFloat] = Field(
+        default_factory=lambda: {"mobile": 8.0, "anion": 7.0, "cation": 8.0, "framework": 6.0, "all": 5.0},
+        description="largest radius per channel, Å",
+    )
+    budget: PositiveInt = Field(200_000_000, description="most simplices per cloud; beyond it the radius is cut back")
+    max_points: PositiveInt = Field(2_000, description="most points in a supercell; beyond it the radius is cut back")
+
+
+class CurveConfig(Section):
+    """How barcodes become columns."""
+
+    step: PositiveFloat = Field(0.1, description="spacing of the radii at which curves are read, Å")
+    percolation: bool = Field(True, description="curves of sites in finite, chain, layer and framework components")
+    histogram: bool = Field(False, description="2-D histogram of the diagram (birth x persistence)")
+    histogram_bin: PositiveFloat = Field(1.0, description="width of a histogram bin in birth and persistence, Å")
+    histogram_sigma: Annotated[float, Field(ge=0)] = Field(0.0, description="Gaussian width of a bar's weight, Å; 0 = none")
+
+
+class StoreConfig(Section):
+    """How features lie on disk."""
+
+    shard_rows: PositiveInt = Field(256, description="crystals per shard; one task writes a whole shard")
+
+
+class ClusterConfig(Section):
+    """Where tasks run."""
+
+    scheduler: str | None = Field(None, description="address of a running Dask scheduler; none = start one here")
+    workers: Annotated[int, Field(ge=0)] = Field(0, description="worker processes started here; 0 = one per core")
+    in_flight: PositiveInt = Field(3, description="shards in flight per worker")
+
+
+class LearnConfig(Section):
+    """How the model is trained and judged."""
+
+    folds: Annotated[int, Field(ge=2)] = Field(5, description="grouped cross-validation folds")
+    repeats: PositiveInt = Field(3, description="repeats of the cross-validation with other fold assignments")
+    bounds: Literal["censored", "value", "drop"] = Field(
+        "censored", description="upper bounds (<1E-10): one-sided loss, taken as the value, or left out"
+    )
+    interval: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="nominal coverage of the intervals")
+    trees: PositiveInt = Field(600, description="most boosting rounds")
+    learning_rate: PositiveFloat = Field(0.03, description="LightGBM learning rate")
+    leaves: PositiveInt = Field(15, description="LightGBM leaves per tree")
+    min_leaf: PositiveInt = Field(8, description="LightGBM minimum crystals per leaf")
+    column_share: Annotated[float, Field(gt=0, le=1)] = Field(0.3, description="share of columns tried per tree")
+    row_share: Annotated[float, Field(gt=0, le=1)] = Field(0.8, description="share of crystals per tree")
+    l2: Annotated[float, Field(ge=0)] = Field(5.0, description="LightGBM L2 penalty")
+    seeds: PositiveInt = Field(5, description="boosters averaged in the model")
+
+
+class RankConfig(Section):
+    """What the ranking shows."""
+
+    top: PositiveInt = Field(1_000, description="candidates shown in the report")
+
+
+class Config(Section):
+    """All settings of one run."""
+
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of everything random")
+    input: InputLimits = InputLimits()
+    cloud: CloudConfig = CloudConfig()
+    homology: HomologyConfig = HomologyConfig()
+    curves: CurveConfig = CurveConfig()
+    store: StoreConfig = StoreConfig()
+    cluster: ClusterConfig = ClusterConfig()
+    learn: LearnConfig = LearnConfig()
+    rank: RankConfig = RankConfig()
+
+    @model_validator(mode="after")
+    def _radii_cover_channels(self) -> Config:
+        missing = [channel for channel in self.cloud.channels if channel not in self.homology.r_max]
+        if missing:
+            raise ValueError(f"homology.r_max has no radius for channel {', '.join(missing)}")
+        return self
+
+    def features_config(self) -> dict[str, Any]:
+        """Return the settings that decide the numbers in a feature store, as plain JSON types."""
+        sections = self.model_dump(mode="json", include={"input", "cloud", "homology", "curves", "store"})
+        return dict(sections)
+
+    def features_hash(self) -> str:
+        """Return the SHA-256 (hex) of `features_config`."""
+        return hashlib.sha256(json.dumps(self.features_config(), sort_keys=True).encode()).hexdigest()
+
+
+def read_config(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
+    """Return the settings of a TOML file with overrides, a nested dict, laid over it.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, not TOML, has an unknown key or an unfit value; the message names the key.
+    """
+    table: dict[str, Any] = {}
+    if path is not None:
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"cannot read config {path}: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not TOML: {error}") from error
+    try:
+        return Config.model_validate(merged(table, overrides or {}))
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc'])) or 'config'}: {item['msg']}" for item in error.errors()]
+        raise ConfigError("; ".join(lines)) from error
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with `over` laid over it, section by section."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return result
+
+
+def as_toml(config: Config) -> str:
+    """Return the settings as TOML with each field's description as a comment above it."""
+    lines: list[str] = []
+    lines.append(f"# {Config.model_fields['seed'].description}\nseed = {config.seed}\n")
+    for name, section in config:
+        if not isinstance(section, Section):
+            continue
+        lines.append(f"[{name}]  # {(type(section).__doc__ or '').strip().rstrip('.')}")
+        for key, info in type(section).model_fields.items():
+            lines.append(f"# {info.description}")
+            value = getattr(section, key)
+            lines.append(f"# {key} = (not set)" if value is None else f"{key} = {_toml_value(value)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    return json.dumps(value)
