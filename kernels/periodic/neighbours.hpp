@@ -1,0 +1,111 @@
+// All pairs of points of a crystal within a cutoff, each unordered pair once per lattice translation.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "lattice.hpp"
+
+namespace periodic {
+
+// Points wrapped into the reduced cell, with the integer translation that the wrapping took away.
+struct WrappedPoints {
+  std::vector<double> fractional;   // (n, 3) in [0, 1), reduced basis
+  std::vector<std::int64_t> moved;  // (n, 3): original reduced coordinates = fractional + moved
+
+  // Returns false where a coordinate is not finite or too large to be wrapped without losing its digits.
+  bool assign(const Lattice& lattice, const double* positions, std::size_t n) {
+    fractional.resize(3 * n);
+    moved.resize(3 * n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double* p = positions + 3 * i;
+      double f[3];
+      std::int64_t base[3];
+      for (int c = 0; c < 3; ++c) {
+        if (!(std::fabs(p[c]) < 1e6)) return false;
+        // Wrapped in the given basis first: the change of basis then works on small numbers.
+        const double whole = std::floor(p[c]);
+        base[c] = static_cast<std::int64_t>(whole);
+        f[c] = p[c] - whole;
+      }
+      for (int c = 0; c < 3; ++c) {
+        double x = 0.0;
+        std::int64_t shift = 0;
+        for (int k = 0; k < 3; ++k) {
+          x += f[k] * static_cast<double>(lattice.back[k][c]);
+          shift += base[k] * lattice.back[k][c];
+        }
+        const double whole = std::floor(x);
+        fractional[3 * i + c] = x - whole;
+        moved[3 * i + c] = shift + static_cast<std::int64_t>(whole);
+      }
+    }
+    return true;
+  }
+};
+
+// Calls f(z, distance) for every z in Z^3 with |(d + z) rows| <= cutoff (Fincke-Pohst: each coordinate runs over the
+// interval that the coordinates fixed before it leave; exact for any basis, fast for a reduced one).
+template <class F>
+inline void for_each_image(const Lattice& lattice, const double d[3], double cutoff, F&& f) {
+  const double limit = cutoff * (1.0 + 1e-12) + 1e-12;  // rounding may not lose a pair at the cutoff
+  const double limit2 = limit * limit;
+  const double w2 = limit / lattice.star[2];
+  for (double z2 = std::ceil(-w2 - d[2]), e2 = std::floor(w2 - d[2]); z2 <= e2; z2 += 1.0) {
+    const double c2 = d[2] + z2, part2 = c2 * lattice.star[2];
+    const double left2 = limit2 - part2 * part2;
+    if (left2 < 0.0) continue;
+    const double w1 = std::sqrt(left2) / lattice.star[1], mid1 = d[1] + lattice.mu32 * c2;
+    for (double z1 = std::ceil(-w1 - mid1), e1 = std::floor(w1 - mid1); z1 <= e1; z1 += 1.0) {
+      const double part1 = (mid1 + z1) * lattice.star[1];
+      const double left1 = left2 - part1 * part1;
+      if (left1 < 0.0) continue;
+      const double c1 = d[1] + z1;
+      const double w0 = std::sqrt(left1) / lattice.star[0], mid0 = d[0] + lattice.mu21 * c1 + lattice.mu31 * c2;
+      for (double z0 = std::ceil(-w0 - mid0), e0 = std::floor(w0 - mid0); z0 <= e0; z0 += 1.0) {
+        const double c0 = d[0] + z0;
+        double v[3];
+        for (int c = 0; c < 3; ++c)
+          v[c] = c0 * lattice.rows[0][c] + c1 * lattice.rows[1][c] + c2 * lattice.rows[2][c];
+        const double distance = std::sqrt(dot(v, v));
+        if (distance > cutoff) continue;
+        const std::int32_t z[3] = {static_cast<std::int32_t>(z0), static_cast<std::int32_t>(z1),
+                                   static_cast<std::int32_t>(z2)};
+        f(z, distance);
+      }
+    }
+  }
+}
+
+inline bool lexicographically_positive(const std::int32_t z[3]) {
+  return z[0] > 0 || (z[0] == 0 && (z[1] > 0 || (z[1] == 0 && z[2] > 0)));
+}
+
+// Calls f(i, j, z, distance) for every pair of points within the cutoff, i <= j, z in the reduced basis between the
+// wrapped points: x_j + z - x_i. For i == j only z > 0.
+template <class F>
+inline void for_each_pair(const Lattice& lattice, const WrappedPoints& points, double cutoff, F&& f) {
+  const std::int32_t n = static_cast<std::int32_t>(points.fractional.size() / 3);
+  for (std::int32_t i = 0; i < n; ++i) {
+    const double* xi = &points.fractional[3 * i];
+    for (std::int32_t j = i; j < n; ++j) {
+      const double* xj = &points.fractional[3 * j];
+      const double d[3] = {xj[0] - xi[0], xj[1] - xi[1], xj[2] - xi[2]};
+      for_each_image(lattice, d, cutoff, [&](const std::int32_t z[3], double distance) {
+        if (i != j || lexicographically_positive(z)) f(i, j, z, distance);
+      });
+    }
+  }
+}
+
+// The shift in the given basis between the given (unwrapped) points, from z of `for_each_pair`.
+inline void given_shift(const Lattice& lattice, const WrappedPoints& points, std::int32_t i, std::int32_t j,
+                        const std::int32_t z[3], std::int64_t shift[3]) {
+  std::int64_t reduced[3];
+  for (int c = 0; c < 3; ++c) reduced[c] = z[c] - points.moved[3 * j + c] + points.moved[3 * i + c];
+  for (int c = 0; c < 3; ++c)
+    shift[c] = reduced[0] * lattice.to[0][c] + reduced[1] * lattice.to[1][c] + reduced[2] * lattice.to[2][c];
+}
+
+}  // namespace periodic
