@@ -1,0 +1,270 @@
+"""The stages in order: what `screening run` does, and what its commands do one at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import platform
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import distributed
+
+import screening
+from screening.cloud import channel_label
+from screening.cluster import open_client
+from screening.config import Config
+from screening.errors import StoreError
+from screening.explain import explain
+from screening.featurize import featurize_shard, inputs_digest
+from screening.homology import engine
+from screening.learn import load_model, read_labels, train
+from screening.rank import rank, write_ranking, write_rejections
+from screening.report import write_explanation_plots, write_report
+from screening.sources import Item, iter_items
+from screening.store import FeatureStore, LedgerEntry, differences, iter_tables, read_rejections, read_table
+from screening.vectorize import columns
+
+PACKAGES = ("numpy", "gemmi", "pymatgen", "zarr", "dask", "lightgbm", "scikit-learn", "redzed-tda")
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a long stage has done so far; `tell` is called after each change."""
+
+    tell: Callable[[Progress], None] = lambda progress: None
+    found: int = 0  # inputs listed
+    done: int = 0  # inputs whose shard is finished
+    rejected: int = 0  # of these, refused
+    resumed: int = 0  # of these, finished by an earlier run
+    listed: bool = False  # whether `found` is final
+
+
+@dataclass(slots=True)
+class RunPaths:
+    """The files of one RUN folder."""
+
+    root: Path
+    features: Path = field(init=False)
+    model: Path = field(init=False)
+    ranking: Path = field(init=False)
+    rejected: Path = field(init=False)
+    explanation: Path = field(init=False)
+    record: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.features = self.root / "features.zarr"
+        self.model = self.root / "model"
+        self.ranking = self.root / "ranking.csv"
+        self.rejected = self.root / "rejected.csv"
+        self.explanation = self.root / "explanation"
+        self.record = self.root / "run.json"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that decide a result: this package, Python, and the libraries that compute."""
+    found = {name: version(name) for name in PACKAGES}
+    return {"screening": screening.__version__, "python": platform.python_version(), **found}
+
+
+def open_store(path: Path, config: Config) -> FeatureStore:
+    """Return the store at `path`, new or to be resumed.
+
+    Raises
+    ------
+    StoreError
+        A store is there that was made with other settings; the message lists what differs.
+    """
+    labels = [channel_label(channel, config.cloud) for channel in config.cloud.channels]
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header = {
+            "config": config.features_config(),
+            "features_hash": config.features_hash(),
+            "engine": config.homology.engine,
+            "shard_rows": config.store.shard_rows,
+            "versions": versions(),
+        }
+        return FeatureStore.create(path, columns=columns(config), channels=labels, header=header)
+    store = FeatureStore.open(path)
+    changed = differences(config.features_config(), store.header["config"])
+    ours, theirs = versions()["screening"], store.header["versions"]["screening"]
+    if ours != theirs:
+        changed.append(f"version of screening: {ours} here, {theirs} in the store")
+    if changed:
+        raise StoreError(
+            f"{path} was made with other settings; remove it or give another --out. " + "; ".join(changed)
+        )
+    store.mend_ledger()
+    return store
+
+
+def featurize_all(crystals: Sequence[str], *, config: Config, out: Path, progress: Progress) -> str:
+    """Featurize every input into the store at `out`, going on where an earlier run stopped; return the inputs' SHA-256."""
+    engine(config.homology.engine)  # an engine that is missing stops the run here, before any work
+    items = iter_items(crystals, config.input)
+    store = open_store(out, config)
+    finished = {index: entry for index, entry in store.ledger().items() if store.is_sound(entry)}
+    digests = hashlib.sha256()
+
+    def unfinished() -> Iterator[tuple[int, list[Item]]]:
+        for index, shard in enumerate(_shards(items, store.shard_rows)):
+            digest = inputs_digest(shard)
+            digests.update(digest.encode())
+            progress.found += len(shard)
+            entry = finished.get(index)
+            if entry is not None and entry.inputs == digest and entry.rows == len(shard):
+                progress.done += entry.rows
+                progress.resumed += entry.rows
+                progress.rejected += entry.rejected
+                progress.tell(progress)
+            else:
+                yield index, shard
+        progress.listed = True
+        progress.tell(progress)
+
+    work = unfinished()
+    first = next(work, None)
+    if first is not None:  # no cluster is started where nothing is left to do
+        _compute(store, itertools.chain([first], work), config=config, progress=progress)
+    if progress.found == 0:
+        raise StoreError("no crystal found: none of the given paths holds a CIF file")
+    store.finish(progress.found)
+    return digests.hexdigest()
+
+
+def _shards(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    while shard := list(itertools.islice(items, size)):
+        yield shard
+
+
+def _compute(
+    store: FeatureStore, work: Iterator[tuple[int, list[Item]]], *, config: Config, progress: Progress
+) -> None:
+    """Run the shards of `work` on the cluster with a bounded number in flight; commit each as it comes back."""
+    with open_client(config.cluster) as client:
+        limit = config.cluster.in_flight * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+
+        def submit(index: int, shard: list[Item]) -> distributed.Future:
+            store.reserve((index + 1) * store.shard_rows)
+            task = client.submit(featurize_shard, str(store.path.resolve()), index, shard, config, pure=False)
+            return task
+
+        pending = distributed.as_completed([submit(*shard) for shard in itertools.islice(work, limit)])
+        for future in pending:
+            entry: LedgerEntry = future.result()
+            store.commit(entry)
+            progress.done += entry.rows
+            progress.rejected += entry.rejected
+            progress.tell(progress)
+            following = next(work, None)
+            if following is not None:
+                pending.add(submit(*following))
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is given beside its settings."""
+
+    crystals: tuple[str, ...]
+    labels: Path
+    out: Path
+    id_column: str | None = None
+    target_column: str | None = None
+    group_column: str | None = None
+    rank_labelled: bool = False
+
+
+def run(options: RunOptions, *, config: Config, progress: Progress, say: Callable[[str], None]) -> dict[str, Any]:
+    """Take crystals and labels to a ranked, explained list in `options.out`; return the record written to run.json."""
+    paths = RunPaths(options.out)
+    clock = _Clock()
+    labels = read_labels(
+        options.labels,
+        id_column=options.id_column,
+        target_column=options.target_column,
+        group_column=options.group_column,
+    )
+    paths.root.mkdir(parents=True, exist_ok=True)
+    inputs = featurize_all(options.crystals, config=config, out=paths.features, progress=progress)
+    rejections = read_rejections(paths.features)
+    write_rejections(rejections, paths.rejected)
+    clock.lap("featurize")
+
+    say("training")
+    table = read_table(paths.features)
+    model = train(table, labels, config)
+    model.save(paths.model)
+    clock.lap("train")
+
+    say("explaining")
+    explain(table, model, seed=config.seed).save(paths.explanation)
+    write_explanation_plots(paths.explanation)
+    clock.lap("explain")
+
+    say("ranking")
+    ranking = rank(iter_tables(paths.features), model, labelled=options.rank_labelled, config=config.rank)
+    write_ranking(ranking, paths.ranking)
+    clock.lap("rank")
+
+    cuts = table.facts[[f"r_cut/{channel_label(name, config.cloud)}" for name in config.cloud.channels]].to_numpy()
+    wanted = [config.homology.r_max[channel] for channel in config.cloud.channels]
+    record: dict[str, Any] = {
+        "status": "finished",
+        "version": screening.__version__,
+        "versions": versions(),
+        "crystals": list(options.crystals),
+        "labels": str(options.labels),
+        "engine": config.homology.engine,
+        "seed": config.seed,
+        "inputs_sha256": inputs,
+        "counts": {
+            "found": progress.found,
+            "featurized": len(table),
+            "rejected": len(rejections),
+            "resumed": progress.resumed,
+            "labelled": model.scores["n_used"],
+            "candidates": len(table) - model.scores["n_used"],
+            "ranked": len(ranking),
+            "radius_cut": int((cuts < [radius - 1e-3 for radius in wanted]).any(axis=1).sum()),
+        },
+        "rejected_by_code": dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
+        "scores": model.scores,
+        "seconds": clock.laps,
+        "config": config.model_dump(mode="json"),
+    }
+    write_record(paths.record, record)
+    say("writing the report")
+    write_report(paths.root, top=config.rank.top)
+    clock.lap("report")
+    write_record(paths.record, record)
+    return record
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write run.json, whole or not at all."""
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+class _Clock:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 3)
+        self._last = now
+
+
+__all__ = ["Progress", "RunOptions", "RunPaths", "featurize_all", "load_model", "open_store", "run", "versions"]

@@ -1,0 +1,396 @@
+"""The feature store: one Zarr v3 group of four arrays, a header, and an append-only ledger of finished shards.
+
+::
+
+    features.zarr/
+      zarr.json          group; its attributes are the header (format, config, versions, columns)
+      features           (n_rows, n_columns) float32, NaN = not computed
+      composition        (n_rows, 119) float32, atoms per cell by atomic number
+      numbers            (n_rows, n_facts) float64, the columns named in the header: status, n_sites, volume, ...
+      strings            (n_rows, 6) str: id, source, formula, flags, code, detail
+      ledger.jsonl       one line per finished shard: rows, digest of its inputs, checksums of its chunks, seconds
+
+Row i is the i-th input in listing order, rejected ones included, so nothing can get lost. A shard is `shard_rows`
+consecutive rows: one chunk of each array, written whole by one task. A shard counts only once its line is in the
+ledger; chunks without a line are overwritten. Arrays depend on inputs and config alone; times stand in the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import ZstdCodec
+
+from screening.errors import Code, Rejection, StoreError
+
+FORMAT = "screening-features"
+FORMAT_VERSION = 1
+N_ELEMENTS = 119
+STRINGS = ("id", "source", "formula", "flags", "code", "detail")
+NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
+MISSING, FEATURIZED, REJECTED = 0, 1, 2
+ARRAYS = ("features", "composition", "numbers", "strings")
+LEDGER = "ledger.jsonl"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShardRows:
+    """The rows of one shard, in input order; the arrays are those of the store."""
+
+    features: NDArray[np.float32]  # (n, n_columns)
+    composition: NDArray[np.float32]  # (n, 119)
+    numbers: NDArray[np.float64]  # (n, n_facts)
+    strings: NDArray[np.object_]  # (n, 6)
+    seconds: float  # wall time of the task
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureTable:
+    """Featurized crystals of a store (or of one shard of it), in store order."""
+
+    ids: NDArray[np.object_]  # (n,) str
+    columns: tuple[str, ...]  # names of the features: channel/curve/radius
+    features: NDArray[np.float32]  # (n, n_columns), NaN = not computed
+    facts: pd.DataFrame  # (n,) source, formula, flags, n_sites, volume (Å³), spacegroup, cell (Å, °), r_cut/<channel> (Å)
+    composition: NDArray[np.float32]  # (n, 119) atoms per cell by atomic number
+    header: dict[str, Any]  # what the store says of itself
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One finished shard."""
+
+    shard: int
+    rows: int
+    rejected: int
+    inputs: str  # SHA-256 (hex) of ids, sources and texts of its inputs
+    chunks: dict[str, str]  # array name -> SHA-256 (hex) of its chunk as stored
+    seconds: float
+
+
+class FeatureStore:
+    """A feature store on disk, opened for reading or writing.
+
+    Parameters
+    ----------
+    path
+        The folder, usually ``features.zarr``.
+    group
+        Its opened Zarr group; use `create` or `open`.
+    """
+
+    def __init__(self, path: Path, group: zarr.Group) -> None:
+        self.path = path
+        self.header: dict[str, Any] = dict(group.attrs)
+        self.columns: tuple[str, ...] = tuple(self.header["columns"])
+        self.shard_rows: int = int(self.header["shard_rows"])
+        self._arrays: dict[str, zarr.Array] = {name: _array(group, name) for name in ARRAYS}
+
+    @classmethod
+    def create(cls, path: Path, *, columns: list[str], channels: list[str], header: dict[str, Any]) -> FeatureStore:
+        """Return a new, empty store.
+
+        Parameters
+        ----------
+        path
+            Folder to make; must not exist.
+        columns
+            Feature names.
+        channels
+            Channel labels, for the ``r_cut/<channel>`` facts.
+        header
+            Must hold ``config``, ``features_hash``, ``engine``, ``shard_rows``, ``versions``.
+
+        Raises
+        ------
+        StoreError
+            The folder exists.
+        """
+        if path.exists():
+            raise StoreError(f"{path} exists already")
+        numbers = [*NUMBERS, *(f"r_cut/{channel}" for channel in channels)]
+        shapes: dict[str, tuple[int, Any, Any]] = {
+            "features": (len(columns), "float32", np.nan),
+            "composition": (N_ELEMENTS, "float32", 0.0),
+            "numbers": (len(numbers), "float64", np.nan),
+            "strings": (len(STRINGS), "str", ""),
+        }
+        # Made beside its place and moved there, so that a store is never seen half made.
+        temporary = path.with_name(f"{path.name}.new")
+        shutil.rmtree(temporary, ignore_errors=True)
+        attributes = {
+            **header,
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "columns": columns,
+            "numbers": numbers,
+            "strings": list(STRINGS),
+        }
+        group = zarr.open_group(temporary, mode="w", zarr_format=3, attributes=attributes)
+        for name, (width, dtype, fill) in shapes.items():
+            group.create_array(
+                name,
+                shape=(0, width),
+                chunks=(int(header["shard_rows"]), width),
+                dtype=dtype,
+                fill_value=fill,
+                compressors=ZstdCodec(level=3),
+                config={"write_empty_chunks": True},
+            )
+        (temporary / LEDGER).touch()
+        temporary.rename(path)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> FeatureStore:
+        """Return the store at `path`.
+
+        Raises
+        ------
+        StoreError
+            There is none, it is not a feature store, or of a newer format.
+        """
+        if not (path / "zarr.json").is_file():
+            raise StoreError(f"{path} is no feature store: there is no zarr.json in it")
+        try:
+            group = zarr.open_group(path, mode="r+", zarr_format=3, use_consolidated=False)
+            header = dict(group.attrs)
+            if header.get("format") != FORMAT:
+                raise StoreError(f"{path} is a Zarr group, but no feature store (format {header.get('format')!r})")
+            if header.get("format_version") != FORMAT_VERSION:
+                raise StoreError(
+                    f"{path} has format version {header.get('format_version')}, this program reads {FORMAT_VERSION}: "
+                    "compute it again, or use the version that wrote it"
+                )
+            return cls(path, group)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise StoreError(f"{path} cannot be read as a feature store: {error!r}") from error
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, finished or not."""
+        return int(self._arrays["features"].shape[0])
+
+    def reserve(self, n_rows: int) -> None:
+        """Make room for `n_rows` rows; called by the one process that hands out shards."""
+        if n_rows > self.n_rows:
+            self._resize(n_rows)
+
+    def finish(self, n_rows: int) -> None:
+        """Set the final number of rows and forget what lies beyond."""
+        last = (n_rows + self.shard_rows - 1) // self.shard_rows
+        kept = [entry for entry in self.ledger().values() if entry.shard < last]
+        if len(kept) < len(self.ledger()):
+            _write_atomically(self.path / LEDGER, "".join(_ledger_line(entry) for entry in kept))
+        if n_rows != self.n_rows:
+            self._resize(n_rows)
+
+    def _resize(self, n_rows: int) -> None:
+        for array in self._arrays.values():
+            array.resize((n_rows, array.shape[1]))
+
+    def write_shard(self, index: int, rows: ShardRows, *, inputs: str) -> LedgerEntry:
+        """Write one whole shard durably and return its ledger entry, which `commit` makes count.
+
+        May run twice for one shard, on any process: the same bytes are written.
+        """
+        begin = index * self.shard_rows
+        n_rows = len(rows.strings)
+        fills = {"features": np.nan, "composition": 0.0, "numbers": np.nan, "strings": ""}
+        chunks: dict[str, str] = {}
+        for name in ARRAYS:
+            data = getattr(rows, name)
+            array = self._arrays[name]
+            room = min(self.shard_rows, array.shape[0] - begin)
+            padded = np.full((room, array.shape[1]), fills[name], dtype=data.dtype)
+            padded[:n_rows] = data
+            array[begin : begin + room] = padded
+            chunk = self.path / name / "c" / str(index) / "0"
+            _sync(chunk)
+            chunks[name] = _digest(chunk)
+        rejected = int((rows.numbers[:, 0] == REJECTED).sum())
+        return LedgerEntry(
+            shard=index, rows=n_rows, rejected=rejected, inputs=inputs, chunks=chunks, seconds=round(rows.seconds, 6)
+        )
+
+    def commit(self, entry: LedgerEntry) -> None:
+        """Append a finished shard to the ledger and sync it; one process only."""
+        with (self.path / LEDGER).open("a", encoding="utf-8") as file:
+            file.write(_ledger_line(entry))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def ledger(self) -> dict[int, LedgerEntry]:
+        """Return the finished shards by index; a torn last line counts as not written."""
+        entries: dict[int, LedgerEntry] = {}
+        text = (self.path / LEDGER).read_bytes()
+        for number, line in enumerate(text.split(b"\n")[:-1], start=1):
+            try:
+                entry = LedgerEntry(**json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise StoreError(f"{self.path / LEDGER}, line {number} is damaged: {error}") from error
+            entries[entry.shard] = entry
+        return entries
+
+    def mend_ledger(self) -> None:
+        """Cut off a last line that a crash left torn; called before anything is appended."""
+        ledger = self.path / LEDGER
+        text = ledger.read_bytes()
+        if text and not text.endswith(b"\n"):
+            _write_atomically(ledger, text[: text.rfind(b"\n") + 1].decode())
+
+    def read_shard(self, entry: LedgerEntry) -> ShardRows:
+        """Return the rows of a finished shard.
+
+        Raises
+        ------
+        StoreError
+            A chunk is missing or its bytes are not those that the ledger vouches for.
+        """
+        for name in ARRAYS:
+            chunk = self.path / name / "c" / str(entry.shard) / "0"
+            if not chunk.is_file() or _digest(chunk) != entry.chunks[name]:
+                raise StoreError(
+                    f"{self.path}: shard {entry.shard} of array {name} is missing or damaged; "
+                    "run the same command again to compute it anew"
+                )
+        span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
+        data = {name: np.asarray(self._arrays[name][span]) for name in ARRAYS}
+        data["strings"] = data["strings"].astype(object)
+        return ShardRows(**data, seconds=entry.seconds)
+
+    def is_sound(self, entry: LedgerEntry) -> bool:
+        """Return whether the chunks of a finished shard are all there and unchanged."""
+        chunks = {name: self.path / name / "c" / str(entry.shard) / "0" for name in ARRAYS}
+        return all(path.is_file() and _digest(path) == entry.chunks[name] for name, path in chunks.items())
+
+    def iter_shards(self) -> Iterator[ShardRows]:
+        """Yield the rows of every shard in order.
+
+        Raises
+        ------
+        StoreError
+            A shard is unfinished or damaged: an incomplete store is never read as if it were whole.
+        """
+        entries = self.ledger()
+        n_shards = (self.n_rows + self.shard_rows - 1) // self.shard_rows
+        unfinished = [index for index in range(n_shards) if index not in entries]
+        if unfinished:
+            raise StoreError(
+                f"{self.path} is unfinished: {len(unfinished)} of {n_shards} shards are missing; "
+                "run the same command again to go on"
+            )
+        for index in range(n_shards):
+            yield self.read_shard(entries[index])
+
+    def table(self, rows: ShardRows) -> FeatureTable:
+        """Return the featurized rows of a shard as a table."""
+        chosen = rows.numbers[:, 0] == FEATURIZED
+        strings = rows.strings[chosen]
+        facts = {name: strings[:, column] for column, name in enumerate(STRINGS) if name not in ("id", "code", "detail")}
+        numbers = {name: rows.numbers[chosen, column] for column, name in enumerate(self.header["numbers"]) if column}
+        frame = pd.DataFrame({**facts, **numbers})
+        for name in ("n_sites", "spacegroup"):
+            frame[name] = frame[name].astype(np.int64)
+        return FeatureTable(
+            ids=strings[:, 0],
+            columns=self.columns,
+            features=rows.features[chosen],
+            facts=frame,
+            composition=rows.composition[chosen],
+            header=self.header,
+        )
+
+
+def iter_tables(path: Path) -> Iterator[FeatureTable]:
+    """Yield the featurized crystals of a store shard by shard, so that memory does not grow with the store."""
+    store = FeatureStore.open(path)
+    for rows in store.iter_shards():
+        yield store.table(rows)
+
+
+def read_table(path: Path) -> FeatureTable:
+    """Return all featurized crystals of a store as one table."""
+    store = FeatureStore.open(path)
+    tables = [store.table(rows) for rows in store.iter_shards()]
+    if not tables:
+        raise StoreError(f"{path} holds no crystal")
+    return FeatureTable(
+        ids=np.concatenate([table.ids for table in tables]),
+        columns=store.columns,
+        features=np.concatenate([table.features for table in tables]),
+        facts=pd.concat([table.facts for table in tables], ignore_index=True),
+        composition=np.concatenate([table.composition for table in tables]),
+        header=store.header,
+    )
+
+
+def read_rejections(path: Path) -> list[Rejection]:
+    """Return the rejected inputs of a store in listing order; their stage is ``featurize``."""
+    rejections = []
+    for rows in FeatureStore.open(path).iter_shards():
+        for strings in rows.strings[rows.numbers[:, 0] == REJECTED]:
+            id, source, _, _, code, detail = (str(cell) for cell in strings)
+            rejections.append(Rejection(id=id, source=source, stage="featurize", code=Code(code), detail=detail))
+    return rejections
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return what differs between two nested settings, one line each: ``key: ours != theirs``."""
+    lines: list[str] = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        left, right = ours.get(key), theirs.get(key)
+        if isinstance(left, dict) and isinstance(right, dict):
+            lines += differences(left, right, f"{prefix}{key}.")
+        elif left != right:
+            lines.append(f"{prefix}{key}: {left!r} here, {right!r} in the store")
+    return lines
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array:
+    member = group[name]
+    if not isinstance(member, zarr.Array):
+        raise StoreError(f"{group.store_path}: {name} is not an array")
+    return member
+
+
+def _ledger_line(entry: LedgerEntry) -> str:
+    fields = {name: getattr(entry, name) for name in LedgerEntry.__slots__}
+    return json.dumps(fields, separators=(",", ":")) + "\n"
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Make a renamed file survive a power loss: its bytes and its directory entry."""
+    for target in (path, path.parent):
+        descriptor = os.open(target, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write_atomically(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.new")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
