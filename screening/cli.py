@@ -1,0 +1,336 @@
+"""The `screening` command: one subcommand per stage, and `run`, which is nothing but those in order."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+import screening
+from screening.config import Config, as_toml, read_config
+from screening.errors import ScreeningError
+
+app = typer.Typer(
+    help="Rank crystals by lithium-ion conductivity predicted from the topology of their sublattices.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+Crystals = Annotated[
+    list[str], typer.Argument(help="CIF files, folders, .zip or .tar[.gz|.bz2|.xz|.zst] archives, or @list.txt")
+]
+Features = Annotated[Path, typer.Option("--features", help="feature store made by `screening featurize`")]
+ModelDir = Annotated[Path, typer.Option("--model", help="model folder made by `screening train`")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
+Labels = Annotated[Path, typer.Option("--labels", help="CSV table of measured conductivities")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")]
+Seed = Annotated[int | None, typer.Option(help="seed of everything random")]
+Workers = Annotated[int | None, typer.Option(help="worker processes; 0 = one per core", min=0)]
+Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask scheduler")]
+Engine = Annotated[str | None, typer.Option(help="homology engine: periodic, supercell or ripser")]
+Ion = Annotated[str | None, typer.Option(help="mobile ion: Li, Na, K, Mg, Ag, ...")]
+IdColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the crystal id")]
+TargetColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the conductivity, S/cm")]
+GroupColumn = Annotated[str | None, typer.Option(help="column whose equal values never stand on both sides of a split")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar; errors and the result only")]
+RankLabelled = Annotated[bool, typer.Option("--rank-labelled", help="rank the labelled crystals too")]
+Top = Annotated[int | None, typer.Option(help="candidates shown in the report", min=1)]
+
+
+def settings(path: Path | None, **flags: Any) -> Config:
+    """Return the config of a file with the given flags, named section__key, laid over it; None = not given."""
+    overrides: dict[str, Any] = {}
+    for name, value in flags.items():
+        if value is not None:
+            section, _, key = name.rpartition("__")
+            (overrides.setdefault(section, {}) if section else overrides)[key] = value
+    return read_config(path, overrides)
+
+
+@contextmanager
+def shown_progress(*, quiet: bool) -> Iterator[Any]:
+    """Yield a `pipeline.Progress` that draws a bar on a terminal and writes log lines elsewhere."""
+    from screening.pipeline import Progress
+
+    if quiet:
+        yield Progress()
+    elif err.is_terminal:
+        with Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=err,
+        ) as bar:
+            task = bar.add_task("crystals", total=None, rate="")
+
+            def draw(progress: Progress) -> None:
+                speed = bar.tasks[0].speed or 0.0
+                total = progress.found if progress.listed else None
+                rate = f"{speed:.0f}/s, {progress.rejected} rejected"
+                bar.update(task, completed=progress.done, total=total, rate=rate)
+
+            yield Progress(tell=draw)
+    else:
+        yield Progress(tell=_LogLines().tell)
+
+
+class _LogLines:
+    """Progress as one plain line per 5,000 crystals, and one at the end."""
+
+    def __init__(self) -> None:
+        self.next_line = 0
+
+    def tell(self, progress: Any) -> None:
+        """Write a line to standard error where one is due."""
+        if progress.done >= self.next_line or (progress.listed and progress.done == progress.found):
+            self.next_line = progress.done - progress.done % 5000 + 5000
+            known = str(progress.found) if progress.listed else f"{progress.found}+"
+            print(f"screening: {progress.done}/{known} crystals, {progress.rejected} rejected", file=sys.stderr)
+
+
+def _say(quiet: bool) -> Any:  # noqa: FBT001 - the flag as typer hands it over
+    return (lambda text: None) if quiet else (lambda text: err.print(f"screening: {text}", highlight=False))
+
+
+@app.command()
+def run(
+    crystals: Crystals,
+    labels: Labels,
+    out_dir: Out,
+    config: ConfigFile = None,
+    id_column: IdColumn = None,
+    target_column: TargetColumn = None,
+    group_column: GroupColumn = None,
+    rank_labelled: RankLabelled = False,
+    engine: Engine = None,
+    ion: Ion = None,
+    seed: Seed = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    top: Top = None,
+    quiet: Quiet = False,
+) -> None:
+    """Take crystals and measured conductivities to a ranked, explained list of candidates.
+
+    The same command again on an existing RUN goes on where it stopped.
+    """
+    from screening.pipeline import RunOptions
+    from screening.pipeline import run as run_pipeline
+
+    chosen = settings(
+        config,
+        seed=seed,
+        homology__engine=engine,
+        cloud__mobile_ion=ion,
+        cluster__workers=workers,
+        cluster__scheduler=scheduler,
+        rank__top=top,
+    )
+    options = RunOptions(
+        crystals=tuple(crystals),
+        labels=labels,
+        out=out_dir,
+        id_column=id_column,
+        target_column=target_column,
+        group_column=group_column,
+        rank_labelled=rank_labelled,
+    )
+    with shown_progress(quiet=quiet) as progress:
+        record = run_pipeline(options, config=chosen, progress=progress, say=_say(quiet))
+    _print_summary(record, out_dir)
+
+
+@app.command()
+def featurize(
+    crystals: Crystals,
+    out_store: Out,
+    config: ConfigFile = None,
+    engine: Engine = None,
+    ion: Ion = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    quiet: Quiet = False,
+) -> None:
+    """Turn crystals into a Zarr store of topological curves; go on where an earlier call stopped."""
+    from screening.pipeline import featurize_all
+
+    chosen = settings(
+        config,
+        homology__engine=engine,
+        cloud__mobile_ion=ion,
+        cluster__workers=workers,
+        cluster__scheduler=scheduler,
+    )
+    with shown_progress(quiet=quiet) as progress:
+        featurize_all(crystals, config=chosen, out=out_store, progress=progress)
+    done = progress.found - progress.rejected
+    print(f"{progress.found} found = {done} featurized + {progress.rejected} rejected; {out_store}")
+
+
+@app.command()
+def train(
+    features: Features,
+    labels: Labels,
+    out_dir: Out,
+    config: ConfigFile = None,
+    id_column: IdColumn = None,
+    target_column: TargetColumn = None,
+    group_column: GroupColumn = None,
+    seed: Seed = None,
+) -> None:
+    """Train LightGBM on log10 conductivity with grouped cross-validation."""
+    from screening import learn
+    from screening.store import read_table
+
+    table = learn.read_labels(labels, id_column=id_column, target_column=target_column, group_column=group_column)
+    model = learn.train(read_table(features), table, settings(config, seed=seed))
+    model.save(out_dir)
+    _print_scores(model.scores)
+    print(f"model: {out_dir}")
+
+
+@app.command()
+def explain(features: Features, model: ModelDir, out_dir: Out, seed: Seed = None) -> None:
+    """Sum SHAP values to kinds of hole: which channel, dimension and radius band decides."""
+    from screening import learn
+    from screening.explain import explain as explain_table
+    from screening.report import write_explanation_plots
+    from screening.store import read_table
+
+    explain_table(read_table(features), learn.load_model(model), seed=seed or 0).save(out_dir)
+    write_explanation_plots(out_dir)
+    print(f"explanation: {out_dir}")
+
+
+@app.command()
+def rank(
+    features: Features, model: ModelDir, out_file: Out, config: ConfigFile = None, rank_labelled: RankLabelled = False
+) -> None:
+    """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
+    from screening import learn
+    from screening import rank as ranking
+    from screening.store import iter_tables
+
+    frame = ranking.rank(
+        iter_tables(features), learn.load_model(model), labelled=rank_labelled, config=settings(config).rank
+    )
+    ranking.write_ranking(frame, out_file)
+    print(f"{len(frame)} ranked; {out_file}")
+
+
+@app.command()
+def report(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder made by `screening run`")], top: Top = None
+) -> None:
+    """Write the self-contained HTML page of a run."""
+    from screening.report import write_report
+
+    print(write_report(run_dir, top=settings(None, rank__top=top).rank.top))
+
+
+@app.command()
+def export(
+    store: Annotated[Path, typer.Argument(metavar="F.zarr", help="feature store")],
+    out_file: Out,
+) -> None:
+    """Write id and named feature columns as Parquet or CSV (by suffix), for anyone's own analysis."""
+    from screening.export import export_features
+
+    print(f"{export_features(store, out_file)} crystals; {out_file}")
+
+
+@app.command()
+def generate(
+    out_path: Out,
+    n: Annotated[int, typer.Option("-n", help="how many candidates", min=1)] = 2000,
+    seed: Seed = None,
+    ion: Ion = None,
+    seeds_from: Annotated[
+        list[str] | None, typer.Option("--from", help="substitute into these crystals, not the embedded ones")
+    ] = None,
+) -> None:
+    """Make candidate crystals by charge-balanced substitution, as a folder or a .zip/.tar.gz of CIF files."""
+    from screening.generate import write_candidates
+
+    written = write_candidates(out_path, n=n, seed=seed or 0, ion=ion or "Li", seeds_from=seeds_from)
+    print(f"{written} candidates; {out_path}")
+
+
+@app.command()
+def known(out_dir: Out) -> None:
+    """Write the embedded table of well-known lithium crystals as CIF files and labels.csv."""
+    from screening.data import write_known
+
+    print(f"{write_known(out_dir)} crystals; {out_dir}")
+
+
+@app.command("config")
+def show_config(config: ConfigFile = None) -> None:
+    """Print the effective settings as TOML, each with its meaning."""
+    print(as_toml(settings(config)), end="")
+
+
+@app.command()
+def doctor() -> None:
+    """Show versions, devices and engines: what is available here, what is not, and how to get it."""
+    from screening.doctor import findings
+
+    for finding in findings():
+        print(f"{'ok ' if finding.ok else '-- '} {finding.name:<22} {finding.detail}")
+
+
+@app.callback(invoke_without_command=True)
+def _main(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+    if version:
+        print(screening.__version__)
+        raise typer.Exit
+
+
+def _print_scores(scores: dict[str, Any]) -> None:
+    from screening.learn import score_lines
+
+    for line in score_lines(scores):
+        print(line)
+
+
+def _print_summary(record: dict[str, Any], run_dir: Path) -> None:
+    counts = record["counts"]
+    print(f"{counts['found']} found = {counts['featurized']} featurized + {counts['rejected']} rejected", end="")
+    codes = ", ".join(f"{code} {count}" for code, count in record["rejected_by_code"].items())
+    print(f" ({codes})" if codes else "")
+    print(f"{counts['labelled']} labelled crystals trained on, {counts['ranked']} ranked", end="")
+    print(f", {counts['radius_cut']} with a radius cut back" if counts["radius_cut"] else "")
+    _print_scores(record["scores"])
+    print(f"ranking: {run_dir / 'ranking.csv'}")
+    print(f"report:  {run_dir / 'report.html'}")
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on standard error and exit code 1 (usage: 2)."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except ScreeningError as error:
+        err.print(f"screening: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        sys.exit(1)
+    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        err.print(f"screening: {error.filename}: {error.strerror}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("screening: interrupted; the same command goes on from here")
+        sys.exit(130)
