@@ -1,0 +1,145 @@
+"""The store: whole shards, a ledger that vouches for bytes, nothing read that was not finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from screening.errors import Code, StoreError
+from screening.store import (
+    ARRAYS,
+    FEATURIZED,
+    LEDGER,
+    NUMBERS,
+    REJECTED,
+    FeatureStore,
+    ShardRows,
+    differences,
+    iter_tables,
+    read_rejections,
+    read_table,
+)
+
+COLUMNS = ["Li/beta0/0.10", "Li/beta0/0.20", "Li/number_density"]
+HEADER = {"config": {"a": 1}, "features_hash": "00", "engine": "periodic", "shard_rows": 4, "versions": {"screening": "0"}}
+
+
+def rows(first: int, count: int) -> ShardRows:
+    """Rows with values that tell where they belong; every third is a rejection."""
+    numbers = np.full((count, len(NUMBERS) + 1), 1.5)
+    strings = np.full((count, 6), "", dtype=object)
+    features = np.arange(first * 3, (first + count) * 3, dtype=np.float32).reshape(count, 3)
+    for row in range(count):
+        refused = (first + row) % 3 == 2
+        numbers[row, 0] = REJECTED if refused else FEATURIZED
+        strings[row, :2] = [f"id{first + row}", f"päth/{first + row}.cif"]
+        if refused:
+            strings[row, 4:] = ["no-cell", "no cell given"]
+            features[row] = np.nan
+    composition = np.zeros((count, 119), dtype=np.float32)
+    composition[:, 3] = first
+    return ShardRows(features=features, composition=composition, numbers=numbers, strings=strings, seconds=0.1)
+
+
+def filled(path: Path, *, order: tuple[int, ...] = (0, 1, 2), total: int = 10) -> FeatureStore:
+    store = FeatureStore.create(path, columns=COLUMNS, channels=["Li"], header=HEADER)
+    for index in order:
+        store.reserve(max(store.n_rows, (index + 1) * 4))
+        count = min(4, total - index * 4)
+        store.commit(store.write_shard(index, rows(index * 4, count), inputs=f"inputs{index}"))
+    store.finish(total)
+    return FeatureStore.open(path)
+
+
+def files(path: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file() and p.name != LEDGER}
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    filled(tmp_path / "s")
+    table = read_table(tmp_path / "s")
+    assert list(table.ids) == [f"id{i}" for i in range(10) if i % 3 != 2]
+    assert table.columns == tuple(COLUMNS)
+    np.testing.assert_array_equal(table.features[:, 0], [3.0 * i for i in range(10) if i % 3 != 2])
+    assert table.facts["source"].tolist()[0] == "päth/0.cif"
+    assert table.facts["r_cut/Li"].tolist() == [1.5] * 7
+    rejections = read_rejections(tmp_path / "s")
+    assert [rejection.id for rejection in rejections] == ["id2", "id5", "id8"]
+    assert {rejection.code for rejection in rejections} == {Code.NO_CELL}
+    assert sum(len(part) for part in iter_tables(tmp_path / "s")) == 7
+
+
+def test_bytes_do_not_depend_on_the_order_of_shards_or_on_writing_twice(tmp_path: Path) -> None:
+    filled(tmp_path / "a")
+    filled(tmp_path / "b", order=(2, 0, 2, 1))
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_an_all_rejected_shard_is_stored_not_absent(tmp_path: Path) -> None:
+    store = FeatureStore.create(tmp_path / "s", columns=COLUMNS, channels=["Li"], header=HEADER)
+    store.reserve(4)
+    one = rows(2, 1)
+    store.commit(store.write_shard(0, one, inputs="x"))
+    store.finish(1)
+    assert len(read_table(tmp_path / "s")) == 0
+    assert len(read_rejections(tmp_path / "s")) == 1
+
+
+def test_an_unfinished_store_is_refused(tmp_path: Path) -> None:
+    filled(tmp_path / "s", order=(0, 2))
+    with pytest.raises(StoreError, match="unfinished: 1 of 3"):
+        read_table(tmp_path / "s")
+
+
+@pytest.mark.parametrize("array", ARRAYS)
+@pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
+def test_damage_is_found(tmp_path: Path, array: str, damage: str) -> None:
+    store = filled(tmp_path / "s")
+    chunk = tmp_path / "s" / array / "c" / "1" / "0"
+    data = bytearray(chunk.read_bytes())
+    if damage == "delete":
+        chunk.unlink()
+    else:
+        data[len(data) // 2] ^= 1
+        chunk.write_bytes(data if damage == "flip" else data[:-3])
+    assert [store.is_sound(entry) for entry in store.ledger().values()] == [True, False, True]
+    with pytest.raises(StoreError, match="missing or damaged"):
+        read_table(tmp_path / "s")
+
+
+def test_a_torn_ledger_line_counts_as_unwritten_and_is_mended(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s")
+    ledger = tmp_path / "s" / LEDGER
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole[:-20])
+    assert sorted(store.ledger()) == [0, 1]
+    store.mend_ledger()
+    assert ledger.read_bytes() == b"".join(whole.splitlines(keepends=True)[:2])
+    ledger.write_bytes(b"{broken}\n" + whole)
+    with pytest.raises(StoreError, match="line 1 is damaged"):
+        store.ledger()
+
+
+def test_finish_forgets_shards_beyond_the_end(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s")
+    store.finish(4)
+    assert sorted(store.ledger()) == [0]
+    assert len(read_table(tmp_path / "s")) == 3
+
+
+def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no feature store"):
+        FeatureStore.open(tmp_path)
+    filled(tmp_path / "s")
+    with pytest.raises(StoreError, match="exists"):
+        FeatureStore.create(tmp_path / "s", columns=COLUMNS, channels=["Li"], header=HEADER)
+    meta = tmp_path / "s" / "zarr.json"
+    meta.write_text(meta.read_text().replace('"format_version": 1', '"format_version": 99'))
+    with pytest.raises(StoreError, match="format version 99"):
+        FeatureStore.open(tmp_path / "s")
+
+
+def test_differences_name_the_key() -> None:
+    assert differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2}) == ["a.b: 1 here, 3 in the store"]
