@@ -5,10 +5,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "periodic/neighbours.hpp"
+#include "periodic/barcode.hpp"
+#include "periodic/batch.hpp"
+#include "periodic/percolation.hpp"
 
 namespace nb = nanobind;
 using Doubles = nb::ndarray<const double, nb::c_contig, nb::device::cpu>;
+using Integers = nb::ndarray<const std::int64_t, nb::c_contig, nb::device::cpu>;
+using nb::literals::operator""_a;
 
 template <class T>
 nb::object array(std::vector<T>&& values, std::size_t columns = 0) {
@@ -47,7 +51,112 @@ nb::object periodic_pairs(Doubles lattice, Doubles positions, double cutoff) {
                         array(std::move(distances)));
 }
 
+periodic::Batch batch_of(const Doubles& lattices, const Doubles& positions, const Integers& offsets) {
+  return {lattices.data(), positions.data(), offsets.data(), offsets.size() - 1};
+}
+
+// Per cloud: status, points, last complete tick. Bars: offsets, dim, birth, death (ticks). Vertices: offsets, (n, 4).
+nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max, double resolution, double phase,
+                    int max_dim, int threads, std::int64_t budget, double tolerance, std::uint32_t prime,
+                    std::uint64_t seed, bool with_simplices) {
+  const periodic::Settings settings{{resolution, phase}, max_dim, budget, tolerance, prime, seed, with_simplices};
+  const periodic::Batch batch = batch_of(lattices, positions, offsets);
+  std::vector<std::int32_t> status(batch.n_clouds), points(batch.n_clouds), cuts(batch.n_clouds), births, deaths;
+  std::vector<std::int64_t> bar_offsets{0}, vertex_offsets{0}, vertices;
+  std::vector<std::int8_t> dims;
+  {
+    nb::gil_scoped_release unlocked;
+    std::vector<periodic::CloudResult> results(batch.n_clouds);
+    periodic::for_each_cloud<periodic::BarcodeEngine>(batch, threads, [&](periodic::BarcodeEngine& engine, std::size_t k) {
+      engine.run(batch.lattice(k), batch.points(k), batch.count(k), r_max.data()[k], settings, results[k]);
+    });
+    for (std::size_t k = 0; k < batch.n_clouds; ++k) {
+      const periodic::CloudResult& result = results[k];
+      status[k] = static_cast<std::int32_t>(result.status);
+      points[k] = result.n_points;
+      cuts[k] = result.tick_cut;
+      for (const periodic::Bar& bar : result.bars) {
+        dims.push_back(static_cast<std::int8_t>(bar.dim));
+        births.push_back(bar.birth);
+        deaths.push_back(bar.death);
+      }
+      bar_offsets.push_back(static_cast<std::int64_t>(dims.size()));
+      vertices.insert(vertices.end(), result.vertices.begin(), result.vertices.end());
+      vertex_offsets.push_back(static_cast<std::int64_t>(vertices.size() / 4));
+    }
+  }
+  return nb::make_tuple(array(std::move(status)), array(std::move(points)), array(std::move(cuts)),
+                        array(std::move(bar_offsets)), array(std::move(dims)), array(std::move(births)),
+                        array(std::move(deaths)), array(std::move(vertex_offsets)), array(std::move(vertices), 4));
+}
+
+// Per cloud: status, points. Events: offsets, ticks, counts (n, 4).
+nb::object percolation(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max, double resolution,
+                       double phase, int threads, double tolerance) {
+  const periodic::Settings settings{{resolution, phase}, 0, 0, tolerance, 2, 0, false};
+  const periodic::Batch batch = batch_of(lattices, positions, offsets);
+  std::vector<std::int32_t> status(batch.n_clouds), points(batch.n_clouds), ticks;
+  std::vector<std::int64_t> event_offsets{0}, counts;
+  {
+    nb::gil_scoped_release unlocked;
+    std::vector<periodic::PercolationResult> results(batch.n_clouds);
+    periodic::for_each_cloud<periodic::PercolationEngine>(
+        batch, threads, [&](periodic::PercolationEngine& engine, std::size_t k) {
+          engine.run(batch.lattice(k), batch.points(k), batch.count(k), r_max.data()[k], settings, results[k]);
+        });
+    for (std::size_t k = 0; k < batch.n_clouds; ++k) {
+      status[k] = static_cast<std::int32_t>(results[k].status);
+      points[k] = results[k].n_points;
+      ticks.insert(ticks.end(), results[k].ticks.begin(), results[k].ticks.end());
+      counts.insert(counts.end(), results[k].counts.begin(), results[k].counts.end());
+      event_offsets.push_back(static_cast<std::int64_t>(ticks.size()));
+    }
+  }
+  return nb::make_tuple(array(std::move(status)), array(std::move(points)), array(std::move(event_offsets)),
+                        array(std::move(ticks)), array(std::move(counts), 4));
+}
+
+// Per cloud: status, cell vectors (n, 9). Points: offsets, indices into the given cloud, fractional positions (n, 3).
+nb::object primitive_cells(Doubles lattices, Doubles positions, Integers offsets, double tolerance, int threads) {
+  const periodic::Batch batch = batch_of(lattices, positions, offsets);
+  std::vector<std::int32_t> status(batch.n_clouds);
+  std::vector<double> cells, fractional;
+  std::vector<std::int64_t> point_offsets{0}, kept;
+  {
+    nb::gil_scoped_release unlocked;
+    struct Slot {
+      double rows[9] = {};
+      std::vector<std::int32_t> kept;
+      std::vector<double> positions;
+    };
+    std::vector<Slot> results(batch.n_clouds);
+    periodic::for_each_cloud<periodic::Cell>(batch, threads, [&](periodic::Cell& cell, std::size_t k) {
+      const periodic::Status outcome =
+          periodic::prepare_cell(batch.lattice(k), batch.points(k), batch.count(k), tolerance, cell);
+      status[k] = static_cast<std::int32_t>(outcome);
+      if (outcome != periodic::Status::kGood) return;
+      for (int c = 0; c < 9; ++c) results[k].rows[c] = cell.lattice.rows[c / 3][c % 3];
+      results[k].kept = cell.primitive.kept;
+      results[k].positions = cell.points.fractional;
+    });
+    for (const Slot& slot : results) {
+      cells.insert(cells.end(), slot.rows, slot.rows + 9);
+      kept.insert(kept.end(), slot.kept.begin(), slot.kept.end());
+      fractional.insert(fractional.end(), slot.positions.begin(), slot.positions.end());
+      point_offsets.push_back(static_cast<std::int64_t>(kept.size()));
+    }
+  }
+  return nb::make_tuple(array(std::move(status)), array(std::move(cells), 9), array(std::move(point_offsets)),
+                        array(std::move(kept)), array(std::move(fractional), 3));
+}
+
 NB_MODULE(_kernels, m) {
   m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells.";
-  m.def("periodic_pairs", &periodic_pairs, nb::arg("lattice"), nb::arg("positions"), nb::arg("cutoff"));
+  m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
+  m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
+        "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a, "seed"_a, "with_simplices"_a);
+  m.def("percolation", &percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(),
+        "resolution"_a, "phase"_a, "threads"_a, "tolerance"_a);
+  m.def("primitive_cells", &primitive_cells, "lattices"_a, "positions"_a, "offsets"_a, nb::kw_only(), "tolerance"_a,
+        "threads"_a);
 }

@@ -6,3 +6,48 @@ from numpy.typing import NDArray
 def periodic_pairs(
     lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | bool | None: ...
+def barcodes(
+    lattices: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    r_max: NDArray[np.float64],
+    *,
+    resolution: float,
+    phase: float,
+    max_dim: int,
+    threads: int,
+    budget: int,
+    tolerance: float,
+    prime: int,
+    seed: int,
+    with_simplices: bool,
+) -> tuple[
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[np.int8],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]: ...
+def percolation(
+    lattices: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    r_max: NDArray[np.float64],
+    *,
+    resolution: float,
+    phase: float,
+    threads: int,
+    tolerance: float,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]: ...
+def primitive_cells(
+    lattices: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    *,
+    tolerance: float,
+    threads: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]: ...

@@ -1,0 +1,292 @@
+// The barcode of one cloud: cell, edges, budget, then dimension by dimension. All storage is reused between clouds.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "cohomology.hpp"
+#include "components.hpp"
+#include "primitive.hpp"
+
+namespace periodic {
+
+enum class Status : std::int32_t { kGood = 0, kBadCell = 1, kBadPosition = 2, kCoincident = 3 };
+
+struct Settings {
+  TickRule rule;
+  std::int32_t max_dim;
+  std::int64_t budget;      // most triangles + tetrahedra (orbits) per cloud
+  double tolerance;         // of the primitive cell, Å; negative: take the cell as given
+  std::uint32_t prime;
+  std::uint64_t seed;
+  bool with_simplices;
+};
+
+struct CloudResult {
+  Status status = Status::kGood;
+  std::int32_t n_points = 0;
+  std::int32_t tick_cut = 0;  // bars are complete up to this tick
+  std::vector<Bar> bars;
+  std::vector<std::int64_t> vertices;  // with simplices: (site, shift) of birth then death simplex, 4 numbers a vertex
+};
+
+// A cloud made ready: primitive if asked for, reduced basis, wrapped points.
+struct Cell {
+  Lattice lattice;
+  WrappedPoints points;
+  std::int32_t n = 0;
+  PrimitiveCell primitive;
+};
+
+inline Status prepare_cell(const double lattice[9], const double* positions, std::int32_t n, double tolerance, Cell& cell) {
+  cell.n = n;
+  if (!reduce_lattice(lattice, cell.lattice)) return Status::kBadCell;
+  if (!cell.points.assign(cell.lattice, positions, n)) return Status::kBadPosition;
+  if (tolerance < 0.0 || !cell.primitive.find(cell.lattice, cell.points, tolerance)) return Status::kGood;
+  cell.n = static_cast<std::int32_t>(cell.primitive.kept.size());
+  if (!reduce_lattice(cell.primitive.rows, cell.lattice)) return Status::kBadCell;
+  return cell.points.assign(cell.lattice, cell.primitive.positions.data(), cell.n) ? Status::kGood : Status::kBadPosition;
+}
+
+constexpr std::int64_t kEdgeLimit = 4'000'000;       // 100 MB
+constexpr std::int64_t kMatrixLimit = 64'000'000;    // places in all matrices, 512 MB
+
+class BarcodeEngine {
+ public:
+  void run(const double lattice[9], const double* positions, std::int32_t n, double r_max, const Settings& settings,
+           CloudResult& result) {
+    result = CloudResult();
+    result.n_points = n;
+    result.tick_cut = settings.rule.tick(r_max);
+    const Status status = prepare_cell(lattice, positions, n, settings.tolerance, cell_);
+    if (status != Status::kGood) return fail(result, status);
+    result.n_points = n = cell_.n;
+    list_edges(settings.rule, result.tick_cut);
+    for (const Edge& edge : edges_)
+      if (edge.tick <= 0) return fail(result, Status::kCoincident);
+    if (settings.max_dim >= 1) keep_matrices_small(n, result.tick_cut);
+    build(n, settings);
+    if (settings.max_dim >= 1) {
+      keep_within_budget(n, settings, result.tick_cut);
+      const Complex complex(table_, field_);
+      finite_components(n, result.bars);
+      loops(complex, result.bars);
+      if (settings.max_dim >= 2) cavities(complex, result.bars);
+    } else {
+      finite_components(n, result.bars);
+    }
+    std::sort(result.bars.begin(), result.bars.end(), [](const Bar& a, const Bar& b) {
+      if (a.dim != b.dim) return a.dim < b.dim;
+      if (a.birth != b.birth) return a.birth < b.birth;
+      if (a.death != b.death) return a.death < b.death;
+      return a.birth_key < b.birth_key;
+    });
+    if (settings.with_simplices) describe(result);
+  }
+
+ private:
+  static void fail(CloudResult& result, Status status) {
+    result.status = status;
+    result.bars.clear();
+  }
+
+  // All edges of ticks up to tick_cut; with more than kEdgeLimit of them a smaller radius is tried.
+  void list_edges(const TickRule& rule, std::int32_t& tick_cut) {
+    for (;;) {
+      edges_.clear();
+      bool complete = true;
+      const auto add = [&](std::int32_t i, std::int32_t j, const std::int32_t z[3], double distance) {
+        const std::int32_t t = rule.tick(distance);
+        if (t > tick_cut || !complete) return;
+        complete = static_cast<std::int64_t>(edges_.size()) < kEdgeLimit;
+        edges_.push_back({i, j, {z[0], z[1], z[2]}, t});
+      };
+      for_each_pair(cell_.lattice, cell_.points, rule.reach(tick_cut), add);
+      if (complete) return;
+      tick_cut = static_cast<std::int32_t>(tick_cut * 0.8);
+    }
+  }
+
+  void keep_matrices_small(std::int32_t n, std::int32_t& tick_cut) {
+    std::vector<std::int32_t> degree(n, 0);
+    for (const Edge& e : edges_) ++degree[e.i], ++degree[e.j];
+    std::int64_t places = 0;
+    for (const std::int32_t d : degree) places += static_cast<std::int64_t>(d) * (d + 7);
+    if (places <= kMatrixLimit) return;
+    std::sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) { return a.tick < b.tick; });
+    std::fill(degree.begin(), degree.end(), 0);
+    places = 0;
+    for (const Edge& e : edges_) {
+      for (const std::int32_t k : {e.i, e.j}) places += 2 * static_cast<std::int64_t>(degree[k]++) + 8;
+      if (places > kMatrixLimit) return cut(e.tick - 1, tick_cut);
+    }
+  }
+
+  void cut(std::int32_t tick, std::int32_t& tick_cut) {
+    tick_cut = tick;
+    edges_.erase(std::remove_if(edges_.begin(), edges_.end(), [&](const Edge& e) { return e.tick > tick; }), edges_.end());
+  }
+
+  void build(std::int32_t n, const Settings& settings) {
+    // A unit that sends some edge's shift to +-1 is no generic one: the next seed is taken. Hardly ever happens.
+    for (std::uint64_t seed = settings.seed;; ++seed) {
+      const Units units(settings.prime, seed);
+      field_ = units.field;
+      if (table_.build_rows(n, edges_, units)) break;
+    }
+    if (settings.max_dim >= 1) table_.build_matrices();
+  }
+
+  // Triangles, and tetrahedra if `solid`, of ticks <= t; stops counting beyond `limit`.
+  std::int64_t count(std::int32_t t, bool solid, std::int64_t limit) {
+    std::int64_t total = 0;
+    for (std::int32_t i = 0; i < table_.n_sites; ++i) {
+      const std::uint32_t begin = table_.upper[i] - table_.row[i], end = table_.count(i);
+      const std::int32_t* radial = table_.radial_of(i);
+      const std::uint32_t words = (end - begin + 63) / 64;
+      bits_.assign(static_cast<std::size_t>(end - begin) * words, 0);
+      for (std::uint32_t a = begin; a < end; ++a) {
+        if (radial[a] > t) continue;
+        const std::int32_t* ticks = table_.ticks_of(i, a);
+        for (std::uint32_t b = a + 1; b < end; ++b)
+          if (radial[b] <= t && ticks[b] <= t)
+            bits_[static_cast<std::size_t>(a - begin) * words + (b - begin) / 64] |= 1ull << ((b - begin) % 64);
+      }
+      for (std::uint32_t a = 0; a < end - begin; ++a) {
+        const std::uint64_t* mine = &bits_[static_cast<std::size_t>(a) * words];
+        for (std::uint32_t word = a / 64; word < words; ++word)
+          for (std::uint64_t left = mine[word]; left; left &= left - 1) {
+            ++total;
+            if (!solid) continue;
+            const std::uint32_t b = 64 * word + static_cast<std::uint32_t>(__builtin_ctzll(left));
+            const std::uint64_t* other = &bits_[static_cast<std::size_t>(b) * words];  // holds only places above b
+            for (std::uint32_t w = b / 64; w < words; ++w) total += __builtin_popcountll(mine[w] & other[w]);
+          }
+        if (total > limit) return total;
+      }
+    }
+    return total;
+  }
+
+  // Cuts back to the largest tick at which the orbits number at most the budget.
+  void keep_within_budget(std::int32_t n, const Settings& settings, std::int32_t& tick_cut) {
+    const bool solid = settings.max_dim >= 2;
+    double bound = 0.0;
+    for (std::int32_t i = 0; i < n; ++i) {
+      const double u = table_.row[i + 1] - table_.upper[i];
+      bound += u * (u - 1) / 2 + (solid ? u * (u - 1) * (u - 2) / 6 : 0.0);
+    }
+    if (bound <= static_cast<double>(settings.budget)) return;
+    if (count(tick_cut, solid, settings.budget) <= settings.budget) return;
+    std::int32_t good = 0, bad = tick_cut;  // no edge has tick 0
+    while (bad - good > 1) {
+      const std::int32_t middle = good + (bad - good) / 2;
+      (count(middle, solid, settings.budget) <= settings.budget ? good : bad) = middle;
+    }
+    cut(good, tick_cut);
+    build(n, settings);
+  }
+
+  void finite_components(std::int32_t n, std::vector<Bar>& bars) {
+    ordered_.clear();
+    for (std::int32_t i = 0; i < n; ++i)
+      for (std::uint32_t e = table_.upper[i]; e < table_.row[i + 1]; ++e) ordered_.push_back({table_.tick[e], e});
+    std::sort(ordered_.begin(), ordered_.end());
+    kills_.assign(table_.site.size(), 0);
+    died_.assign(n, 0);
+    components_.reset(n);
+    for (const Simplex& edge : ordered_) {
+      const Joined joined = components_.join(table_.owner[edge.key], table_.site[edge.key], &table_.shift[3 * edge.key]);
+      if (joined.died < 0) continue;
+      kills_[edge.key] = 1;
+      died_[joined.died] = 1;
+      bars.push_back({0, 0, edge.tick, static_cast<Key>(joined.died), edge.key});
+    }
+    for (std::int32_t i = 0; i < n; ++i)
+      if (!died_[i]) bars.push_back({0, 0, kNever, static_cast<Key>(i), 0});
+  }
+
+  void loops(const Complex& complex, std::vector<Bar>& bars) {
+    columns_.clear();
+    Key coface;
+    for (std::size_t k = ordered_.size(); k-- > 0;)
+      if (!kills_[ordered_[k].key] && !complex.apparent_coface<1>(ordered_[k], coface)) columns_.push_back(ordered_[k]);
+    edges_reduction_.run(complex, field_, columns_, bars);
+  }
+
+  void cavities(const Complex& complex, std::vector<Bar>& bars) {
+    columns_.clear();
+    for (std::int32_t i = 0; i < table_.n_sites; ++i) {
+      const std::uint32_t begin = table_.row[i], end = table_.count(i);
+      const std::int32_t* radial = table_.radial_of(i);
+      for (std::uint32_t a = table_.upper[i] - begin; a < end; ++a) {
+        const std::int32_t* ticks = table_.ticks_of(i, a);
+        for (std::uint32_t b = a + 1; b < end; ++b) {
+          if (ticks[b] == kNever) continue;
+          const Simplex triangle{larger(larger(radial[a], radial[b]), ticks[b]), static_cast<Key>(begin + a) << 16 | b};
+          Key coface;
+          if (complex.apparent_coface<2>(triangle, coface)) continue;
+          if (edges_reduction_.pivots.find(triangle.key) >= 0) continue;
+          Simplex partner;
+          std::uint32_t coefficient;
+          if (complex.apparent_facet<2>(triangle, partner, coefficient)) continue;
+          columns_.push_back(triangle);
+        }
+      }
+    }
+    std::sort(columns_.begin(), columns_.end(), [](const Simplex& a, const Simplex& b) { return b < a; });
+    triangles_reduction_.run(complex, field_, columns_, bars);
+  }
+
+  void describe(CloudResult& result) {
+    const Complex complex(table_, field_);
+    for (const Bar& bar : result.bars) {
+      if (bar.dim == 0) {
+        result.vertices.insert(result.vertices.end(), {static_cast<std::int64_t>(bar.birth_key), 0, 0, 0});
+        if (bar.death != kNever) push_simplex<1>(complex, bar.death_key, result);
+      } else if (bar.dim == 1) {
+        push_simplex<1>(complex, bar.birth_key, result);
+        if (bar.death != kNever) push_simplex<2>(complex, bar.death_key, result);
+      } else {
+        push_simplex<2>(complex, bar.birth_key, result);
+        if (bar.death != kNever) push_simplex<3>(complex, bar.death_key, result);
+      }
+    }
+  }
+
+  template <int K>
+  void push_simplex(const Complex& complex, Key key, CloudResult& result) {
+    const Places<K> p = complex.places<K>(key);
+    const std::size_t first = result.vertices.size();
+    push_vertex(result, p.i, nullptr);
+    for (int k = 0; k < K; ++k) {
+      const std::uint32_t e = table_.row[p.i] + p.at[k];
+      push_vertex(result, table_.site[e], &table_.shift[3 * e]);
+    }
+    // In the given cell, counted from the first vertex.
+    for (int k = K; k >= 0; --k)
+      for (int c = 1; c < 4; ++c) result.vertices[first + 4 * k + c] -= result.vertices[first + c];
+  }
+
+  void push_vertex(CloudResult& result, std::int32_t i, const std::int32_t* z) {
+    std::int64_t reduced[3];
+    for (int c = 0; c < 3; ++c) reduced[c] = (z ? z[c] : 0) - cell_.points.moved[3 * i + c];
+    result.vertices.push_back(i);
+    for (int c = 0; c < 3; ++c)
+      result.vertices.push_back(reduced[0] * cell_.lattice.to[0][c] + reduced[1] * cell_.lattice.to[1][c] + reduced[2] * cell_.lattice.to[2][c]);
+  }
+
+  Cell cell_;
+  std::vector<Edge> edges_;
+  NeighbourTable table_;
+  Field field_{2};
+  Components components_;
+  std::vector<Simplex> ordered_, columns_;
+  std::vector<char> kills_, died_;
+  std::vector<std::uint64_t> bits_;
+  Reduction<1> edges_reduction_;
+  Reduction<2> triangles_reduction_;
+};
+
+}  // namespace periodic

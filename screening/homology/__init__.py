@@ -1,0 +1,60 @@
+"""Persistent homology of point clouds: interchangeable engines with one signature, asked for by name.
+
+barcodes     what every engine returns, and the tick rule that makes distances comparable
+periodic     exact, per unit cell of the infinite crystal (compiled)                      ← the default
+supercell    flat-torus supercells reduced by RedZeD or ripser.py
+percolation  components that run on in 0, 1, 2 or 3 directions, as step functions of the radius
+primitive    the smallest cell of a point set
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from screening.errors import ConfigError
+from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, Engine, radii_of, ticks
+from screening.homology.percolation import PercolationRanks, percolation_ranks
+from screening.homology.periodic import PeriodicBarcode, Vertex, periodic_barcodes
+from screening.homology.primitive import primitive_cells
+
+# name -> module, function; imported when asked for, so that an engine's library is needed by nobody else
+ENGINES: dict[str, tuple[str, str]] = {
+    "periodic": ("screening.homology.periodic", "barcodes"),
+    "supercell": ("screening.homology.supercell", "barcodes_redzed"),
+    "ripser": ("screening.homology.supercell", "barcodes_ripser"),
+}
+
+
+def engine(name: str) -> Engine:
+    """Return the engine of that name.
+
+    Raises
+    ------
+    ConfigError
+        No engine has that name.
+    EngineUnavailableError
+        The engine's library is not installed.
+    """
+    if name not in ENGINES:
+        raise ConfigError(f"unknown homology engine {name!r}; there are {', '.join(ENGINES)}")
+    module, function = ENGINES[name]
+    return cast(Engine, getattr(import_module(module), function))
+
+
+__all__ = [
+    "ENGINES",
+    "PHASE",
+    "RESOLUTION",
+    "Barcodes",
+    "Engine",
+    "PercolationRanks",
+    "PeriodicBarcode",
+    "Vertex",
+    "engine",
+    "percolation_ranks",
+    "periodic_barcodes",
+    "primitive_cells",
+    "radii_of",
+    "ticks",
+]
