@@ -14,7 +14,7 @@ ROOT = Path(screening.__file__).parent
 LAYERS = (
     ("__init__", "errors", "crystal", "config", "chemistry", "neighbours", "_kernels"),
     ("sources",),
-    ("cif",),
+    ("symmetry", "cif"),
     ("data", "generate"),
     ("cloud",),
     ("homology",),
@@ -32,7 +32,7 @@ LAYERS = (
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LIBRARIES = {
-    "gemmi": {"cif", "sources", "data", "generate"},
+    "gemmi": {"cif", "symmetry", "sources", "data", "generate"},
     "pymatgen": {"crystal", "chemistry", "cif", "sources", "generate", "homology", "barcode"},
     "zarr": {"store"},
     "cupy": {"vectorize"},

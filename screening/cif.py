@@ -1,0 +1,263 @@
+"""CIF text → `Crystal`: every atom of one cell after symmetry, or a rejection with a stable code.
+
+Reading is gemmi's; what the items mean is decided here. There is no second, more lenient reader.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import NamedTuple
+
+import gemmi
+import numpy as np
+
+from screening.config import InputLimits
+from screening.crystal import NUMBERS, Crystal, FloatArray, wrap
+from screening.errors import Code, RejectionError
+from screening.symmetry import Expansion, Symmetry, expand, read_symmetry
+
+COORDINATES = ("fract_x", "fract_y", "fract_z")
+# Occupancies are typed by hand with two to four decimals; a sum over a site that misses 1 by less is rounding.
+OCCUPANCY_ROUNDING = 0.011
+_TYPE_SYMBOL = re.compile(r"([A-Za-z]{1,2})(?:(\d*\.?\d*)([+-])(\d*\.?\d*)|\d*)$")
+_LABEL = re.compile(r"[A-Za-z]{1,2}")
+_HYDROGEN = {"D": 1, "T": 1}
+
+
+class _Atoms(NamedTuple):
+    """The rows of the atom loop that have coordinates, and what the others amount to."""
+
+    numbers: list[int]
+    charges: list[float]
+    positions: FloatArray  # (m, 3) fractional
+    occupancies: FloatArray  # (m,)
+    multiplicities: FloatArray  # (m,) as stated, NaN where not
+    unplaced: dict[int, float]  # atomic number -> atoms per cell
+    flags: set[str]
+
+
+def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Crystal:
+    """Return the crystal of one CIF data block.
+
+    Parameters
+    ----------
+    text
+        CIF text holding one data block, UTF-8 or Latin-1.
+    id, source
+        Names to carry along.
+    limits
+        Sizes beyond which the block is refused.
+
+    Raises
+    ------
+    RejectionError
+        With the code that tells why the block cannot be used.
+    """
+    block = _parse(text, limits)
+    cell = _cell(block)
+    atoms = _atoms(block, cell)
+    if not atoms.numbers:
+        raise RejectionError(Code.NO_ATOMS, "the block places no atom")
+    symmetry = read_symmetry(block, limits)
+    lattice = _lattice(cell)
+    symmetry.check_cell(lattice)
+    if len(atoms.numbers) * len(symmetry.rotations) > 100 * limits.max_sites:
+        raise RejectionError(Code.TOO_LARGE, f"{len(atoms.numbers)} atoms x {len(symmetry.rotations)} operations")
+    expansion = expand(atoms.positions, symmetry, lattice, multiplicities=atoms.multiplicities)
+    return _crystal(atoms, symmetry, expansion, lattice, names=(id, source), limits=limits)
+
+
+def _crystal(  # noqa: PLR0913, PLR0917 - the parts of one crystal, assembled in one place
+    atoms: _Atoms,
+    symmetry: Symmetry,
+    expansion: Expansion,
+    lattice: FloatArray,
+    names: tuple[str, str],
+    limits: InputLimits,
+) -> Crystal:
+    rows = expansion.atom_idx
+    n_sites = int(expansion.site_idx.max()) + 1
+    if n_sites > limits.max_sites:
+        raise RejectionError(Code.TOO_LARGE, f"{n_sites} sites, more than max_sites = {limits.max_sites}")
+    occupancies = atoms.occupancies[rows]
+    per_site = np.bincount(expansion.site_idx, weights=occupancies)
+    flags = atoms.flags | symmetry.flags | expansion.flags
+    if (per_site > 1.0 + OCCUPANCY_ROUNDING).any():
+        flags.add("occupancy-above-one")
+    if (occupancies < 1.0).any() or len(rows) > n_sites:
+        flags.add("disordered")
+    return Crystal(
+        id=names[0],
+        source=names[1],
+        lattice=lattice,
+        positions=wrap(expansion.positions),
+        numbers=np.array(atoms.numbers, dtype=np.uint8)[rows],
+        occupancies=occupancies,
+        site_idx=expansion.site_idx,
+        charges=np.array(atoms.charges, dtype=np.float64)[rows],
+        spacegroup=symmetry.number,
+        flags=tuple(sorted(flags)),
+        unplaced=atoms.unplaced,
+    )
+
+
+def _parse(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
+    if len(text) > limits.max_file_bytes:
+        raise RejectionError(Code.TOO_LARGE, f"{len(text)} bytes, more than max_file_bytes = {limits.max_file_bytes}")
+    if not text.strip():
+        raise RejectionError(Code.EMPTY, "the file is empty")
+    if b"\0" in text:
+        raise RejectionError(Code.NOT_CIF, "not text: it holds NUL bytes")
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        decoded = text.decode("latin-1")
+    try:
+        document = gemmi.cif.read_string(decoded)
+    except (ValueError, RuntimeError) as error:
+        raise RejectionError(Code.NOT_CIF, str(error)[:300]) from error
+    if len(document) != 1:
+        raise RejectionError(Code.NOT_CIF, f"{len(document)} data blocks where one is expected")
+    return document[0]
+
+
+def find_value(block: gemmi.cif.Block, *tags: str) -> str | None:
+    """Return the first stated value of the tags, unquoted, in either spelling (``_cell_length_a``, ``_cell.length_a``)."""
+    for tag in tags:
+        value = block.find_value(tag)
+        if value is not None and not gemmi.cif.is_null(value):
+            return str(gemmi.cif.as_string(value)).strip()
+    return None
+
+
+def _cell(block: gemmi.cif.Block) -> list[float]:
+    values: list[float] = []
+    for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"):
+        text = find_value(block, f"_cell_{name}", f"_cell.{name}")
+        if text is None:
+            raise RejectionError(Code.NO_CELL, f"_cell_{name} is missing")
+        value = gemmi.cif.as_number(text)
+        top = 180.0 if name.startswith("angle") else 1e4
+        if not 0.0 < value < top:  # also false for NaN
+            raise RejectionError(Code.BAD_CELL, f"_cell_{name} is {text[:40]!r}")
+        values.append(value)
+    return values
+
+
+def _lattice(cell: list[float]) -> FloatArray:
+    """Return row vectors: a along x, b in the xy plane."""
+    a, b, c = cell[:3]
+    alpha, beta, gamma = (math.radians(angle) for angle in cell[3:])
+    # Exact zeros for right angles keep the symmetry of the metric to the last bit.
+    cos_a, cos_b, cos_g = (0.0 if angle == 90.0 else math.cos(math.radians(angle)) for angle in cell[3:])
+    sin_g = math.sin(gamma)
+    x = cos_b
+    y = (cos_a - cos_b * cos_g) / sin_g
+    squared = 1.0 - x * x - y * y
+    if not squared > 1e-8:
+        raise RejectionError(Code.BAD_CELL, f"angles {cell[3]}, {cell[4]}, {cell[5]} enclose no volume")
+    lattice = np.array([[a, 0.0, 0.0], [b * cos_g, b * sin_g, 0.0], [c * x, c * y, c * math.sqrt(squared)]])
+    if abs(np.linalg.det(lattice)) < 1.0:
+        raise RejectionError(Code.BAD_CELL, "the cell is smaller than 1 Å³")
+    return lattice
+
+
+def _atoms(block: gemmi.cif.Block, cell: list[float]) -> _Atoms:
+    dot = "." if block.find_values("_atom_site.fract_x") or block.find_values("_atom_site.Cartn_x") else "_"
+    prefix = f"_atom_site{dot}"
+    cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
+    names = ("Cartn_x", "Cartn_y", "Cartn_z") if cartesian else COORDINATES
+    optional = ("?type_symbol", "?label", "?occupancy", "?symmetry_multiplicity", "?calc_flag", "?site_symmetry_multiplicity")
+    table = block.find(prefix, [*names, *optional])
+    charges = _charges(block)
+    numbers: list[int] = []
+    oxidation: list[float] = []
+    positions: list[list[float]] = []
+    occupancies: list[float] = []
+    multiplicities: list[float] = []
+    unplaced: dict[int, float] = {}
+    flags: set[str] = set()
+    for row in table:
+        cells = [row.get(column) for column in range(3 + len(optional))]
+        symbol, label, occupancy_text, multiplicity, calc, multiplicity_too = cells[3:]
+        if calc == "dum":
+            flags.add("dummy-atoms")
+            continue
+        number, charge = _element(symbol, label)
+        occupancy = _occupancy(occupancy_text, label)
+        if occupancy == 0.0:
+            flags.add("zero-occupancy")
+            continue
+        if occupancy > 1.0:
+            flags.add("occupancy-above-one")
+        coordinates = cells[:3]
+        if all(text is None or gemmi.cif.is_null(text) for text in coordinates):
+            flags.add("atoms-without-coordinates")
+            stated = _multiplicity(multiplicity or multiplicity_too)
+            if math.isnan(stated):
+                flags.add("multiplicity-unknown")  # then counted once
+            unplaced[number] = unplaced.get(number, 0.0) + occupancy * (1.0 if math.isnan(stated) else stated)
+            continue
+        numbers.append(number)
+        oxidation.append(charges.get(str(symbol), charge) if symbol is not None else charge)
+        positions.append([_coordinate(text, label) for text in coordinates])
+        occupancies.append(occupancy)
+        multiplicities.append(_multiplicity(multiplicity or multiplicity_too))
+    placed = np.array(positions, dtype=np.float64).reshape(-1, 3)
+    if cartesian and len(placed):
+        placed = placed @ np.linalg.inv(_lattice(cell))
+    return _Atoms(numbers, oxidation, placed, np.array(occupancies), np.array(multiplicities), unplaced, flags)
+
+
+def _element(symbol: str | None, label: str | None) -> tuple[int, float]:
+    """Return (atomic number, oxidation state or NaN) from a type symbol such as ``O2-``, else from a label such as ``O1A``."""
+    if symbol is not None and not gemmi.cif.is_null(symbol):
+        text = gemmi.cif.as_string(symbol).strip()
+        match = _TYPE_SYMBOL.match(text)
+        number = _number(match[1]) if match else None
+        if match is None or number is None:
+            raise RejectionError(Code.BAD_ELEMENT, f"{text[:40]!r} names no element")
+        if match[3] is None:
+            return number, math.nan
+        return number, float(match[3] + (match[2] or match[4] or "1"))
+    text = "" if label is None or gemmi.cif.is_null(label) else gemmi.cif.as_string(label).strip()
+    match = _LABEL.match(text)
+    number = None
+    if match:
+        number = _number(match[0]) or _number(match[0][0])
+    if number is None:
+        raise RejectionError(Code.BAD_ELEMENT, f"the label {text[:40]!r} names no element")
+    return number, math.nan
+
+
+def _number(symbol: str) -> int | None:
+    name = symbol.capitalize()
+    return NUMBERS.get(name) or _HYDROGEN.get(name)
+
+
+def _charges(block: gemmi.cif.Block) -> dict[str, float]:
+    table = block.find("_atom_type_", ["symbol", "oxidation_number"])
+    charges = {row[0]: gemmi.cif.as_number(row[1]) for row in table}
+    return {symbol: charge for symbol, charge in charges.items() if not math.isnan(charge)}
+
+
+def _occupancy(text: str | None, label: str | None) -> float:
+    if text is None or gemmi.cif.is_null(text):
+        return 1.0
+    value = gemmi.cif.as_number(text)
+    if not 0.0 <= value <= 1.5:
+        raise RejectionError(Code.BAD_SITE, f"occupancy {text[:40]!r} of atom {label}")
+    return float(value)
+
+
+def _coordinate(text: str | None, label: str | None) -> float:
+    value = math.nan if text is None else gemmi.cif.as_number(text)
+    if not abs(value) < 1e4:
+        raise RejectionError(Code.BAD_SITE, f"coordinate {text!r:.40} of atom {label}")
+    return float(value)
+
+
+def _multiplicity(text: str | None) -> float:
+    """Return how often the file says that an atom stands in the cell, NaN where it does not say."""
+    return math.nan if text is None else float(gemmi.cif.as_number(text))

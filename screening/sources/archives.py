@@ -1,0 +1,127 @@
+"""Zip and tar archives, streamed once, never unpacked to disk; every member is untrusted."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from screening.config import InputLimits
+from screening.errors import Code
+from screening.sources.files import DAMAGED, is_crystal_name, open_packed
+from screening.sources.raw import Raw
+
+TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
+# An archive of a few small files may legitimately unpack to much more than its own size.
+FREE_BYTES = 50_000_000
+
+
+class _RatioError(Exception):
+    """The archive unpacks to more than the limit allows."""
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a file name says zip or tar."""
+    return name.lower().endswith((".zip", *TAR_SUFFIXES))
+
+
+def iter_archive(path: Path, limits: InputLimits) -> Iterator[Raw]:
+    """Yield the crystal members of an archive in the order in which they are stored.
+
+    A member with an absolute or ``..`` name, or a link, is refused; an archive that breaks off gives the members up to
+    there and one row for the rest.
+    """
+    members = _iter_zip(path, limits) if path.name.lower().endswith(".zip") else _iter_tar(path, limits)
+    try:
+        for count, member in enumerate(members, start=1):
+            if count > limits.max_members:
+                detail = f"more than max_members = {limits.max_members}; the rest was not read"
+                yield Raw(path.name, path.as_posix(), code=Code.TOO_LARGE, detail=detail)
+                return
+            yield member
+    except _RatioError as error:
+        yield Raw(path.name, path.as_posix(), code=Code.TOO_LARGE, detail=str(error))
+    except (*DAMAGED, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        detail = f"the archive breaks off: {type(error).__name__}: {error}"
+        yield Raw(path.name, path.as_posix(), code=Code.UNREADABLE, detail=detail)
+
+
+def _iter_tar(path: Path, limits: InputLimits) -> Iterator[Raw]:
+    with path.open("rb") as packed:
+        allowed = FREE_BYTES + int(limits.max_ratio * path.stat().st_size)
+        stream = _Metered(open_packed(packed, path.name), allowed)
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                if member.isdir() or not is_crystal_name(member.name):
+                    continue
+                source = f"{path.as_posix()}::{member.name}"
+                refusal = _refusal(member.name, link=not member.isfile(), size=member.size, limits=limits)
+                if refusal is not None:
+                    yield Raw(member.name, source, code=refusal[0], detail=refusal[1])
+                    continue
+                content = archive.extractfile(member)
+                yield Raw(member.name, source, content.read() if content else b"")
+
+
+def _iter_zip(path: Path, limits: InputLimits) -> Iterator[Raw]:
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            # zipfile turns backslashes and NUL in names into something harmless; the original decides.
+            name = member.orig_filename
+            if member.is_dir() or not is_crystal_name(name):
+                continue
+            source = f"{path.as_posix()}::{name}"
+            link = (member.external_attr >> 16) & 0o170000 == 0o120000
+            refusal = _refusal(name, link=link, size=member.file_size, limits=limits)
+            if refusal is None and member.file_size > limits.max_ratio * member.compress_size + 1_000_000:
+                refusal = (Code.TOO_LARGE, f"unpacks to more than max_ratio = {limits.max_ratio:g} times its size")
+            yield _zip_member(archive, member, name, source, limits) if refusal is None else Raw(
+                name, source, code=refusal[0], detail=refusal[1]
+            )
+
+
+def _zip_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, source: str, limits: InputLimits
+) -> Raw:
+    if member.flag_bits & 0x1:
+        return Raw(name, source, code=Code.UNREADABLE, detail="the member is encrypted")
+    try:
+        with archive.open(member) as content:
+            data = content.read(limits.max_file_bytes + 1)
+    except (*DAMAGED, zipfile.BadZipFile, NotImplementedError) as error:
+        return Raw(name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
+    if len(data) > limits.max_file_bytes:
+        return Raw(name, source, code=Code.TOO_LARGE, detail=f"more than max_file_bytes = {limits.max_file_bytes}")
+    return Raw(name, source, data)
+
+
+def _refusal(name: str, *, link: bool, size: int, limits: InputLimits) -> tuple[Code, str] | None:
+    pure = PurePosixPath(name.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or (len(name) > 1 and name[1] == ":") or "\0" in name:
+        return Code.UNSAFE_PATH, "the name of the archive member leads out of the archive"
+    if link:
+        return Code.UNSAFE_PATH, "the archive member is a link or a device, not a file"
+    if size > limits.max_file_bytes:
+        return Code.TOO_LARGE, f"{size} bytes, more than max_file_bytes = {limits.max_file_bytes}"
+    return None
+
+
+class _Metered(io.RawIOBase):
+    """A stream that refuses to give more than a number of bytes."""
+
+    def __init__(self, stream: IO[bytes], allowed: int) -> None:
+        self._stream = stream
+        self._left = allowed
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise _RatioError("the archive unpacks to more than max_ratio times its size; the rest was not read")
+        return data
