@@ -1,0 +1,141 @@
+"""`Crystal` → the point set of each channel, with split sites merged."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.chemistry import anion_mask
+from screening.config import CloudConfig
+from screening.crystal import NUMBERS, Crystal, FloatArray, IntArray, wrap
+from screening.errors import Code, RejectionError
+from screening.neighbours import Pairs, periodic_pairs
+
+Cloud = tuple[FloatArray, FloatArray, FloatArray]  # lattice (3, 3) Å, positions (n, 3) fractional, occupancies (n,)
+# Distances closer than this are tied: they are merged together, whichever the float noise makes the smaller. Å.
+TIE = 1e-4
+
+
+def channel_label(channel: str, config: CloudConfig) -> str:
+    """Return the name of a channel in columns and tables: the ion's symbol for ``mobile``, else the channel itself."""
+    return config.mobile_ion if channel == "mobile" else channel
+
+
+def channel_clouds(crystal: Crystal, config: CloudConfig) -> dict[str, Cloud]:
+    """Return the cloud of every configured channel, in that order; a sublattice that the crystal lacks is empty.
+
+    Raises
+    ------
+    RejectionError
+        no-mobile-ion.
+    """
+    mobile = crystal.numbers == NUMBERS[config.mobile_ion]
+    if not mobile.any():
+        raise RejectionError(Code.NO_MOBILE_ION, f"the crystal places no {config.mobile_ion}")
+    masks = {"mobile": mobile, "framework": ~mobile, "all": np.ones(len(mobile), dtype=bool)}
+    if "anion" in config.channels or "cation" in config.channels:
+        anion = anion_mask(crystal) & ~mobile
+        masks |= {"anion": anion, "cation": ~anion & ~mobile}
+    tolerances = {"mobile": config.merge_mobile, "all": config.merge_mobile}
+    return {
+        channel: merge_sites(*_sites(crystal, masks[channel]), tolerance=tolerances.get(channel, config.merge_other))
+        for channel in config.channels
+    }
+
+
+def _sites(crystal: Crystal, mask: NDArray[np.bool_]) -> Cloud:
+    """Return the sites that hold any of the chosen atoms, with their occupancies added."""
+    site, first, inverse = np.unique(crystal.site_idx[mask], return_index=True, return_inverse=True)
+    occupancies = np.bincount(inverse, weights=crystal.occupancies[mask], minlength=len(site))
+    return crystal.lattice, crystal.positions[mask][first], occupancies
+
+
+def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, *, tolerance: float) -> Cloud:
+    """Return the cloud with split sites merged: points closer than `tolerance` (Å) become their weighted mean.
+
+    The closest pairs are merged first, all pairs tied within `TIE` together, each group of joined points becoming its
+    occupancy-weighted mean; this is repeated until no two points are closer than the tolerance. It ends because every
+    round lowers the number of points. The result does not depend on the order of sites, the origin or the cell: distances
+    alone decide, and copies of a group in a larger cell are tied with it. Added occupancies are capped at 1.
+
+    A group of tied points that runs on without end or is longer than twice the tolerance (an evenly spaced chain of
+    split sites) has no mean; it is left as it is, unless its points coincide.
+
+    Parameters
+    ----------
+    lattice
+        (3, 3) Å.
+    positions
+        (n, 3) fractional.
+    occupancies
+        (n,).
+
+    Source: ours.
+    """
+    left = -1.0  # tied groups at or below this distance have been left as they are
+    while len(positions):
+        pairs = periodic_pairs(lattice, positions, tolerance)
+        candidates = pairs.distance[(pairs.distance > left) & (pairs.distance < tolerance)]
+        if len(candidates) == 0:
+            break
+        level = float(candidates.min()) + TIE
+        tied = (pairs.distance > left) & (pairs.distance <= level)
+        merged = _merge_level(lattice, positions, occupancies, Pairs(*(part[tied] for part in pairs)), tolerance)
+        if merged is None:
+            left = level
+            continue
+        positions, occupancies = merged
+        left = -1.0
+    return lattice, positions, np.minimum(occupancies, 1.0)
+
+
+def _merge_level(
+    lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, pairs: Pairs, tolerance: float
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return positions and occupancies after merging the groups that `pairs` join; None where no group can be merged."""
+    group, shift, endless = _components(len(positions), pairs)
+    n_groups = int(group.max()) + 1
+    unwrapped = positions + shift
+    weights = np.bincount(group, weights=occupancies, minlength=n_groups)
+    mean = np.stack([np.bincount(group, weights=occupancies * column, minlength=n_groups) for column in unwrapped.T], 1)
+    mean /= weights[:, None]
+    reach = np.linalg.norm((unwrapped - mean[group]) @ lattice, axis=1)
+    long = np.zeros(n_groups, dtype=bool)
+    long[group[reach > tolerance]] = True
+    size = np.bincount(group, minlength=n_groups)
+    good = (size > 1) & ~endless & ~long
+    if not good.any():
+        return None
+    kept = ~good[group]
+    return (
+        wrap(np.concatenate([positions[kept], mean[good]])),
+        np.concatenate([occupancies[kept], weights[good]]),
+    )
+
+
+def _components(n: int, pairs: Pairs) -> tuple[IntArray, FloatArray, NDArray[np.bool_]]:
+    """Return (group of each point, its shift within the group, whether a group contains its own image)."""
+    neighbours: dict[int, list[tuple[int, IntArray]]] = {}
+    for i, j, step in zip(pairs.i.tolist(), pairs.j.tolist(), pairs.shift, strict=True):
+        neighbours.setdefault(i, []).append((j, step))
+        neighbours.setdefault(j, []).append((i, -step))
+    group = np.full(n, -1, dtype=np.int64)
+    shift = np.zeros((n, 3))
+    endless: list[bool] = []
+    for seed in range(n):
+        if group[seed] >= 0:
+            continue
+        label = len(endless)
+        endless.append(False)
+        group[seed] = label
+        stack = [seed]
+        while stack:
+            point = stack.pop()
+            for other, step in neighbours.get(point, ()):
+                place = shift[point] + step
+                if group[other] < 0:
+                    group[other], shift[other] = label, place
+                    stack.append(other)
+                elif (shift[other] != place).any():
+                    endless[label] = True
+    return group, shift, np.array(endless, dtype=bool)
