@@ -71,8 +71,8 @@ class BarcodeEngine {
       keep_within_budget(n, settings, result.tick_cut);
       const Complex complex(table_, field_);
       finite_components(n, result.bars);
-      loops(complex, result.bars);
-      if (settings.max_dim >= 2) cavities(complex, result.bars);
+      loops(complex, result);
+      if (settings.max_dim >= 2) cavities(complex, result);
     } else {
       finite_components(n, result.bars);
     }
@@ -207,15 +207,15 @@ class BarcodeEngine {
       if (!died_[i]) bars.push_back({0, 0, kNever, static_cast<Key>(i), 0});
   }
 
-  void loops(const Complex& complex, std::vector<Bar>& bars) {
+  void loops(const Complex& complex, CloudResult& result) {
     columns_.clear();
     Key coface;
     for (std::size_t k = ordered_.size(); k-- > 0;)
       if (!kills_[ordered_[k].key] && !complex.apparent_coface<1>(ordered_[k], coface)) columns_.push_back(ordered_[k]);
-    edges_reduction_.run(complex, field_, columns_, bars);
+    edges_reduction_.run(complex, field_, columns_, result.tick_cut, result.bars);
   }
 
-  void cavities(const Complex& complex, std::vector<Bar>& bars) {
+  void cavities(const Complex& complex, CloudResult& result) {
     columns_.clear();
     for (std::int32_t i = 0; i < table_.n_sites; ++i) {
       const std::uint32_t begin = table_.row[i], end = table_.count(i);
@@ -236,7 +236,7 @@ class BarcodeEngine {
       }
     }
     std::sort(columns_.begin(), columns_.end(), [](const Simplex& a, const Simplex& b) { return b < a; });
-    triangles_reduction_.run(complex, field_, columns_, bars);
+    triangles_reduction_.run(complex, field_, columns_, result.tick_cut, result.bars);
   }
 
   void describe(CloudResult& result) {

@@ -61,12 +61,18 @@ struct Bar {
 };
 
 // Reduces the coboundary matrix from K-simplices to (K+1)-simplices.
+//
+// The working column is a sum of coboundaries of which only the terms up to a tick bound are on the heap, first those of
+// the column's own tick. Most columns end there. When the heap runs empty the bound rises and the same coboundaries give
+// their next terms: the terms that are never looked at, most of them, are never formed.
 template <int K>
 class Reduction {
  public:
   // Columns: the K-simplices that kill nothing, in descending order. Appends bars of non-zero length.
-  void run(const Complex& complex, const Field& field, const std::vector<Simplex>& columns, std::vector<Bar>& bars) {
+  void run(const Complex& complex, const Field& field, const std::vector<Simplex>& columns, std::int32_t last,
+           std::vector<Bar>& bars) {
     columns_ = &columns;
+    last_ = last;
     pivots.reset(columns.size());
     start_.assign(1, 0);
     used_.clear();
@@ -108,16 +114,27 @@ class Reduction {
       inverse_.push_back(0);  // computed when the column is first added to another
       return true;
     }
-    heap_.clear();
-    complex.for_each_coface<K>(simplex, [&](const Simplex& s, std::uint32_t x) { heap_.push_back({s.tick, x, s.key}); });
-    std::make_heap(heap_.begin(), heap_.end(), later);
     const std::size_t begin = used_.size();
+    heap_.clear();
+    bound_ = simplex.tick;
+    std::int32_t step = last_ / 32 + 1;
+    push_cofaces(complex, field, simplex, 1, -1);
     for (;;) {
       const std::uint32_t value = pop(field, pivot);
       if (value == 0) {
-        used_.resize(begin);
-        inverse_.push_back(0);
-        return false;
+        if (bound_ >= last_) {
+          used_.resize(begin);
+          inverse_.push_back(0);
+          return false;
+        }
+        gather(field, begin);
+        const std::int32_t done = bound_;
+        bound_ = last_ - bound_ > step ? bound_ + step : last_;
+        step *= 2;
+        push_cofaces(complex, field, simplex, 1, done);
+        for (std::size_t k = begin; k < used_.size(); ++k)
+          push_cofaces(complex, field, used_[k].simplex, used_[k].coef, done);
+        continue;
       }
       const std::int64_t earlier = pivots.find(pivot.key);
       if (earlier >= 0) {
@@ -155,11 +172,12 @@ class Reduction {
 
   void add(const Complex& complex, const Field& field, const Simplex& simplex, std::uint32_t factor) {
     used_.push_back({simplex, factor});
-    push_cofaces(complex, field, simplex, factor);
+    push_cofaces(complex, field, simplex, factor, -1);
   }
 
-  void push_cofaces(const Complex& complex, const Field& field, const Simplex& simplex, std::uint32_t factor) {
-    complex.for_each_coface<K>(simplex, [&](const Simplex& s, std::uint32_t x) {
+  void push_cofaces(const Complex& complex, const Field& field, const Simplex& simplex, std::uint32_t factor,
+                    std::int32_t after) {
+    complex.for_each_coface<K>(simplex, after, bound_, [&](const Simplex& s, std::uint32_t x) {
       heap_.push_back({s.tick, field.multiply(factor, x), s.key});
       std::push_heap(heap_.begin(), heap_.end(), later);
     });
@@ -168,7 +186,7 @@ class Reduction {
   void add_column(const Complex& complex, const Field& field, std::uint32_t c, std::uint32_t value, Key pivot) {
     if (inverse_[c] == 0) {  // an emergent column: its pivot's coefficient in its own coboundary
       std::uint32_t coefficient = 0;
-      complex.for_each_coface<K>((*columns_)[c], [&](const Simplex& s, std::uint32_t x) {
+      complex.for_each_coface<K>((*columns_)[c], -1, (*columns_)[c].tick, [&](const Simplex& s, std::uint32_t x) {
         if (s.key == pivot) coefficient = field.add(coefficient, x);
       });
       inverse_[c] = field.inverse(coefficient);
@@ -195,6 +213,7 @@ class Reduction {
   }
 
   const std::vector<Simplex>* columns_ = nullptr;
+  std::int32_t last_ = 0, bound_ = 0;  // largest tick of the complex; of the terms on the heap
   std::vector<std::size_t> start_;
   std::vector<Used> used_;
   std::vector<std::uint32_t> inverse_;

@@ -61,17 +61,18 @@ class Complex {
     return t;
   }
 
-  // Calls f(coface, coefficient of the simplex in the coface's boundary) for every coface up to the largest radius. A
-  // coface that holds the simplex twice comes twice.
+  // Calls f(coface, coefficient of the simplex in the coface's boundary) for every coface of ticks above `after` and up
+  // to `last`. A coface that holds the simplex twice comes twice.
   template <int K, class F>
-  void for_each_coface(const Simplex& simplex, F&& f) const {
+  void for_each_coface(const Simplex& simplex, std::int32_t after, std::int32_t last, F&& f) const {
     const Places<K> p = places<K>(simplex.key);
     const std::int32_t* radial = table_.radial_of(p.i);
     const std::int32_t* x = table_.ticks_of(p.i, p.at[0]);
     const std::int32_t* y = K >= 2 ? table_.ticks_of(p.i, p.at[K - 1]) : x;
-    for_each_within(radial, x, y, table_.stride[p.i], kNever - 1, [&](std::uint32_t w) {
+    for_each_within(radial, x, y, table_.stride[p.i], last, [&](std::uint32_t w) {
       Simplex coface;
       coface.tick = larger(larger(simplex.tick, radial[w]), larger(x[w], y[w]));
+      if (coface.tick <= after) return true;
       std::uint32_t coefficient;
       coface.key = coface_key<K>(p, w, coefficient);
       f(coface, coefficient);
