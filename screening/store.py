@@ -149,7 +149,6 @@ class FeatureStore:
                 dtype=dtype,
                 fill_value=fill,
                 compressors=ZstdCodec(level=3),
-                config={"write_empty_chunks": True},
             )
         (temporary / LEDGER).touch()
         temporary.rename(path)
@@ -365,7 +364,8 @@ def _array(group: zarr.Group, name: str) -> zarr.Array:
     member = group[name]
     if not isinstance(member, zarr.Array):
         raise StoreError(f"{group.store_path}: {name} is not an array")
-    return member
+    # A chunk of nothing but fill values (a shard of rejects) is written too: absent must mean unfinished.
+    return member.with_config({"write_empty_chunks": True})
 
 
 def _ledger_line(entry: LedgerEntry) -> str:

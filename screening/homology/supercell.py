@@ -1,0 +1,190 @@
+"""Barcodes of flat-torus supercells: what other programs compute, kept to compare the exact engine with.
+
+The bars depend on the supercell, and so on the cell in which a crystal is given; see docs/periodic-persistence.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from screening.crystal import CloudBatch, FloatArray, IntArray
+from screening.errors import EngineUnavailableError
+from screening.homology.barcodes import Barcodes, radii_of, ticks
+
+MAX_POINTS = 2_000
+# Takes tick distances (n, n), the highest dimension and the largest tick; returns one (bars, 2) array per dimension.
+Rips = Callable[[FloatArray, int, int], list[FloatArray]]
+
+
+def barcodes_redzed(
+    clouds: CloudBatch, *, r_max: FloatArray, max_dim: int = 2, threads: int = 1, max_points: int = MAX_POINTS
+) -> Barcodes:
+    """Return the barcodes of minimal supercells wider than twice `r_max`, by RedZeD; bars count over all points.
+
+    `threads` is accepted for the common signature; the work is done on one.
+
+    Parameters
+    ----------
+    clouds
+        Point sets.
+    r_max
+        (n_clouds,) Å.
+    max_dim
+        Highest dimension.
+    threads
+        Not used.
+    max_points
+        Most points in a supercell; a cloud that needs more is computed up to the radius that fits, as `r_cut` says.
+
+    Raises
+    ------
+    EngineUnavailableError
+        redzed-tda is not installed.
+    """
+    try:
+        import redzed_tda
+    except ImportError as error:
+        raise EngineUnavailableError("engine supercell needs RedZeD: pip install redzed-tda") from error
+
+    def rips(distances: FloatArray, dimension: int, limit: int) -> list[FloatArray]:
+        return [np.asarray(bars) for bars in redzed_tda.rips(distances, maxdim=dimension, threshold=float(limit))]
+
+    return _barcodes(clouds, rips, r_max=r_max, max_dim=max_dim, max_points=max_points)
+
+
+def barcodes_ripser(
+    clouds: CloudBatch, *, r_max: FloatArray, max_dim: int = 2, threads: int = 1, max_points: int = MAX_POINTS
+) -> Barcodes:
+    """Return what `barcodes_redzed` returns, by ripser.py: the reference that it is tested against.
+
+    Raises
+    ------
+    EngineUnavailableError
+        ripser is not installed.
+    """
+    try:
+        from ripser import ripser
+    except ImportError as error:
+        raise EngineUnavailableError("engine ripser needs ripser.py: pip install 'screening[reference]'") from error
+
+    def rips(distances: FloatArray, dimension: int, limit: int) -> list[FloatArray]:
+        # Ticks stay below 2**24, so its float32 holds them exactly.
+        found = ripser(distances, maxdim=dimension, thresh=float(limit), distance_matrix=True)
+        return [np.asarray(bars, dtype=np.float64) for bars in found["dgms"]]
+
+    return _barcodes(clouds, rips, r_max=r_max, max_dim=max_dim, max_points=max_points)
+
+
+def _barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int, max_points: int) -> Barcodes:
+    radii = np.broadcast_to(np.asarray(r_max, dtype=np.float64), (len(clouds),))
+    rows: list[FloatArray] = []
+    counts: list[int] = []
+    points = np.zeros(len(clouds))
+    r_cut = np.zeros(len(clouds))
+    for index, (lattice, positions, _) in enumerate(clouds):
+        wanted = int(ticks(radii[index]))
+        distances, limit = supercell_distances(lattice, positions, limit=wanted, max_points=max_points)
+        points[index], r_cut[index] = len(distances), radii_of(np.array(limit))
+        bars = _bars(distances, rips, max_dim, limit) if limit else np.empty((0, 3))
+        rows.append(bars)
+        counts.append(len(bars))
+    table = np.concatenate([np.empty((0, 3)), *rows])
+    return Barcodes(
+        birth=table[:, 1].copy(),
+        death=table[:, 2].copy(),
+        dim=table[:, 0].astype(np.int8),
+        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        n_points=points,
+        r_cut=r_cut,
+    )
+
+
+def _bars(distances: IntArray, rips: Rips, max_dim: int, limit: int) -> FloatArray:
+    """Return bars as rows (dim, birth, death) in Å, sorted."""
+    if len(distances) == 0:
+        return np.empty((0, 3))
+    if len(distances) == 1:
+        return np.array([[0.0, 0.0, np.inf]])
+    parts = []
+    for dim, bars in enumerate(rips(distances.astype(np.float64), max_dim, limit)):
+        lasting = bars[bars[:, 1] > bars[:, 0]]
+        finite = np.isfinite(lasting[:, 1])
+        death = np.full(len(lasting), np.inf)
+        death[finite] = radii_of(np.rint(lasting[finite, 1]).astype(np.int64))
+        birth = radii_of(np.rint(lasting[:, 0]).astype(np.int64))
+        parts.append(np.column_stack([np.full(len(lasting), dim), birth, death]))
+    table = np.concatenate(parts)
+    return table[np.lexsort(table.T[::-1])]
+
+
+def supercell_distances(
+    lattice: FloatArray, positions: FloatArray, *, limit: int, max_points: int
+) -> tuple[IntArray, int]:
+    """Return tick distances (n, n) on the torus of a minimal supercell, exact up to a tick, and that tick.
+
+    The supercell repeats a reduced basis so often that every perpendicular width is more than twice the radius. Then a
+    separation shorter than the radius has all fractional components in (-1/2, 1/2): rounding finds it, whatever the
+    shape of the cell, and what rounding finds for farther pairs is farther too.
+
+    Parameters
+    ----------
+    lattice, positions
+        Cell (3, 3) Å and fractional positions (n, 3).
+    limit
+        Largest tick wanted.
+    max_points
+        Most points; the limit is lowered until they suffice, to 0 where even one cell has more.
+    """
+    basis = reduced_basis(lattice)
+    widths = abs(np.linalg.det(basis)) / np.linalg.norm(np.cross(basis[[1, 2, 0]], basis[[2, 0, 1]]), axis=1)
+    repeats, limit = _repeats(widths, n_points=len(positions), limit=limit, max_points=max_points)
+    if limit == 0:
+        return np.zeros((len(positions), len(positions)), dtype=np.int64), 0
+    cells = np.array(list(itertools.product(*(range(count) for count in repeats))), dtype=np.float64)
+    local = (positions @ lattice) @ np.linalg.inv(basis)
+    fractional = ((local[None, :, :] + cells[:, None, :]) / repeats).reshape(-1, 3)
+    shift = fractional[:, None, :] - fractional[None, :, :]
+    shift -= np.round(shift)
+    separation = shift @ (basis * np.array(repeats)[:, None])
+    distances = ticks(np.sqrt(np.einsum("ijk,ijk->ij", separation, separation)))
+    # The two triangles may differ in the last bit where a pair lies half a supercell apart; one decides.
+    lower = np.tril(distances, -1)
+    return lower + lower.T, limit
+
+
+def _repeats(widths: FloatArray, *, n_points: int, limit: int, max_points: int) -> tuple[tuple[int, int, int], int]:
+    """Return repeats along the basis and the largest tick, at most `limit`, whose supercell fits."""
+    while limit > 0:
+        diameter = 2.0 * (float(radii_of(np.array(limit + 1))))
+        counts = [int(diameter // width) + 1 for width in widths]
+        if n_points * counts[0] * counts[1] * counts[2] <= max_points:
+            return (counts[0], counts[1], counts[2]), limit
+        # The next smaller supercell: the largest radius that needs one repeat less along some axis.
+        below = [(count - 1) * width / 2 for count, width in zip(counts, widths, strict=True)]
+        limit = min(limit - 1, max(int(ticks(np.array(radius))) - 2 for radius in below))
+    return (1, 1, 1), 0
+
+
+def reduced_basis(lattice: FloatArray) -> FloatArray:
+    """Return a Minkowski-reduced basis of the same lattice, rows in order of length.
+
+    Source: Semaev, CaLC 2001: shorten the longest vector by the nearest combination of the other two until nothing changes.
+    """
+    basis = np.array(lattice, dtype=np.float64)
+    while True:
+        basis = basis[np.argsort(np.linalg.norm(basis, axis=1), kind="stable")]
+        steps = np.array(list(itertools.product((-1, 0, 1), repeat=2)))
+        pair = basis[1] - np.round(basis[1] @ basis[0] / (basis[0] @ basis[0])) * basis[0]
+        if pair @ pair < basis[1] @ basis[1] * (1 - 1e-12):
+            basis[1] = pair
+            continue
+        coefficients = np.round(np.linalg.solve(basis[:2] @ basis[:2].T, basis[:2] @ basis[2]))
+        candidates = basis[2] - (coefficients + steps) @ basis[:2]
+        best = candidates[np.argmin((candidates**2).sum(axis=1))]
+        if best @ best < basis[2] @ basis[2] * (1 - 1e-12):
+            basis[2] = best
+            continue
+        return basis
