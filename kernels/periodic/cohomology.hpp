@@ -100,7 +100,9 @@ class Reduction {
     Simplex simplex;
     std::uint32_t coef;
   };
-  static bool later(const Term& a, const Term& b) { return a.tick != b.tick ? a.tick > b.tick : a.key > b.key; }
+  struct Later {
+    bool operator()(const Term& a, const Term& b) const { return a.tick != b.tick ? a.tick > b.tick : a.key > b.key; }
+  };
 
   bool reduce(const Complex& complex, const Field& field, std::uint32_t c, Simplex& pivot) {
     const Simplex simplex = (*columns_)[c];
@@ -117,7 +119,7 @@ class Reduction {
     const std::size_t begin = used_.size();
     heap_.clear();
     bound_ = simplex.tick;
-    std::int32_t step = last_ / 32 + 1;
+    std::int32_t step = last_ / 64 + 1;
     push_cofaces(complex, field, simplex, 1, -1);
     for (;;) {
       const std::uint32_t value = pop(field, pivot);
@@ -153,18 +155,18 @@ class Reduction {
   // Takes the smallest term with a non-zero coefficient off the working column; puts it back as one term.
   std::uint32_t pop(const Field& field, Simplex& pivot) {
     while (!heap_.empty()) {
-      std::pop_heap(heap_.begin(), heap_.end(), later);
+      std::pop_heap(heap_.begin(), heap_.end(), Later());
       Term term = heap_.back();
       heap_.pop_back();
       while (!heap_.empty() && heap_.front().key == term.key) {
         term.coef = field.add(term.coef, heap_.front().coef);
-        std::pop_heap(heap_.begin(), heap_.end(), later);
+        std::pop_heap(heap_.begin(), heap_.end(), Later());
         heap_.pop_back();
       }
       if (term.coef == 0) continue;
       pivot = {term.tick, term.key};
       heap_.push_back(term);
-      std::push_heap(heap_.begin(), heap_.end(), later);
+      std::push_heap(heap_.begin(), heap_.end(), Later());
       return term.coef;
     }
     return 0;
@@ -179,7 +181,7 @@ class Reduction {
                     std::int32_t after) {
     complex.for_each_coface<K>(simplex, after, bound_, [&](const Simplex& s, std::uint32_t x) {
       heap_.push_back({s.tick, field.multiply(factor, x), s.key});
-      std::push_heap(heap_.begin(), heap_.end(), later);
+      std::push_heap(heap_.begin(), heap_.end(), Later());
     });
   }
 
