@@ -55,6 +55,8 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
         With the code that tells why the block cannot be used.
     """
     block = _parse(text, limits)
+    if not any(block.find_values(f"_atom_site{dot}{axis}") for dot in "_." for axis in ("fract_x", "Cartn_x")):
+        raise RejectionError(Code.NO_ATOMS, "the block has no atom coordinates")
     cell = _cell(block)
     atoms = _atoms(block, cell)
     if not atoms.numbers:
