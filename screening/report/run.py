@@ -1,0 +1,246 @@
+"""The files of a RUN folder, read and checked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
+
+from screening.errors import InputError
+from screening.report.text import unguarded
+from screening.store import FeatureTable, iter_tables
+
+TEXT = ("id", "source", "formula", "nearest", "nearest_formula", "elements_unseen")
+NUMBER = ("prediction", "lower", "upper", "conductivity", "distance", "nearest_measured", "measured")
+FLAG = ("in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce")
+MODELS = ("curves", "conventional", "nearest", "dummy")
+WORDS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """What the page is made of."""
+
+    record: dict[str, Any]  # run.json
+    ranking: pd.DataFrame  # the rows shown, best first; text unguarded, numbers and flags typed
+    n_ranked: int  # rows of ranking.csv, shown or not
+    rejected: pd.DataFrame  # id, source, code, detail
+    scores: dict[str, Any]  # model/scores.json
+    folds: pd.DataFrame  # out-of-fold predictions
+    kinds: pd.DataFrame  # explanation/kinds.csv, strongest first
+    beeswarm: pd.DataFrame  # explanation/beeswarm.csv
+
+
+def read_run(run_dir: Path, *, top: int) -> Run:
+    """Return all tables of a RUN folder, the ranking cut to its first `top` rows.
+
+    Raises
+    ------
+    InputError
+        A file is missing, cannot be parsed or lacks a column; the message names it.
+    """
+    ranking = read_ranking(run_dir / "ranking.csv")
+    return Run(
+        record=read_json(run_dir / "run.json"),
+        ranking=ranking.head(top).reset_index(drop=True),
+        n_ranked=len(ranking),
+        rejected=_unguard(read_csv(run_dir / "rejected.csv", ("id", "source", "code", "detail"))),
+        scores=read_json(run_dir / "model" / "scores.json"),
+        folds=read_folds(run_dir / "model" / "folds.csv"),
+        kinds=read_kinds(run_dir / "explanation"),
+        beeswarm=read_beeswarm(run_dir / "explanation"),
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; the report needs a finished run") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path} holds no JSON object")
+    return value
+
+
+def read_csv(path: Path, needed: Sequence[str]) -> pd.DataFrame:
+    """Return a CSV file with every cell as text: an id such as 001 or NA is a name, not a number."""
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; the report needs a finished run") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not a CSV table: {error}") from error
+    missing = [name for name in needed if name not in frame.columns]
+    if missing:
+        raise InputError(f"{path} lacks the column {', '.join(missing)}")
+    return frame
+
+
+def read_ranking(path: Path) -> pd.DataFrame:
+    """Return ranking.csv with its text unguarded, its numbers as float64 (NaN = empty) and its flags as bool."""
+    frame = _unguard(read_csv(path, ("rank", *TEXT, *NUMBER, *FLAG)), TEXT)
+    frame["rank"] = _typed(frame["rank"], int, path)
+    for name in NUMBER:
+        frame[name] = _typed(frame[name], _number, path).astype(np.float64)
+    for name in FLAG:
+        frame[name] = _typed(frame[name], _flag, path).astype(bool)
+    return frame
+
+
+def read_folds(path: Path) -> pd.DataFrame:
+    """Return the out-of-fold predictions of a model."""
+    frame = read_csv(path, ("id", "formula", "is_bound", "measured", "curves"))
+    for name in ("measured", "curves"):
+        frame[name] = _typed(frame[name], _number, path).astype(np.float64)
+    frame["is_bound"] = _typed(frame["is_bound"], _flag, path).astype(bool)
+    return frame
+
+
+def read_kinds(explanation_dir: Path) -> pd.DataFrame:
+    """Return the kinds of hole with their mean |SHAP|, strongest first."""
+    path = explanation_dir / "kinds.csv"
+    frame = read_csv(path, ("kind", "channel", "curve", "radius_from", "radius_to", "mean_abs_shap", "share", "direction"))
+    for name in ("mean_abs_shap", "share"):
+        frame[name] = _typed(frame[name], _number, path).astype(np.float64)
+    frame = _unguard(frame, ("kind",))
+    return frame.sort_values(["mean_abs_shap", "kind"], ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def read_beeswarm(explanation_dir: Path) -> pd.DataFrame:
+    """Return SHAP values of single crystals by kind of hole."""
+    path = explanation_dir / "beeswarm.csv"
+    frame = read_csv(path, ("kind", "id", "shap", "value"))
+    for name in ("shap", "value"):
+        frame[name] = _typed(frame[name], _number, path).astype(np.float64)
+    return _unguard(frame, ("kind", "id"))
+
+
+def read_training(model_dir: Path) -> pd.DataFrame:
+    """Return the training crystals of a model: id, formula, log_sigma and one column per feature."""
+    path = model_dir / "training.parquet"
+    try:
+        frame: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}; the report needs a finished run") from error
+    if "id" not in frame.columns:
+        raise InputError(f"{path} lacks the column id")
+    return frame
+
+
+def find_rows(features: Path, ids: Sequence[str]) -> FeatureTable:
+    """Return the rows of the store with the given ids, in their order; one shard is in memory at a time.
+
+    Raises
+    ------
+    InputError
+        An id is not in the store: the ranking was made from another one.
+    """
+    wanted = {id: place for place, id in enumerate(ids)}
+    parts: list[tuple[list[int], FeatureTable]] = []
+    table = None
+    for table in iter_tables(features):
+        rows = [row for row, id in enumerate(table.ids) if id in wanted]
+        parts.append((rows, _rows(table, rows)))
+    if table is None:
+        raise InputError(f"{features} holds no crystal")
+    ids_found = np.concatenate([part.ids for _, part in parts])
+    missing = sorted(set(ids) - set(ids_found))
+    if missing:
+        raise InputError(f"{len(missing)} ranked crystals are not in {features}, the first is {missing[0]!r}")
+    order = np.argsort([wanted[id] for id in ids_found], kind="stable")
+    return FeatureTable(
+        ids=ids_found[order],
+        columns=table.columns,
+        features=np.concatenate([part.features for _, part in parts])[order],
+        facts=pd.concat([part.facts for _, part in parts], ignore_index=True).iloc[order].reset_index(drop=True),
+        composition=np.concatenate([part.composition for _, part in parts])[order],
+        header=table.header,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelScore:
+    """How one model did under one split: (mean, spread over folds) of each metric, NaN where it is undefined."""
+
+    model: str
+    r2: tuple[float, float]
+    mae: tuple[float, float]
+    spearman: tuple[float, float]
+    bounds_held: float  # share of upper bounds at or above the prediction
+
+
+def model_scores(scores: dict[str, Any]) -> dict[str, list[ModelScore]]:
+    """Return the scores of every model by split, the models in the order in which they are compared.
+
+    Two layouts are read: ``splits[split][model]`` with the keys r2, r2_fold_spread, ..., and ``models[model]`` with
+    r2 = {mean, spread}, ..., which is the grouped split.
+    """
+    splits: dict[str, dict[str, dict[str, Any]]] = scores.get("splits") or {"grouped": scores.get("models", {})}
+    return {
+        split: [_model_score(name, models[name]) for name in sorted(models, key=_place)]
+        for split, models in splits.items()
+        if models
+    }
+
+
+def _place(model: str) -> tuple[int, str]:
+    return (MODELS.index(model) if model in MODELS else len(MODELS), model)
+
+
+def _model_score(model: str, found: dict[str, Any]) -> ModelScore:
+    def cell(metric: str) -> tuple[float, float]:
+        value = found.get(metric)
+        if isinstance(value, dict):
+            return (_float(value.get("mean")), _float(value.get("spread")))
+        return (_float(value), _float(found.get(f"{metric}_fold_spread")))
+
+    held = _float(found.get("bounds_held"))
+    return ModelScore(model=model, r2=cell("r2"), mae=cell("mae"), spearman=cell("spearman"), bounds_held=held)
+
+
+def _rows(table: FeatureTable, rows: list[int]) -> FeatureTable:
+    return FeatureTable(
+        ids=table.ids[rows],
+        columns=table.columns,
+        features=table.features[rows],
+        facts=table.facts.iloc[rows],
+        composition=table.composition[rows],
+        header=table.header,
+    )
+
+
+def _unguard(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
+    for name in names or frame.columns:
+        frame[name] = frame[name].map(unguarded)
+    return frame
+
+
+def _typed(column: pd.Series[str], read: Callable[[str], Any], path: Path) -> pd.Series[Any]:
+    values = []
+    for row, cell in enumerate(column):
+        try:
+            values.append(read(cell))
+        except (ValueError, KeyError) as error:
+            raise InputError(f"{path}, row {row + 1}: {column.name} cannot be {cell!r}") from error
+    return pd.Series(values, index=column.index, name=column.name, dtype=object if not values else None)
+
+
+def _number(cell: str) -> float:
+    return float(cell) if cell else float("nan")
+
+
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _flag(cell: str) -> bool:
+    return WORDS[cell.lower()]

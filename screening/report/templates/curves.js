@@ -1,0 +1,153 @@
+// The chosen crystal: facts, and its curves beside those of its nearest known conductor and the training range.
+const svgSpace = document.querySelector("svg").namespaceURI;
+const detail = document.getElementById("detail");
+const channels = [...new Set(data.curves.map((curve) => curve.channel))];
+let channel = channels[0];
+let radius = null; // Å, where the values are read
+let drawn = [];
+
+function make(parent, name, attributes = {}, text) {
+  const node = parent instanceof SVGElement || name === "svg" ? document.createElementNS(svgSpace, name) : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  parent.append(node);
+  return node;
+}
+
+function unpack([maximum, coded]) {
+  const bytes = Uint8Array.from(atob(coded), (character) => character.charCodeAt(0));
+  const values = new Array(bytes.length / 2);
+  for (let k = 0; k < values.length; k++) {
+    const step = bytes[2 * k] + 256 * bytes[2 * k + 1];
+    values[k] = step === 65535 ? NaN : (step / 65534) * maximum;
+  }
+  return values;
+}
+
+const superscript = (number) => String(number).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"["0123456789".indexOf(c)] ?? "⁻");
+function power(log10) {
+  if (log10 === null) return "not measured";
+  let exponent = Math.floor(log10);
+  let mantissa = (10 ** (log10 - exponent)).toFixed(1);
+  if (mantissa === "10.0") [mantissa, exponent] = ["1.0", exponent + 1];
+  return `${mantissa} × 10${superscript(exponent)}`;
+}
+const short = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "–");
+
+function formula(parent, text) {
+  text.split(/(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)/).forEach((piece, k) => (k % 2 ? make(parent, "sub", {}, piece) : parent.append(piece)));
+}
+
+function fact(list, name, value) {
+  const div = make(list, "div");
+  make(div, "dt", {}, name);
+  return make(div, "dd", {}, value);
+}
+
+function showDetail(i) {
+  detail.replaceChildren();
+  const heading = make(detail, "h3");
+  formula(heading, cell(i, "formula"));
+  make(detail, "p", { class: "id" }, `${cell(i, "id")} · rank ${cell(i, "rank")}`);
+  const list = make(detail, "dl", { class: "facts" });
+  fact(list, "predicted σ", `${power(cell(i, "prediction"))} S/cm`);
+  fact(list, "interval", `${power(cell(i, "lower"))} to ${power(cell(i, "upper"))}`);
+  if (cell(i, "measured") !== null) fact(list, "measured σ", `${power(cell(i, "measured"))} S/cm`);
+  const near = fact(list, "nearest known", "");
+  formula(near, cell(i, "nearest_formula"));
+  near.append(` (${cell(i, "nearest")}), ${power(cell(i, "nearest_measured"))} S/cm`);
+  fact(list, "distance", `${short(cell(i, "distance") ?? NaN)}${cell(i, "in_domain") ? "" : ", out of domain"}`);
+  const [sites, volume, group] = data.facts[i];
+  fact(list, "cell", `${sites} sites, ${volume} Å³${group > 0 ? `, space group ${group}` : ""}`);
+  fact(list, "source", cell(i, "source"));
+  if (channels.length) drawCurves(i);
+}
+
+function drawCurves(i) {
+  const bar = make(detail, "div", { class: "bar" });
+  const label = make(bar, "label", {}, "Sublattice ");
+  const select = make(label, "select");
+  for (const name of channels) make(select, "option", name === channel ? { value: name, selected: "" } : { value: name }, name);
+  const slide = make(make(bar, "label", {}, "Radius "), "input", { type: "range", "aria-label": "radius at which values are read, Å" });
+  const read = make(bar, "output", {}, "");
+  const legend = make(detail, "p", { class: "legend" });
+  for (const [css, words] of [["line-this", "this crystal"], ["line-near", "nearest known conductor"], ["line-band", "training, 10–90 %"]]) {
+    make(legend, "span", { class: css });
+    make(legend, "span", {}, words);
+  }
+  const places = { beta: ["Betti curves: holes per site", make(detail, "div")], rank: ["Percolation: share of sites", make(detail, "div")] };
+  for (const [title, box] of Object.values(places)) {
+    make(box, "h4", {}, title);
+    make(box, "div", { class: "charts" });
+  }
+  const draw = () => {
+    drawn = [];
+    for (const [, box] of Object.values(places)) box.lastChild.replaceChildren();
+    data.curves.forEach((curve, k) => {
+      if (curve.channel === channel) drawn.push(chart(places[curve.kind][1].lastChild, { curve, k, i }));
+    });
+    for (const [, box] of Object.values(places)) box.hidden = !box.lastChild.childElementCount;
+    const radii = drawn[0].radii;
+    Object.assign(slide, { min: radii[0], max: radii.at(-1), step: "any" });
+    readAt(radius ?? (radii[0] + radii.at(-1)) / 2);
+  };
+  const readAt = (value) => {
+    radius = value;
+    slide.value = value;
+    for (const one of drawn) one.readAt(value);
+    read.textContent = `${value.toFixed(2)} Å`;
+  };
+  select.addEventListener("change", () => { channel = select.value; radius = null; draw(); });
+  slide.addEventListener("input", () => readAt(Number(slide.value)));
+  detail.onpointermove = (event) => {
+    const one = drawn.find((candidate) => candidate.svg.contains(event.target));
+    if (one) readAt(one.radiusAt(event.clientX));
+  };
+  draw();
+}
+
+function chart(parent, { curve, k, i }) {
+  const W = 250, H = 138, L = 34, R = 8, T = 22, B = 20;
+  const radii = curve.radii;
+  const mine = unpack(data.of[i][k]);
+  const near = data.nearest[cell(i, "nearest")] ? unpack(data.nearest[cell(i, "nearest")][k]) : mine.map(() => NaN);
+  const low = unpack(data.band[k].low), high = unpack(data.band[k].high);
+  const top = Math.max(...[...mine, ...near, ...high].filter(Number.isFinite), 0) || 1;
+  const x = (r) => L + ((r - radii[0]) / (radii.at(-1) - radii[0] || 1)) * (W - L - R);
+  const y = (v) => H - B - (v / top) * (H - T - B);
+  const last = mine.findLastIndex(Number.isFinite);
+  const words = `${curve.name}, ${curve.channel}: largest value ${short(Math.max(...mine.filter(Number.isFinite), 0))}, known up to ${last < 0 ? "no radius" : `${radii[last]} Å`}`;
+  const svg = make(parent, "svg", { viewBox: `0 0 ${W} ${H}`, class: "curve", role: "img", "aria-label": words });
+  for (const value of [0, top / 2, top]) {
+    make(svg, "line", { x1: L, x2: W - R, y1: y(value), y2: y(value), class: "rule" });
+    make(svg, "text", { x: L - 4, y: y(value) + 3.5, "text-anchor": "end", class: "tick" }, short(value));
+  }
+  for (let r = Math.ceil(radii[0] / 2) * 2; r <= radii.at(-1); r += 2) make(svg, "text", { x: x(r), y: H - 6, "text-anchor": "middle", class: "tick" }, r);
+  const path = (values) => values.map((v, p) => (Number.isFinite(v) ? `${Number.isFinite(values[p - 1]) ? "L" : "M"}${x(radii[p]).toFixed(1)} ${y(v).toFixed(1)}` : "")).join("");
+  const known = radii.map((_, p) => p).filter((p) => Number.isFinite(low[p]) && Number.isFinite(high[p]));
+  if (known.length) {
+    const edge = (values, places) => places.map((p) => `${x(radii[p]).toFixed(1)} ${y(values[p]).toFixed(1)}`).join("L");
+    make(svg, "path", { d: `M${edge(high, known)}L${edge(low, [...known].reverse())}z`, class: "band" });
+  }
+  make(svg, "path", { d: path(near), class: "near" });
+  make(svg, "path", { d: path(mine), class: "mine" });
+  make(svg, "text", { x: L, y: 13, class: "title" }, curve.name);
+  const hair = make(svg, "line", { y1: T, y2: H - B, class: "hair" });
+  const value = make(svg, "text", { x: W - R, y: 13, "text-anchor": "end", class: "value" });
+  return {
+    svg, radii,
+    radiusAt(clientX) {
+      const box = svg.getBoundingClientRect();
+      const share = (((clientX - box.left) / box.width) * W - L) / (W - L - R);
+      return radii[0] + Math.min(1, Math.max(0, share)) * (radii.at(-1) - radii[0]);
+    },
+    readAt(r) {
+      const p = radii.reduce((best, one, q) => (Math.abs(one - r) < Math.abs(radii[best] - r) ? q : best), 0);
+      hair.setAttribute("x1", x(radii[p]));
+      hair.setAttribute("x2", x(radii[p]));
+      value.textContent = `${short(mine[p])} · ${short(near[p])}`;
+    },
+  };
+}
+
+if (lines.length) choose(lines[0], false);

@@ -1,0 +1,63 @@
+"""Numbers, formulas and JSON as they stand on the page."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from markupsafe import Markup, escape
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
+SYMBOL = re.compile(r"[A-Z][a-z]?")
+GUARDED = re.compile(r"'[=+\-@\t]")
+
+
+def power(log10: float) -> str:
+    """Return 10 to the power of `log10` as ``3.2 × 10⁻⁴``; an empty string for NaN (nothing measured)."""
+    if math.isnan(log10):
+        return ""
+    exponent = math.floor(log10)
+    mantissa = f"{10 ** (log10 - exponent):.1f}"
+    if mantissa == "10.0":  # 9.96 rounds up into the next decade
+        mantissa, exponent = "1.0", exponent + 1
+    return f"{mantissa} × 10{str(exponent).translate(SUPERSCRIPTS)}"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """Return a number with a true minus sign; a dash for NaN."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+
+
+def formula(text: str) -> Markup:
+    """Return a formula as HTML with its amounts as subscripts; everything else in it is escaped."""
+    pieces = AMOUNT.split(text)
+    return Markup("").join(
+        Markup("<sub>{}</sub>").format(piece) if index % 2 else escape(piece) for index, piece in enumerate(pieces)
+    )
+
+
+def elements(text: str) -> list[str]:
+    """Return the element symbols in a formula, each once, in order."""
+    return list(dict.fromkeys(SYMBOL.findall(text)))
+
+
+def unguarded(cell: str) -> str:
+    """Return a text cell of a CSV file without the ``'`` that keeps spreadsheets from running it as a formula."""
+    return cell[1:] if GUARDED.match(cell) else cell
+
+
+def embedded_json(value: Any) -> Markup:
+    """Return JSON that can stand inside ``<script>``: no ``<``, ``>`` or ``&``, so no tag can end or begin in it.
+
+    Raises
+    ------
+    ValueError
+        A number is NaN or infinite: JSON has no such number.
+    """
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - escaped just above

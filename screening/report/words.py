@@ -1,0 +1,83 @@
+"""The fixed words of the page: what codes, curves, models and flags mean, what the numbers cannot say."""
+
+from __future__ import annotations
+
+from screening.errors import Code
+
+CODES: dict[str, str] = {
+    Code.NOT_CIF: "not text, or not CIF syntax",
+    Code.EMPTY: "no bytes, or white space alone",
+    Code.NO_ATOMS: "no placed atom in the block",
+    Code.NO_CELL: "cell lengths or angles missing",
+    Code.BAD_CELL: "cell not positive, not finite or of no volume",
+    Code.BAD_SYMMETRY: "symmetry operations unreadable, contradictory or no group",
+    Code.BAD_SITE: "a coordinate or occupancy is no usable number",
+    Code.BAD_ELEMENT: "a symbol names no element",
+    Code.NO_MOBILE_ION: "the crystal does not hold the mobile ion",
+    Code.TOO_LARGE: "over a limit on bytes, blocks, sites or operations",
+    Code.UNSAFE_PATH: "archive member with an unsafe name, or a link",
+    Code.UNREADABLE: "cannot be opened or decompressed",
+    Code.TIME_LIMIT: "took longer than allowed",
+    Code.WORKER_KILLED: "the process died on this crystal",
+    Code.INTERNAL: "a fault of this program",
+}
+
+CURVES: dict[str, str] = {
+    "beta0": "β₀: separate parts",
+    "beta1": "β₁: loops",
+    "beta2": "β₂: cavities",
+    "rank0": "in finite clusters",
+    "rank1": "in chains",
+    "rank2": "in layers",
+    "rank3": "in a 3-D network",
+}
+
+MODELS: dict[str, str] = {
+    "curves": "curves (this model)",
+    "conventional": "conventional descriptors",
+    "nearest": "nearest neighbour",
+    "dummy": "dummy (mean of training)",
+}
+
+SPLITS: dict[str, str] = {
+    "grouped": "grouped: a publication, a composition and its near-duplicates are never split; the honest score",
+    "random": "random: every crystal by itself, which flatters",
+    "family": "family: a chemical family predicted from the others, the hardest question",
+}
+
+BADGES: dict[str, str] = {
+    "disordered": "disordered",
+    "radius_cut": "radius cut back",
+    "radioactive": "radioactive",
+    "toxic": "toxic",
+    "scarce": "scarce",
+}
+
+LIMITS: tuple[str, ...] = (
+    "A rank is a suggestion for what to compute or measure next, not a measurement. Read it with its interval.",
+    "The model has learned from a few hundred measured crystals at room temperature. Samples of one composition differ by "
+    "more than half a power of ten between laboratories, and no model trained on them can be surer than that.",
+    "Outside the training domain (distance above 1, or an element that no training crystal holds) predictions are guesses; "
+    "such rows are marked.",
+    "Only the geometry of the given crystal enters. Grain boundaries, defects, doping beyond the file, moisture, electronic "
+    "conduction and the stability of the compound do not.",
+    "A SHAP value says what the model used, not what moves the ions.",
+    "A crystal whose radius was cut back was too large for the budget: its curves end early and their tails count as unknown.",
+)
+
+REFERENCES: tuple[tuple[str, str], ...] = (
+    (
+        "Gradient boosting: G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, "
+        "Advances in Neural Information Processing Systems 30, 3146–3154 (2017).",
+        "",
+    ),
+    (
+        "SHAP for trees: S. M. Lundberg et al., From local explanations to global understanding with explainable AI for trees, "
+        "Nature Machine Intelligence 2, 56–67 (2020).",
+        "https://doi.org/10.1038/s42256-019-0138-9",
+    ),
+    (
+        "Quotient complexes of periodic graphs: A. Onus and V. Robins, Quantifying the homology of periodic cell complexes (2022).",
+        "https://doi.org/10.48550/arXiv.2208.09223",
+    ),
+)
