@@ -1,0 +1,205 @@
+"""LightGBM with a one-sided loss for upper bounds: fit, choose the number of trees, check a booster's text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.config import LearnConfig
+from screening.crystal import FloatArray, IntArray
+from screening.errors import ModelError
+from screening.learn.labels import BoolArray
+from screening.learn.splits import grouped_folds
+
+INNER_FOLDS = 3  # inner grouped folds that choose the number of trees
+PATIENCE = 50  # rounds without gain before an inner fit stops
+
+
+def loss(prediction: FloatArray, target: FloatArray, is_bound: BoolArray) -> FloatArray:
+    """Return (n,) half squared errors; zero for a bound whose prediction is at or below it.
+
+    Source: ours; the one-sided squared loss is that of a left-censored regression with a flat tail.
+    """
+    return np.asarray(0.5 * _residual(prediction, target, is_bound) ** 2, dtype=np.float64)
+
+
+def loss_gradient(prediction: FloatArray, target: FloatArray, is_bound: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Return first and second derivative (n,) of `loss`; both zero where a bound is held."""
+    curvature = np.where(is_bound & (prediction <= target), 0.0, 1.0)
+    return _residual(prediction, target, is_bound), curvature
+
+
+def _residual(prediction: FloatArray, target: FloatArray, is_bound: BoolArray) -> FloatArray:
+    difference = prediction - target
+    return np.where(is_bound, np.maximum(difference, 0.0), difference)
+
+
+def used_rows(is_bound: BoolArray, bounds: str) -> tuple[BoolArray, BoolArray]:
+    """Return (rows that are trained on, rows that count as bounds there) under a treatment of bounds."""
+    if bounds == "drop":
+        return ~is_bound, np.zeros_like(is_bound)
+    return np.ones_like(is_bound), is_bound if bounds == "censored" else np.zeros_like(is_bound)
+
+
+def base_score(target: FloatArray, is_bound: BoolArray) -> float:
+    """Return where boosting starts: the mean of the measured values (of the bounds if there are none)."""
+    return float(target[~is_bound].mean() if (~is_bound).any() else target.mean())
+
+
+def parameters(settings: LearnConfig, *, seed: int, threads: int = 1) -> dict[str, Any]:
+    """Return LightGBM's parameters; results do not depend on `threads`."""
+    return {
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": settings.min_leaf,
+        "feature_fraction": settings.column_share,
+        "bagging_fraction": settings.row_share,
+        "bagging_freq": 1,
+        "lambda_l2": settings.l2,
+        "feature_pre_filter": False,
+        "max_bin": 63,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": threads,
+        "seed": seed,
+        "verbosity": -1,
+    }
+
+
+def fit(
+    features: NDArray[Any],
+    target: FloatArray,
+    is_bound: BoolArray,
+    *,
+    params: dict[str, Any],
+    rounds: int,
+    columns: Sequence[str] | None = None,
+    validation: tuple[NDArray[Any], FloatArray, BoolArray] | None = None,
+) -> tuple[lgb.Booster, float]:
+    """Return a booster of `target` minus its base score, and the base score.
+
+    The base is subtracted from the targets, so the booster's output plus the base is the prediction whether or not
+    LightGBM would add an average of its own. With `validation` the fit stops early and `best_iteration` is set.
+    """
+    base = base_score(target, is_bound)
+
+    def objective(scores: FloatArray, data: lgb.Dataset) -> tuple[FloatArray, FloatArray]:
+        return loss_gradient(scores, target - base, is_bound)
+
+    names = "auto" if columns is None else list(columns)
+    data = lgb.Dataset(features, label=target - base, feature_name=names, params=params)
+    params = {**params, "objective": objective}
+    if validation is None:
+        return lgb.train(params, data, num_boost_round=rounds), base
+    held_features, held_target, held_bound = validation
+
+    def metric(scores: FloatArray, data: lgb.Dataset) -> tuple[str, float, bool]:
+        return "loss", float(loss(scores, held_target - base, held_bound).mean()), False
+
+    held = lgb.Dataset(held_features, label=held_target - base, reference=data, params=params)
+    stop = lgb.early_stopping(PATIENCE, verbose=False)
+    return lgb.train(params, data, num_boost_round=rounds, valid_sets=[held], feval=metric, callbacks=[stop]), base
+
+
+def choose_rounds(
+    features: NDArray[Any],
+    target: FloatArray,
+    is_bound: BoolArray,
+    *,
+    groups: IntArray,
+    settings: LearnConfig,
+    seed: int,
+) -> int:
+    """Return the number of trees: the median over inner grouped folds of where the held-out loss is least."""
+    train_row, as_bound = used_rows(is_bound, settings.bounds)
+    folds = grouped_folds(groups, target, folds=INNER_FOLDS, seed=seed)
+    best: list[int] = []
+    for fold in range(int(folds.max()) + 1):
+        inside, outside = (folds != fold) & train_row, (folds == fold) & train_row
+        if inside.sum() < 2 or not outside.any():
+            continue  # a fold of bounds alone says nothing when bounds are dropped
+        booster, _ = fit(
+            features[inside],
+            target[inside],
+            as_bound[inside],
+            params=parameters(settings, seed=seed),
+            rounds=settings.trees,
+            validation=(features[outside], target[outside], as_bound[outside]),
+        )
+        best.append(booster.best_iteration)
+    if not best:
+        raise ModelError("too few measured labels to choose the number of trees; label more crystals")
+    return max(1, int(np.median(best)))
+
+
+def read_booster(text: str, *, n_features: int) -> lgb.Booster:
+    """Return the booster written as `text`, after checking that every tree stays within itself and the features.
+
+    LightGBM follows the indices of a model file unchecked, so a damaged or hostile file could read foreign memory or
+    never end. Here each tree must have arrays of the right lengths, features that exist, and children that lie below
+    their parent: node k's children are larger than k, or leaves.
+
+    Raises
+    ------
+    ModelError
+        The text is not such a model.
+    """
+    trees = _tree_blocks(text)
+    head = _fields(text.partition("Tree=0")[0])
+    if head.get("num_class") != "1" or head.get("num_tree_per_iteration") != "1":
+        raise ModelError("a booster file is not of one output")
+    if head.get("max_feature_idx") != str(n_features - 1):
+        raise ModelError(f"a booster file is not of {n_features} features")
+    for index, block in enumerate(trees):
+        try:
+            _check_tree(_fields(block), n_features=n_features)
+        except (KeyError, ValueError) as error:
+            raise ModelError(f"tree {index} of a booster file is damaged: {error}") from error
+    try:
+        booster = lgb.Booster(model_str=text)
+    except lgb.basic.LightGBMError as error:
+        raise ModelError(f"a booster file cannot be read: {error}") from error
+    if booster.num_trees() != len(trees):
+        raise ModelError("a booster file is cut short")
+    return booster
+
+
+def _tree_blocks(text: str) -> list[str]:
+    body, end, _ = text.partition("\nend of trees")
+    if not text.startswith("tree\n") or not end:
+        raise ModelError("a booster file is not a whole LightGBM model")
+    return body.split("\nTree=")[1:]
+
+
+def _fields(block: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+
+
+def _check_tree(fields: dict[str, str], *, n_features: int) -> None:
+    n_leaves = int(fields["num_leaves"])
+    if n_leaves < 1 or int(fields["num_cat"]) != 0 or int(fields.get("is_linear", "0")) != 0:
+        raise ValueError("not a plain numeric tree")
+    leaves = np.array(fields["leaf_value"].split(), dtype=np.float64)
+    if len(leaves) != n_leaves or not np.isfinite(leaves).all():
+        raise ValueError("leaf values do not fit")
+    if n_leaves == 1:
+        return
+    nodes = {name: np.array(fields[name].split(), dtype=np.int64) for name in ("split_feature", "decision_type")}
+    thresholds = np.array(fields["threshold"].split(), dtype=np.float64)
+    if any(len(values) != n_leaves - 1 for values in (*nodes.values(), thresholds)):
+        raise ValueError("node arrays do not fit")
+    if nodes["split_feature"].min() < 0 or nodes["split_feature"].max() >= n_features:
+        raise ValueError("a split on a feature that does not exist")
+    if (nodes["decision_type"] & 1).any():
+        raise ValueError("a categorical split")
+    for name in ("left_child", "right_child"):
+        child = np.array(fields[name].split(), dtype=np.int64)
+        if len(child) != n_leaves - 1:
+            raise ValueError("children do not fit")
+        below = (child > np.arange(n_leaves - 1)) & (child < n_leaves - 1)
+        if not (below | ((child < 0) & (child >= -n_leaves))).all():
+            raise ValueError("a child that is not below its parent")

@@ -1,0 +1,10 @@
+"""Text cells of a CSV table that a spreadsheet must not take for a formula."""
+
+from __future__ import annotations
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def plain_cell(text: str) -> str:
+    """Return `text`, with ``'`` before it where a spreadsheet would read a formula (it begins with = + - @ or tab)."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

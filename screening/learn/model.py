@@ -1,0 +1,297 @@
+"""A trained model, and its folder: LightGBM text, JSON and Parquet, readable by eye, never pickle."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+
+from screening.crystal import FloatArray, IntArray
+from screening.errors import ModelError
+from screening.learn.boosting import read_booster
+from screening.learn.cells import plain_cell
+from screening.learn.dataset import check_finite
+from screening.learn.labels import BoolArray, ObjectArray
+from screening.learn.space import FeatureSpace
+from screening.store import differences
+
+FORMAT_VERSION = 1
+MAX_JSON_BYTES = 64_000_000
+MAX_BOOSTER_BYTES = 512_000_000
+MAX_TRAINING_VALUES = 1_000_000_000  # rows x columns of training.parquet
+SECTIONS = ("cloud", "homology", "curves")  # settings that decide what a column means
+
+
+class ModelHeader(BaseModel):
+    """What model.json says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["screening-model"] = "screening-model"
+    format_version: Literal[1] = FORMAT_VERSION
+    features_hash: str = Field(max_length=128)
+    features_config: dict[str, Any]
+    engine: str = Field(max_length=64)
+    learn: dict[str, Any]
+    seed: int
+    base: FiniteFloat  # added to the boosters' mean, log10 S/cm
+    boosters: int = Field(ge=1, le=1000)
+    interval_lower: FiniteFloat  # added to the mean, log units
+    interval_upper: FiniteFloat
+    elements: tuple[str, ...]  # that occur in training
+    columns: tuple[str, ...] = Field(min_length=1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """The crystals a model was trained on, in order of id."""
+
+    ids: ObjectArray  # (n,) str
+    log_sigma: FloatArray  # (n,) log10 S/cm, or the bound
+    is_bound: BoolArray  # (n,)
+    group: IntArray  # (n,) crystals that were never parted
+    formula: ObjectArray  # (n,) str
+    publication: ObjectArray  # (n,) str
+    features: NDArray[np.float32]  # (n, n_columns)
+
+
+FOLD_NUMBERS = ("measured", "curves", "conventional", "dummy", "nearest")
+FACTS = ("id", "log_sigma", "is_bound", "group", "formula", "publication")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """Predicted log10 conductivity (S/cm) with its interval, each (n,)."""
+
+    mean: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Boosters averaged, with what is needed to judge a prediction: training crystals, scores, out-of-fold values."""
+
+    header: ModelHeader
+    texts: tuple[str, ...]  # LightGBM models as text
+    training: Training
+    scores: dict[str, Any]
+    folds: pd.DataFrame  # out-of-fold predictions of the grouped cross-validation
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the features, in order."""
+        return self.header.columns
+
+    @cached_property
+    def _boosters(self) -> tuple[lgb.Booster, ...]:
+        return tuple(read_booster(text, n_features=len(self.columns)) for text in self.texts)
+
+    @cached_property
+    def space(self) -> FeatureSpace:
+        """Feature space spanned by the training crystals."""
+        return FeatureSpace.of(self.training.features)
+
+    @cached_property
+    def domain_radius(self) -> float:
+        """95th percentile of the training crystals' distance to their nearest other one."""
+        return float(np.quantile(self.space.nearest_others()[1], 0.95))
+
+    @cached_property
+    def out_of_fold(self) -> dict[str, float]:
+        """Mean over repeats of the predictions by models that saw neither the crystal nor its group, by id."""
+        means = self.folds.groupby("id")["curves"].mean()
+        return {str(id): float(value) for id, value in means.items()}
+
+    def predict(self, features: NDArray[Any]) -> Prediction:
+        """Return predictions for features (n, n_columns); NaN = not computed.
+
+        Raises
+        ------
+        ModelError
+            The shape does not fit, or a value is infinite.
+        """
+        self._check_shape(features)
+        mean = np.full(len(features), self.header.base)
+        if len(features):
+            mean += np.mean([booster.predict(features, num_threads=1) for booster in self._boosters], axis=0)
+        return self.interval(mean)
+
+    def interval(self, mean: FloatArray) -> Prediction:
+        """Return `mean` with the interval around it."""
+        return Prediction(mean=mean, lower=mean + self.header.interval_lower, upper=mean + self.header.interval_upper)
+
+    def contributions(self, features: NDArray[Any]) -> tuple[FloatArray, float]:
+        """Return SHAP values (n, n_columns) in log units, exact for the trees, and the expected prediction.
+
+        Source: Lundberg et al., Nat. Mach. Intell. 2 (2020) 56, as computed by LightGBM itself.
+
+        Raises
+        ------
+        ModelError
+            The shape does not fit, or values and expectation do not add up to the prediction.
+        """
+        self._check_shape(features)
+        total = np.zeros((len(features), len(self.columns) + 1))
+        for booster in self._boosters:
+            total += np.asarray(booster.predict(features, pred_contrib=True, num_threads=1))
+        total /= len(self._boosters)
+        expected = self.header.base + float(total[0, -1])
+        values = np.asarray(total[:, :-1], dtype=np.float64)
+        gap = np.abs(values.sum(axis=1) + expected - self.predict(features).mean)
+        if gap.max() > 1e-6:
+            raise ModelError(f"SHAP values do not add up to the prediction (off by {gap.max():.2g})")
+        return values, expected
+
+    def _check_shape(self, features: NDArray[Any]) -> None:
+        if features.ndim != 2 or features.shape[1] != len(self.columns):
+            raise ModelError(f"features of shape {features.shape} do not fit a model of {len(self.columns)} columns")
+        check_finite(features, self.columns)
+
+    def check_features(self, header: dict[str, Any]) -> None:
+        """Return nothing if a store's features are those the model was trained on.
+
+        Raises
+        ------
+        ModelError
+            Engine, settings or columns differ; the message says where.
+        """
+        found: list[str] = []
+        if header["engine"] != self.header.engine:
+            found.append(f"engine: {self.header.engine!r} here, {header['engine']!r} in the store")
+        ours, theirs = (
+            {name: config.get(name) for name in SECTIONS} for config in (self.header.features_config, header["config"])
+        )
+        found += differences(ours, theirs)
+        columns = tuple(header["columns"])
+        if columns != self.columns:
+            lost, added = set(self.columns) - set(columns), set(columns) - set(self.columns)
+            first = min(lost | added) if lost | added else "their order"
+            found.append(f"columns: {len(lost)} missing, {len(added)} unknown, e.g. {first}")
+        if found:
+            raise ModelError("the model was trained on other features: " + "; ".join(found))
+
+    def save(self, folder: Path) -> None:
+        """Write the model into `folder`; the same model gives the same bytes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_json(folder / "model.json", self.header.model_dump(mode="json"))
+        _write_json(folder / "scores.json", self.scores)
+        for old in folder.glob("booster-*.txt"):
+            old.unlink()
+        for index, text in enumerate(self.texts):
+            (folder / f"booster-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
+        training = self.training
+        facts = (
+            training.ids,
+            training.log_sigma,
+            training.is_bound,
+            training.group,
+            training.formula,
+            training.publication,
+        )
+        arrays = [pa.array(values) for values in facts] + [pa.array(column) for column in training.features.T]
+        schema = pa.schema([(name, array.type) for name, array in zip([*FACTS, *self.columns], arrays, strict=True)])
+        pq.write_table(pa.Table.from_arrays(arrays, schema=schema), folder / "training.parquet", compression="zstd")
+        folds = self.folds.assign(**{name: self.folds[name].map(plain_cell) for name in ("id", "formula")})
+        folds.to_csv(folder / "folds.csv", index=False, lineterminator="\n")
+
+
+def load_model(folder: Path) -> Model:
+    """Return the model in `folder`, whose files are not trusted.
+
+    File names follow from the number of boosters alone; sizes, types, shapes and trees are checked before use.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, too large, damaged or of another version.
+    """
+    if not (folder / "model.json").is_file():
+        raise ModelError(f"{folder} is no model folder: there is no model.json in it")
+    try:
+        header = ModelHeader.model_validate_json(_read(folder / "model.json", limit=MAX_JSON_BYTES))
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        raise ModelError(f"{folder / 'model.json'} is not of this version: {'; '.join(lines[:5])}") from error
+    if len(set(header.columns)) != len(header.columns) or set(header.columns) & set(FACTS):
+        raise ModelError(f"{folder / 'model.json'} names a column twice")
+    texts = tuple(_read(folder / f"booster-{index}.txt", limit=MAX_BOOSTER_BYTES) for index in range(header.boosters))
+    for text in texts:
+        read_booster(text, n_features=len(header.columns))
+    try:
+        scores = json.loads(_read(folder / "scores.json", limit=MAX_JSON_BYTES))
+    except ValueError as error:
+        raise ModelError(f"{folder / 'scores.json'} is not JSON: {error}") from error
+    if not isinstance(scores, dict):
+        raise ModelError(f"{folder / 'scores.json'} does not hold scores")
+    training = _read_training(folder / "training.parquet", columns=header.columns)
+    folds = _read_folds(folder / "folds.csv", ids=training.ids)
+    return Model(header=header, texts=texts, training=training, scores=scores, folds=folds)
+
+
+def _read(path: Path, *, limit: int) -> str:
+    try:
+        if path.stat().st_size > limit:
+            raise ModelError(f"{path} is larger than {limit} bytes")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"cannot read {path}: {error}") from error
+
+
+def _read_training(path: Path, *, columns: tuple[str, ...]) -> Training:
+    try:
+        with pq.ParquetFile(path) as file:
+            if file.schema_arrow.names != [*FACTS, *columns]:
+                raise ModelError(f"{path} does not hold the columns that model.json names")
+            n_rows = file.metadata.num_rows
+            if n_rows < 1 or n_rows * len(columns) > MAX_TRAINING_VALUES:
+                raise ModelError(f"{path} holds {n_rows} crystals: none, or too many to be a training set")
+            table = file.read()
+        facts = {name: table[name].to_numpy(zero_copy_only=False) for name in FACTS}
+        training = Training(
+            ids=np.array(facts["id"], dtype=object),
+            log_sigma=facts["log_sigma"].astype(np.float64),
+            is_bound=facts["is_bound"].astype(np.bool_),
+            group=facts["group"].astype(np.int64),
+            formula=np.array(facts["formula"], dtype=object),
+            publication=np.array(facts["publication"], dtype=object),
+            features=np.column_stack([table[name].to_numpy() for name in columns]).astype(np.float32),
+        )
+    except (OSError, pa.ArrowException, ValueError, TypeError) as error:
+        raise ModelError(f"cannot read {path}: {error}") from error
+    if not np.isfinite(training.log_sigma).all():
+        raise ModelError(f"{path} holds a target that is no number")
+    return training
+
+
+def _read_folds(path: Path, *, ids: ObjectArray) -> pd.DataFrame:
+    text = _read(path, limit=MAX_BOOSTER_BYTES)
+    try:
+        cells = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+        # As text first: float() gives back exactly what was written, whatever parser pandas uses.
+        folds = cells.astype({name: np.float64 for name in FOLD_NUMBERS} | {"repeat": np.int64, "fold": np.int64})
+        folds["is_bound"] = cells["is_bound"].map({"True": True, "False": False}).astype(np.bool_)
+        written = {plain_cell(str(id)): str(id) for id in ids}
+        folds["id"] = cells["id"].map(written)
+    except (ValueError, KeyError, TypeError, pd.errors.ParserError) as error:
+        raise ModelError(f"cannot read {path}: {error}") from error
+    if set(folds["id"]) != set(ids) or not np.isfinite(folds[list(FOLD_NUMBERS)].to_numpy()).all():
+        raise ModelError(f"{path} does not hold the out-of-fold predictions of the training crystals")
+    return folds
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(
+        json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8", newline="\n"
+    )

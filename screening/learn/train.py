@@ -1,0 +1,117 @@
+"""Features and labels → a judged model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from screening.config import Config
+from screening.crystal import SYMBOLS
+from screening.errors import ModelError, Rejection
+from screening.learn.boosting import fit, parameters, used_rows
+from screening.learn.dataset import Dataset, join
+from screening.learn.evaluate import Evaluation, evaluate, seeded
+from screening.learn.intervals import interval_scores
+from screening.learn.labels import Labels
+from screening.learn.model import Model, ModelHeader, Training
+from screening.learn.scores import Score
+from screening.store import FeatureTable
+
+
+def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Sequence[Rejection] = ()) -> Model:
+    """Return a LightGBM model of log10 conductivity with its scores under grouped cross-validation.
+
+    Parameters
+    ----------
+    table
+        Featurized crystals, labelled ones among them.
+    labels
+        Measured values.
+    config
+        Settings; `learn` and `seed` are used.
+    rejections
+        Inputs that have no features, to say why a label is not used.
+
+    Raises
+    ------
+    ModelError
+        Too few labels or groups, or features that cannot be.
+    """
+    data = join(table, labels, rejections=rejections)
+    grouped = evaluate(data, config)
+    rounds = int(np.median(grouped.rounds))
+    interval = interval_scores(
+        grouped.predictions, level=config.learn.interval, family=dict(zip(data.ids, data.family, strict=True))
+    )
+    scores = _summary(data, labels, config, grouped=grouped)
+    scores["trees"] = rounds
+    scores["interval"] = interval
+    texts, base = _boosters(data, config, rounds=rounds)
+    header = ModelHeader(
+        columns=data.columns,
+        features_hash=table.header["features_hash"],
+        features_config=table.header["config"],
+        engine=table.header["engine"],
+        learn=config.learn.model_dump(mode="json"),
+        seed=config.seed,
+        base=base,
+        boosters=len(texts),
+        interval_lower=interval["lower"],
+        interval_upper=interval["upper"],
+        elements=tuple(SYMBOLS[number] for number in np.flatnonzero(data.fractions.any(axis=0))),
+    )
+    training = Training(
+        ids=data.ids,
+        log_sigma=data.target,
+        is_bound=data.is_bound,
+        group=data.groups,
+        formula=data.formula,
+        publication=data.publication,
+        features=data.features,
+    )
+    return Model(header=header, texts=texts, training=training, scores=scores, folds=grouped.predictions)
+
+
+def _boosters(data: Dataset, config: Config, *, rounds: int) -> tuple[tuple[str, ...], float]:
+    """Return the boosters of the final model as LightGBM text, one per seed, and their common base score."""
+    rows, as_bound = used_rows(data.is_bound, config.learn.bounds)
+    texts: list[str] = []
+    for index in range(config.learn.seeds):
+        booster, base = fit(
+            data.features[rows],
+            data.target[rows],
+            as_bound[rows],
+            params=parameters(config.learn, seed=seeded(config.seed, 3, index)),
+            rounds=rounds,
+            columns=data.columns,
+        )
+        texts.append(booster.model_to_string())
+    return tuple(texts), base
+
+
+def _summary(data: Dataset, labels: Labels, config: Config, *, grouped: Evaluation) -> dict[str, Any]:
+    splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
+    for split in ("random", "family"):
+        try:
+            splits[split] = evaluate(data, config, split=split, repeats=1).scores
+        except ModelError:
+            if split == "random":
+                raise
+            # No family is stated, or all crystals hang together: that split does not exist, and is not listed.
+    _, sizes = np.unique(data.groups, return_counts=True)
+    return {
+        "n_labelled": len(labels),
+        "n_used": len(data),
+        "n_measured": int((~data.is_bound).sum()),
+        "n_bounds": int(data.is_bound.sum()),
+        "n_missing": len(data.missing),
+        "missing": list(data.missing),
+        "bounds": config.learn.bounds,
+        "n_groups": len(sizes),
+        "largest_group": int(sizes.max()),
+        "folds": int(grouped.predictions["fold"].max()) + 1,
+        "repeats": config.learn.repeats,
+        "splits": splits,
+    }
