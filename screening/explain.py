@@ -228,7 +228,8 @@ def _mean_known(values: NDArray[Any]) -> FloatArray:
     known = np.isfinite(values)
     count = known.sum(axis=1)
     total = np.where(known, values, 0.0).sum(axis=1, dtype=np.float64)
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    mean = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return np.asarray(mean, dtype=np.float64)
 
 
 def _direction(values: FloatArray, shap: FloatArray) -> int:

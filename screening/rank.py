@@ -149,7 +149,8 @@ def _radius_cut(table: FeatureTable, facts: pd.DataFrame) -> list[bool]:
     config = Config.model_validate({name: table.header["config"][name] for name in ("cloud", "homology")})
     names = [f"r_cut/{channel_label(channel, config.cloud)}" for channel in config.cloud.channels]
     wanted = np.array([config.homology.r_max[channel] for channel in config.cloud.channels])
-    return list((facts[names].to_numpy(dtype=np.float64) < wanted - RADIUS_SLACK).any(axis=1))
+    cut = facts[names].to_numpy(dtype=np.float64) < wanted - RADIUS_SLACK
+    return [bool(row.any()) for row in cut]
 
 
 def write_ranking(frame: pd.DataFrame, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import lightgbm as lgb
@@ -14,6 +15,27 @@ from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError
 from screening.learn.labels import BoolArray
 from screening.learn.splits import grouped_folds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Crystals to learn from."""
+
+    features: NDArray[Any]  # (n, n_columns)
+    target: FloatArray  # (n,) log10 S/cm, or the bound
+    is_bound: BoolArray  # (n,)
+    groups: IntArray  # (n,)
+
+    def __getitem__(self, chosen: BoolArray) -> Rows:
+        return Rows(self.features[chosen], self.target[chosen], self.is_bound[chosen], self.groups[chosen])
+
+    def under(self, bounds: str) -> Rows:
+        """Return the rows with bounds as they are (``censored``), as measured values (``value``), or left out."""
+        if bounds == "censored":
+            return self
+        as_measured = Rows(self.features, self.target, np.zeros_like(self.is_bound), self.groups)
+        return as_measured if bounds == "value" else as_measured[~self.is_bound]
+
 
 INNER_FOLDS = 3  # inner grouped folds that choose the number of trees
 PATIENCE = 50  # rounds without gain before an inner fit stops
@@ -36,13 +58,6 @@ def loss_gradient(prediction: FloatArray, target: FloatArray, is_bound: BoolArra
 def _residual(prediction: FloatArray, target: FloatArray, is_bound: BoolArray) -> FloatArray:
     difference = prediction - target
     return np.where(is_bound, np.maximum(difference, 0.0), difference)
-
-
-def used_rows(is_bound: BoolArray, bounds: str) -> tuple[BoolArray, BoolArray]:
-    """Return (rows that are trained on, rows that count as bounds there) under a treatment of bounds."""
-    if bounds == "drop":
-        return ~is_bound, np.zeros_like(is_bound)
-    return np.ones_like(is_bound), is_bound if bounds == "censored" else np.zeros_like(is_bound)
 
 
 def base_score(target: FloatArray, is_bound: BoolArray) -> float:
@@ -71,68 +86,57 @@ def parameters(settings: LearnConfig, *, seed: int, threads: int = 1) -> dict[st
 
 
 def fit(
-    features: NDArray[Any],
-    target: FloatArray,
-    is_bound: BoolArray,
+    rows: Rows,
     *,
     params: dict[str, Any],
     rounds: int,
     columns: Sequence[str] | None = None,
-    validation: tuple[NDArray[Any], FloatArray, BoolArray] | None = None,
+    validation: Rows | None = None,
 ) -> tuple[lgb.Booster, float]:
-    """Return a booster of `target` minus its base score, and the base score.
+    """Return a booster of the target minus its base score, and the base score.
 
     The base is subtracted from the targets, so the booster's output plus the base is the prediction whether or not
     LightGBM would add an average of its own. With `validation` the fit stops early and `best_iteration` is set.
     """
-    base = base_score(target, is_bound)
+    base = base_score(rows.target, rows.is_bound)
+    target = rows.target - base
 
     def objective(scores: FloatArray, data: lgb.Dataset) -> tuple[FloatArray, FloatArray]:
-        return loss_gradient(scores, target - base, is_bound)
+        return loss_gradient(scores, target, rows.is_bound)
 
-    names = "auto" if columns is None else list(columns)
-    data = lgb.Dataset(features, label=target - base, feature_name=names, params=params)
+    names: Any = "auto" if columns is None else list(columns)
+    data = lgb.Dataset(rows.features, label=target, feature_name=names, params=params)
     params = {**params, "objective": objective}
     if validation is None:
         return lgb.train(params, data, num_boost_round=rounds), base
-    held_features, held_target, held_bound = validation
+    held_target, held_bound = validation.target - base, validation.is_bound
 
     def metric(scores: FloatArray, data: lgb.Dataset) -> tuple[str, float, bool]:
-        return "loss", float(loss(scores, held_target - base, held_bound).mean()), False
+        return "loss", float(loss(scores, held_target, held_bound).mean()), False
 
-    held = lgb.Dataset(held_features, label=held_target - base, reference=data, params=params)
+    held = lgb.Dataset(validation.features, label=held_target, reference=data, params=params)
     stop = lgb.early_stopping(PATIENCE, verbose=False)
     return lgb.train(params, data, num_boost_round=rounds, valid_sets=[held], feval=metric, callbacks=[stop]), base
 
 
-def choose_rounds(
-    features: NDArray[Any],
-    target: FloatArray,
-    is_bound: BoolArray,
-    *,
-    groups: IntArray,
-    settings: LearnConfig,
-    seed: int,
-) -> int:
-    """Return the number of trees: the median over inner grouped folds of where the held-out loss is least."""
-    train_row, as_bound = used_rows(is_bound, settings.bounds)
-    folds = grouped_folds(groups, target, folds=INNER_FOLDS, seed=seed)
-    best: list[int] = []
-    for fold in range(int(folds.max()) + 1):
-        inside, outside = (folds != fold) & train_row, (folds == fold) & train_row
-        if inside.sum() < 2 or not outside.any():
-            continue  # a fold of bounds alone says nothing when bounds are dropped
-        booster, _ = fit(
-            features[inside],
-            target[inside],
-            as_bound[inside],
+def choose_rounds(rows: Rows, *, settings: LearnConfig, seed: int) -> int:
+    """Return the number of trees: the median over inner grouped folds of where the held-out loss is least.
+
+    Raises
+    ------
+    ModelError
+        The rows cannot be split once more.
+    """
+    folds = grouped_folds(rows.groups, rows.target, folds=INNER_FOLDS, seed=seed)
+    best = [
+        fit(
+            rows[folds != fold],
             params=parameters(settings, seed=seed),
             rounds=settings.trees,
-            validation=(features[outside], target[outside], as_bound[outside]),
-        )
-        best.append(booster.best_iteration)
-    if not best:
-        raise ModelError("too few measured labels to choose the number of trees; label more crystals")
+            validation=rows[folds == fold],
+        )[0].best_iteration
+        for fold in range(int(folds.max()) + 1)
+    ]
     return max(1, int(np.median(best)))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from screening.config import Config
 from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError
-from screening.learn.boosting import base_score, choose_rounds, fit, parameters, used_rows
+from screening.learn.boosting import Rows, base_score, choose_rounds, fit, parameters
 from screening.learn.dataset import Dataset, join
 from screening.learn.labels import Labels
 from screening.learn.scores import Score, score, summarise
@@ -32,6 +32,15 @@ class Evaluation:
     predictions: pd.DataFrame  # repeat, fold, id, formula, is_bound, measured, then one column per model
     scores: dict[str, Score]  # by model
     rounds: tuple[int, ...]  # trees of the curves model in each fold
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fold:
+    """One test fold of one repeat."""
+
+    repeat: int
+    index: int
+    held: NDArray[np.bool_]  # (n,) crystals judged; the others are trained on
 
 
 def seeded(seed: int, *words: int) -> int:
@@ -60,15 +69,14 @@ def evaluate(data: Dataset, config: Config, *, split: str = "grouped", repeats: 
         Two folds cannot be formed, or a fold would leak.
     """
     pairs, groups = _groups(data, split)
-    tasks: list[tuple[int, int, IntArray]] = []
+    tasks: list[Fold] = []
     for repeat in range(config.learn.repeats if repeats is None else repeats):
         folds = grouped_folds(groups, data.target, folds=config.learn.folds, seed=seeded(config.seed, 1, repeat))
         check_no_leak(folds, groups, pairs)
-        tasks += [(repeat, fold, folds) for fold in range(int(folds.max()) + 1)]
+        tasks += [Fold(repeat=repeat, index=fold, held=folds == fold) for fold in range(int(folds.max()) + 1)]
 
-    def judge(task: tuple[int, int, IntArray]) -> tuple[pd.DataFrame, int]:
-        repeat, fold, folds = task
-        return _judge_fold(data, config, groups=groups, folds=folds, repeat=repeat, fold=fold)
+    def judge(fold: Fold) -> tuple[pd.DataFrame, int]:
+        return _judge_fold(data, fold, groups=groups, config=config)
 
     # One LightGBM thread per fold and folds side by side: the result does not depend on how many run at once.
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
@@ -94,51 +102,36 @@ def _groups(data: Dataset, split: str) -> tuple[dict[str, NDArray[np.int64]], In
     return by_family
 
 
-def _judge_fold(
-    data: Dataset, config: Config, *, groups: IntArray, folds: IntArray, repeat: int, fold: int
-) -> tuple[pd.DataFrame, int]:
-    inside, outside = folds != fold, folds == fold
-    trained, _ = used_rows(data.is_bound, config.learn.bounds)
-    inside &= trained
-    seed = seeded(config.seed, 2, repeat, fold)
-    curves, rounds = _boosted(data, config, data.features, groups=groups, inside=inside, outside=outside, seed=seed)
-    conventional, _ = _boosted(
-        data, config, data.conventional, groups=groups, inside=inside, outside=outside, seed=seed
-    )
-    nearest, _ = FeatureSpace.of(data.features[inside]).nearest(data.features[outside])
+def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config) -> tuple[pd.DataFrame, int]:
+    """Return the predictions for the held-out crystals of one fold, and the trees of the curves model."""
+    seed = seeded(config.seed, 2, fold.repeat, fold.index)
+
+    def boosted(features: NDArray[Any]) -> tuple[FloatArray, int]:
+        everything = Rows(features, data.target, data.is_bound, groups)
+        training = everything[~fold.held].under(config.learn.bounds)
+        rounds = choose_rounds(training, settings=config.learn, seed=seed)
+        booster, base = fit(training, params=parameters(config.learn, seed=seed), rounds=rounds)
+        return np.asarray(booster.predict(features[fold.held]), dtype=np.float64) + base, rounds
+
+    curves, rounds = boosted(data.features)
+    conventional, _ = boosted(data.conventional)
+    training = Rows(data.features, data.target, data.is_bound, groups)[~fold.held].under(config.learn.bounds)
+    nearest, _ = FeatureSpace.of(training.features).nearest(data.features[fold.held])
     frame = pd.DataFrame(
         {
-            "repeat": repeat,
-            "fold": fold,
-            "id": data.ids[outside],
-            "formula": data.formula[outside],
-            "is_bound": data.is_bound[outside],
-            "measured": data.target[outside],
+            "repeat": fold.repeat,
+            "fold": fold.index,
+            "id": data.ids[fold.held],
+            "formula": data.formula[fold.held],
+            "is_bound": data.is_bound[fold.held],
+            "measured": data.target[fold.held],
             "curves": curves,
             "conventional": conventional,
-            "dummy": base_score(data.target[inside], data.is_bound[inside]),
-            "nearest": data.target[inside][nearest],
+            "dummy": base_score(training.target, training.is_bound),
+            "nearest": training.target[nearest],
         }
     )
     return frame, rounds
-
-
-def _boosted(
-    data: Dataset,
-    config: Config,
-    features: NDArray[Any],
-    *,
-    groups: IntArray,
-    inside: NDArray[np.bool_],
-    outside: NDArray[np.bool_],
-    seed: int,
-) -> tuple[FloatArray, int]:
-    """Return predictions for the rows outside, and the number of trees chosen on the rows inside alone."""
-    target, is_bound = data.target[inside], data.is_bound[inside]
-    rounds = choose_rounds(features[inside], target, is_bound, groups=groups[inside], settings=config.learn, seed=seed)
-    _, as_bound = used_rows(is_bound, config.learn.bounds)
-    booster, base = fit(features[inside], target, as_bound, params=parameters(config.learn, seed=seed), rounds=rounds)
-    return np.asarray(booster.predict(features[outside]), dtype=np.float64) + base, rounds
 
 
 def _scores(predictions: pd.DataFrame, model: str) -> Score:

@@ -26,7 +26,6 @@ from screening.learn.labels import BoolArray, ObjectArray
 from screening.learn.space import FeatureSpace
 from screening.store import differences
 
-FORMAT_VERSION = 1
 MAX_JSON_BYTES = 64_000_000
 MAX_BOOSTER_BYTES = 512_000_000
 MAX_TRAINING_VALUES = 1_000_000_000  # rows x columns of training.parquet
@@ -39,7 +38,7 @@ class ModelHeader(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["screening-model"] = "screening-model"
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1] = 1
     features_hash: str = Field(max_length=128)
     features_config: dict[str, Any]
     engine: str = Field(max_length=64)
@@ -280,7 +279,7 @@ def _read_folds(path: Path, *, ids: ObjectArray) -> pd.DataFrame:
     try:
         cells = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
         # As text first: float() gives back exactly what was written, whatever parser pandas uses.
-        folds = cells.astype({name: np.float64 for name in FOLD_NUMBERS} | {"repeat": np.int64, "fold": np.int64})
+        folds = cells.astype(dict.fromkeys(FOLD_NUMBERS, np.float64) | {"repeat": np.int64, "fold": np.int64})
         folds["is_bound"] = cells["is_bound"].map({"True": True, "False": False}).astype(np.bool_)
         written = {plain_cell(str(id)): str(id) for id in ids}
         folds["id"] = cells["id"].map(written)

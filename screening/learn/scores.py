@@ -76,6 +76,7 @@ def score_lines(scores: Score) -> list[str]:
             cells = [f"{key} {_number(one[key])}" for key in ("r2", "mae", "spearman")]
             held = "" if one["bounds_held"] is None else f"  bounds held {one['bounds_held']:.0%}"
             lines.append(f"{split:<8} {name:<13} {'  '.join(cells)}{held}")
+    lines += [f"{split:<8} left out: {reason}" for split, reason in scores["splits_left_out"].items()]
     interval = scores["interval"]
     lines.append(
         f"{interval['level']:.0%} interval: {interval['lower']:+.2f} to {interval['upper']:+.2f} log units, "

@@ -53,7 +53,8 @@ def _equal_pairs(column: NDArray[np.object_]) -> Pairs:
     """Return a chain of pairs through each set of equal texts: enough to connect it."""
     order = np.argsort(column.astype(str), kind="stable")
     same = (column[order[1:]] == column[order[:-1]]) & (column[order[1:]] != "")
-    return np.column_stack([order[:-1], order[1:]])[same.astype(bool)]
+    chain = np.column_stack([order[:-1], order[1:]])
+    return np.asarray(chain[same.astype(bool)], dtype=np.int64)
 
 
 def connected_groups(n_rows: int, pairs: dict[str, Pairs]) -> IntArray:

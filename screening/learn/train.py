@@ -10,7 +10,7 @@ import numpy as np
 from screening.config import Config
 from screening.crystal import SYMBOLS
 from screening.errors import ModelError, Rejection
-from screening.learn.boosting import fit, parameters, used_rows
+from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import Evaluation, evaluate, seeded
 from screening.learn.intervals import interval_scores
@@ -76,30 +76,23 @@ def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Se
 
 def _boosters(data: Dataset, config: Config, *, rounds: int) -> tuple[tuple[str, ...], float]:
     """Return the boosters of the final model as LightGBM text, one per seed, and their common base score."""
-    rows, as_bound = used_rows(data.is_bound, config.learn.bounds)
+    rows = Rows(data.features, data.target, data.is_bound, data.groups).under(config.learn.bounds)
     texts: list[str] = []
     for index in range(config.learn.seeds):
-        booster, base = fit(
-            data.features[rows],
-            data.target[rows],
-            as_bound[rows],
-            params=parameters(config.learn, seed=seeded(config.seed, 3, index)),
-            rounds=rounds,
-            columns=data.columns,
-        )
+        params = parameters(config.learn, seed=seeded(config.seed, 3, index))
+        booster, base = fit(rows, params=params, rounds=rounds, columns=data.columns)
         texts.append(booster.model_to_string())
     return tuple(texts), base
 
 
 def _summary(data: Dataset, labels: Labels, config: Config, *, grouped: Evaluation) -> dict[str, Any]:
     splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
-    for split in ("random", "family"):
-        try:
-            splits[split] = evaluate(data, config, split=split, repeats=1).scores
-        except ModelError:
-            if split == "random":
-                raise
-            # No family is stated, or all crystals hang together: that split does not exist, and is not listed.
+    splits["random"] = evaluate(data, config, split="random", repeats=1).scores
+    left_out: dict[str, str] = {}
+    try:
+        splits["family"] = evaluate(data, config, split="family", repeats=1).scores
+    except ModelError as error:  # no family stated, or all crystals hang together: said in the scores
+        left_out["family"] = str(error)
     _, sizes = np.unique(data.groups, return_counts=True)
     return {
         "n_labelled": len(labels),
@@ -114,4 +107,5 @@ def _summary(data: Dataset, labels: Labels, config: Config, *, grouped: Evaluati
         "folds": int(grouped.predictions["fold"].max()) + 1,
         "repeats": config.learn.repeats,
         "splits": splits,
+        "splits_left_out": left_out,
     }
