@@ -26,7 +26,7 @@ def images_within(lattice, positions, cutoff):
 
 
 def orbits(lattice, positions, r_max, top=3):
-    """Orbits of simplices by dimension: {simplex: tick}; a simplex is a sorted tuple of (site, shift), first shift 0."""
+    """Orbits of simplices by dimension, {simplex: tick}: sorted tuples of (site, shift), the first shift 0."""
     limit = int(ticks(r_max))
     near = images_within(lattice, positions, r_max + 1e-3)
     near = {i: {v: int(ticks(d)) for v, d in row.items() if ticks(d) <= limit} for i, row in near.items()}

@@ -7,7 +7,15 @@ import pytest
 import redzed_tda
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_homology import betti_by_ranks, betti_of_bars, images_within, orbits, sorted_bars, supercell, torus_distances
+from oracles_homology import (
+    betti_by_ranks,
+    betti_of_bars,
+    images_within,
+    orbits,
+    sorted_bars,
+    supercell,
+    torus_distances,
+)
 from ripser import ripser
 
 from screening.crystal import CloudBatch
@@ -31,7 +39,9 @@ def random_crystal(rng, *, n_sites=None, tied=False):
 
 
 def batch(*crystals):
-    return CloudBatch.from_clouds([(np.asarray(cell, float), np.asarray(x, float), np.ones(len(x))) for cell, x in crystals])
+    return CloudBatch.from_clouds(
+        [(np.asarray(cell, float), np.asarray(x, float), np.ones(len(x))) for cell, x in crystals]
+    )
 
 
 def assert_same_bars(first, second, *, repeats=1):
@@ -206,7 +216,7 @@ def test_fcc_cavities_per_site_are_one_whatever_the_cell():
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from([0.002, 0.01, 0.05]))
 def test_moving_atoms_by_eps_moves_bar_ends_by_two_eps(seed, eps):
-    """Bars longer than the slack: no fewer are alive from birth + slack to death - slack than from birth to death before.
+    """Of bars longer than twice the slack, as many live from birth + slack to death - slack as from birth to death.
 
     Half of the crystals are symmetric, so that the jitter multiplies the primitive cell.
     """
@@ -239,7 +249,9 @@ def test_moving_atoms_by_eps_moves_bar_ends_by_two_eps(seed, eps):
 
 def test_threads_and_batches_give_the_same_bytes():
     rng = np.random.default_rng(11)
-    crystals = [random_crystal(rng, n_sites=int(n))[:2] for n in rng.integers(1, 12, 20)] + [(np.eye(3), np.empty((0, 3)))]
+    crystals = [random_crystal(rng, n_sites=int(n))[:2] for n in rng.integers(1, 12, 20)] + [
+        (np.eye(3), np.empty((0, 3)))
+    ]
     clouds = batch(*crystals)
     r_max = rng.uniform(2, 5, len(clouds))
     one, many = barcodes(clouds, r_max=r_max, threads=1), barcodes(clouds, r_max=r_max, threads=3)
@@ -344,7 +356,15 @@ def test_unusable_clouds_are_refused_by_name(lattice, positions, code):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"r_max": -1.0}, {"r_max": np.nan}, {"max_dim": 3}, {"threads": 0}, {"budget": 0}, {"prime": 2**31 - 3}, {"prime": 5}],
+    [
+        {"r_max": -1.0},
+        {"r_max": np.nan},
+        {"max_dim": 3},
+        {"threads": 0},
+        {"budget": 0},
+        {"prime": 2**31 - 3},
+        {"prime": 5},
+    ],
 )
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -18,7 +18,7 @@ from screening.errors import Code, RejectionError
 from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, radii_of
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    from pymatgen.core.structure import Structure
 
 PRIME = 2**31 - 1  # the largest the kernel takes; the chance that random units are not generic falls as 1 / PRIME
 SEED = 1
@@ -51,7 +51,7 @@ class PeriodicBarcode:
     death_simplices: tuple[tuple[tuple[Vertex, ...], ...], ...] = ()  # [dim][bar], () for a bar that never dies
 
 
-def barcodes(
+def barcodes(  # noqa: PLR0913 - keyword settings with defaults
     clouds: CloudBatch,
     *,
     r_max: ArrayLike,
@@ -95,7 +95,7 @@ def barcodes(
     return found.barcodes
 
 
-def periodic_barcodes(
+def periodic_barcodes(  # noqa: PLR0913 - keyword settings with defaults
     structure: Structure | tuple[ArrayLike, ArrayLike],
     *,
     r_max: float,
@@ -114,7 +114,9 @@ def periodic_barcodes(
     RejectionError, ValueError
         As `barcodes`.
     """
-    lattice, positions = structure if isinstance(structure, tuple) else (structure.lattice.matrix, structure.frac_coords)
+    lattice, positions = (
+        structure if isinstance(structure, tuple) else (structure.lattice.matrix, structure.frac_coords)
+    )
     points = np.array(positions, dtype=np.float64).reshape(-1, 3)
     cloud = (np.array(lattice, dtype=np.float64), points, np.ones(len(points)))
     batch = CloudBatch.from_clouds([cloud])

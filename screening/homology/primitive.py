@@ -13,8 +13,8 @@ def primitive_cells(clouds: CloudBatch, *, tolerance: float = PRIMITIVE_TOLERANC
     """Return the clouds in their primitive cells, bases Minkowski-reduced.
 
     Pure translations of the point set itself are looked for: occupancies do not matter, and the set often has a smaller
-    period than the crystal. Points are never moved or averaged: one point of each orbit, the first, is kept with its own
-    occupancy, and a distance changes by at most twice the tolerance.
+    period than the crystal. Points are never moved or averaged: one point of each orbit, the first, is kept with its
+    own occupancy, and a distance changes by at most twice the tolerance.
 
     Parameters
     ----------
