@@ -28,10 +28,28 @@ RADII = [round(0.5 * k, 2) for k in range(1, 13)]
 CURVES = ["beta0", "beta1", "beta2", "rank0", "rank1", "rank2", "rank3"]
 COLUMNS = [f"{c}/{k}/{r:.2f}" for c in ("Li", "anion") for k in CURVES for r in RADII] + ["Li/number_density"]
 FORMULAS = ["Li6PS5Cl", "Li10Ge(PS6)2", "Li7La3Zr2O12", "Li3YCl6", "Li2S", "Li1.3Al0.3Ti1.7(PO4)3", "LiCoO2", "Li3N"]
-RANKING = (
-    "rank,id,source,formula,prediction,lower,upper,conductivity,distance,in_domain,nearest,nearest_formula,"
-    "nearest_measured,measured,disordered,radius_cut,radioactive,toxic,scarce,elements_unseen"
-).split(",")
+RANKING = [
+    "rank",
+    "id",
+    "source",
+    "formula",
+    "prediction",
+    "lower",
+    "upper",
+    "conductivity",
+    "distance",
+    "in_domain",
+    "nearest",
+    "nearest_formula",
+    "nearest_measured",
+    "measured",
+    "disordered",
+    "radius_cut",
+    "radioactive",
+    "toxic",
+    "scarce",
+    "elements_unseen",
+]
 
 
 def features(n: int) -> np.ndarray:
@@ -50,7 +68,9 @@ def features(n: int) -> np.ndarray:
     return values
 
 
-def make_run(run: Path, *, n: int = 24, n_training: int = 12, n_rejected: int = 5, columns: list[str] | None = None) -> Path:
+def make_run(
+    run: Path, *, n: int = 24, n_training: int = 12, n_rejected: int = 5, columns: list[str] | None = None
+) -> Path:
     """Write a RUN folder as the stages before the report would: crystals 0 .. n_training - 1 are labelled."""
     columns = columns or COLUMNS
     run.mkdir(parents=True)
@@ -192,14 +212,21 @@ def make_model(path: Path, *, ids: list[str], formulas: list[str], values: np.nd
     one = {"r2": 0.61, "r2_fold_spread": 0.08, "mae": 0.97, "mae_fold_spread": 0.1, "spearman": 0.8, "bounds_held": 0.5}
     grouped = {"dummy": {**one, "r2": -0.013, "spearman": None}, "nearest": one, "conventional": one, "curves": one}
     scores = {"n_used": len(ids), "splits": {"grouped": grouped, "random": {"curves": one}}}
-    (path / "scores.json").write_text(json.dumps({**scores, "interval": {"level": 0.8, "coverage": 0.79}}), encoding="utf-8")
+    (path / "scores.json").write_text(
+        json.dumps({**scores, "interval": {"level": 0.8, "coverage": 0.79}}), encoding="utf-8"
+    )
     (path / "model.json").write_text("{}", encoding="utf-8")
 
 
 def make_explanation(path: Path, ids: list[str]) -> None:
     path.mkdir()
     rng = np.random.default_rng(2)
-    names = [("Li", "beta1", 2.0, 4.0), ("anion", "beta2", 3.0, 5.0), ("Li", "rank3", 2.0, 3.0), ("Li", "number_density", "", "")]
+    names = [
+        ("Li", "beta1", 2.0, 4.0),
+        ("anion", "beta2", 3.0, 5.0),
+        ("Li", "rank3", 2.0, 3.0),
+        ("Li", "number_density", "", ""),
+    ]
     kinds = [
         {
             "kind": f"{c} {k} {a}-{b} Å" if a else f"{c} {k}",
@@ -324,7 +351,9 @@ def test_rows_carry_values_flags_and_domain(source: str) -> None:
     assert ">radius cut back<" in rows[1]
     assert ">disordered<" in rows[2]
     assert ">not in training: Xe, Kr<" in rows[2]
-    assert [("out of domain" in row, 'class="outside"' in row) for row in rows] == [(r > 7, r > 7) for r in range(1, 13)]
+    assert [("out of domain" in row, 'class="outside"' in row) for row in rows] == [
+        (r > 7, r > 7) for r in range(1, 13)
+    ]
     assert "Li<sub>3</sub>N" in source
     assert 'aria-sort="ascending"' in body
 
@@ -332,7 +361,12 @@ def test_rows_carry_values_flags_and_domain(source: str) -> None:
 def test_scores_stand_with_their_spread(source: str) -> None:
     table = source[source.index('aria-label="Scores"') :]
     names = re.findall(r'<th scope="row">(.*?)</th>', table[: table.index("</table>")])
-    assert names[:4] == ["curves (this model)", "conventional descriptors", "nearest neighbour", "dummy (mean of training)"]
+    assert names[:4] == [
+        "curves (this model)",
+        "conventional descriptors",
+        "nearest neighbour",
+        "dummy (mean of training)",
+    ]
     assert '0.61 <span class="spread">± 0.08</span>' in table
     assert "−0.01" in table
 
@@ -395,7 +429,14 @@ def test_a_fine_curve_is_thinned_and_other_columns_are_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("log10", "words"),
-    [(-3.4949, "3.2 × 10⁻⁴"), (0.0, "1.0 × 10⁰"), (-2.0001, "1.0 × 10⁻²"), (-12.0, "1.0 × 10⁻¹²"), (1.3, "2.0 × 10¹"), (float("nan"), "")],
+    [
+        (-3.4949, "3.2 × 10⁻⁴"),
+        (0.0, "1.0 × 10⁰"),
+        (-2.0001, "1.0 × 10⁻²"),
+        (-12.0, "1.0 × 10⁻¹²"),
+        (1.3, "2.0 × 10¹"),
+        (float("nan"), ""),
+    ],
 )
 def test_powers_of_ten(log10: float, words: str) -> None:
     assert text.power(log10) == words
@@ -489,7 +530,7 @@ def test_both_layouts_of_scores_are_read() -> None:
 
 def test_what_is_missing_or_wrong_is_named(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
-    with pytest.raises(InputError, match="not in .*features.zarr"):
+    with pytest.raises(InputError, match=r"not in .*features\.zarr"):
         find_rows(run / "features.zarr", ["nobody"])
     ranking = (run / "ranking.csv").read_text(encoding="utf-8")
     (run / "ranking.csv").write_text(ranking.replace("distance", "farness", 1), encoding="utf-8")

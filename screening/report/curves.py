@@ -75,7 +75,7 @@ def pack_rows(curves: list[Curve], features: NDArray[np.float32]) -> list[list[l
 
 
 def band(curves: list[Curve], features: NDArray[np.float32]) -> list[dict[str, list[Any]]]:
-    """Return per curve the packed 10th and 90th percentile over the training crystals (n, n_columns) that reach a radius."""
+    """Return per curve the packed 10th and 90th percentile over the training crystals (n, n_columns), NaN left out."""
     packed = []
     for curve in curves:
         values = features[:, curve.columns]

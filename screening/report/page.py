@@ -67,7 +67,7 @@ def render(run: Run, detail: dict[str, Any]) -> str:
         record=run.record,
         counts=run.record["counts"],
         interval=f"{interval(run):.0%}".replace("%", " %"),
-        rows=[_row(row) for row in run.ranking.to_dict("records")],
+        rows=[_row(row) for row in _records(run.ranking)],
         scores=model_scores(run.scores),
         coverage=run.scores.get("interval", {}).get("coverage"),
         models=MODELS,
@@ -101,7 +101,7 @@ def detail_data(run_dir: Path, run: Run) -> dict[str, Any]:
     return {
         "columns": ["rank", *(name for name in ranking.columns if name != "rank")],
         "text": list(TEXT),
-        "rows": [_cells(row) for row in ranking.to_dict("records")],
+        "rows": [_cells(row) for row in _records(ranking)],
         "facts": [[int(fact["n_sites"]), f"{fact['volume']:.1f}", int(fact["spacegroup"])] for fact in facts],
         "curves": [
             {
@@ -125,7 +125,9 @@ def settings_rows(config: dict[str, Any], prefix: str = "") -> list[tuple[str, s
         if isinstance(value, dict):
             rows += settings_rows(value, f"{prefix}{key}.")
         else:
-            shown = ", ".join(map(str, value)) if isinstance(value, list) else "not set" if value is None else str(value)
+            shown = (
+                ", ".join(map(str, value)) if isinstance(value, list) else "not set" if value is None else str(value)
+            )
             rows.append((f"{prefix}{key}", shown))
     return rows
 
@@ -155,12 +157,16 @@ def _cells(row: dict[str, Any]) -> list[str | int | float | bool | None]:
     return cells
 
 
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
 def _codes(rejected: pd.DataFrame) -> list[dict[str, Any]]:
     """Return rejection codes by falling count, with their meaning and the first examples of each."""
     groups = [
         {
             "code": code,
-            "words": CODES.get(code, ""),
+            "words": CODES.get(str(code), ""),
             "count": len(group),
             "examples": group.head(EXAMPLES).to_dict("records"),
         }

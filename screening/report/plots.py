@@ -44,7 +44,9 @@ def kinds_plot(kinds: pd.DataFrame) -> Markup:
     for row, kind in enumerate(shown.to_dict("records")):
         y = top + ROW * row
         css = direction_class(str(kind["direction"]))
-        title = f"{kind['kind']}: {kind['mean_abs_shap']:.3f} log units, {kind['share']:.1%} of all; {kind['direction']}"
+        title = (
+            f"{kind['kind']}: {kind['mean_abs_shap']:.3f} log units, {kind['share']:.1%} of all; {kind['direction']}"
+        )
         parts.append(svg.text(LEFT - 8, y + 17, str(kind["kind"]), anchor="end"))
         parts.append(
             Markup('<rect x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2" class="{}">{}</rect>').format(
@@ -110,7 +112,7 @@ def quantile_steps(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def swarm_lifts(pixels: NDArray[np.float64], room: float) -> NDArray[np.float64]:
-    """Return how far each dot of one row is moved off the middle (px) so that dots of one 3 px bin do not hide each other.
+    """Return how far each dot of one row is moved off the middle, px, so that dots of a 3 px bin stay visible.
 
     Dots of a bin go alternately above and below the middle, closer together where the bin is full.
     """
@@ -138,7 +140,10 @@ def scatter_plot(folds: pd.DataFrame, model: str) -> Markup:
     x, y = svg.scale(values, left, size - 12), svg.scale(values, size - bottom, 30)
     parts = []
     for tick in svg.ticks(x.low, x.high):
-        parts += [svg.line(x(tick), 30, x(tick), size - bottom, css="rule"), svg.line(left, y(tick), size - 12, y(tick), css="rule")]
+        parts += [
+            svg.line(x(tick), 30, x(tick), size - bottom, css="rule"),
+            svg.line(left, y(tick), size - 12, y(tick), css="rule"),
+        ]
         parts.append(svg.text(x(tick), size - bottom + 16, svg.label(tick), css="tick", anchor="middle"))
         parts.append(svg.text(left - 6, y(tick) + 4, svg.label(tick), css="tick", anchor="end"))
     parts.append(svg.line(x(x.low), y(y.low), x(x.high), y(y.high), css="one"))
@@ -153,7 +158,9 @@ def scatter_plot(folds: pd.DataFrame, model: str) -> Markup:
         else:
             parts.append(svg.circle(px, py, 3.4, css="dot", title=title))
     bounds = int(points["is_bound"].sum())
-    alt = f"{len(points)} labelled crystals, {bounds} of them upper bounds; a perfect model would put all on the diagonal"
+    alt = (
+        f"{len(points)} labelled crystals, {bounds} of them upper bounds; a perfect model would put all on the diagonal"
+    )
     return svg.figure(parts, width=size, height=size, name="Predicted against measured conductivity", alt=alt)
 
 

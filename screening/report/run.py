@@ -108,7 +108,9 @@ def read_folds(path: Path) -> pd.DataFrame:
 def read_kinds(explanation_dir: Path) -> pd.DataFrame:
     """Return the kinds of hole with their mean |SHAP|, strongest first."""
     path = explanation_dir / "kinds.csv"
-    frame = read_csv(path, ("kind", "channel", "curve", "radius_from", "radius_to", "mean_abs_shap", "share", "direction"))
+    frame = read_csv(
+        path, ("kind", "channel", "curve", "radius_from", "radius_to", "mean_abs_shap", "share", "direction")
+    )
     for name in ("mean_abs_shap", "share"):
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
     frame = _unguard(frame, ("kind",))

@@ -11,15 +11,16 @@ from markupsafe import Markup
 NAMESPACE = "http://www.w3.org/2000/svg"  # needed in a file of its own, implied within HTML
 # Okabe & Ito's palette, told apart with every common kind of colour blindness; the dark variants are lightened.
 STYLE = """
-.plot{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;--ink:#1c2430;--faint:#5b6675;--rule:#d9dee5;--blue:#0072b2;
---orange:#d55e00;--green:#009e73;--q0:#00429d;--q1:#4771b2;--q2:#8c93a3;--q3:#d98a3d;--q4:#b34700}
-@media (prefers-color-scheme:dark){.plot{--ink:#e6eaf0;--faint:#a3aebd;--rule:#333c48;--blue:#56b4e9;--orange:#f0904a;
---green:#3cc79d;--q0:#4f9dff;--q1:#86b6e8;--q2:#9aa3b0;--q3:#e0a869;--q4:#ff8a3d}}
-.plot text{fill:var(--ink)}.plot .tick{fill:var(--faint);font-size:11px}.plot .rule{stroke:var(--rule);stroke-width:1}
-.plot .zero{stroke:var(--faint);stroke-width:1}.plot .one{stroke:var(--faint);stroke-width:1;stroke-dasharray:4 3}
-.plot .dot{fill:var(--blue);fill-opacity:.55}.plot .bound{fill:none;stroke:var(--orange);stroke-width:1.4}
+.plot{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;--ink:#1c2430;--faint:#5b6675;--rule:#d9dee5;
+--blue:#0072b2;--orange:#d55e00;--q0:#00429d;--q1:#4771b2;--q2:#8c93a3;--q3:#d98a3d;--q4:#b34700}
+@media (prefers-color-scheme:dark){.plot{--ink:#e6eaf0;--faint:#a3aebd;--rule:#333c48;
+--blue:#56b4e9;--orange:#f0904a;--q0:#4f9dff;--q1:#86b6e8;--q2:#9aa3b0;--q3:#e0a869;--q4:#ff8a3d}}
+.plot text{fill:var(--ink)}.plot .tick{fill:var(--faint);font-size:11px}.plot .rule{stroke:var(--rule)}
+.plot .zero{stroke:var(--faint)}.plot .one{stroke:var(--faint);stroke-dasharray:4 3}
+.plot .dot{fill:var(--blue);fill-opacity:.6}.plot .bound{fill:none;stroke:var(--orange);stroke-width:1.4}
 .plot .up{fill:var(--blue)}.plot .down{fill:var(--orange)}.plot .mixed{fill:var(--faint)}
-.plot .q0{fill:var(--q0)}.plot .q1{fill:var(--q1)}.plot .q2{fill:var(--q2)}.plot .q3{fill:var(--q3)}.plot .q4{fill:var(--q4)}
+.plot .q0{fill:var(--q0)}.plot .q1{fill:var(--q1)}.plot .q2{fill:var(--q2)}.plot .q3{fill:var(--q3)}
+.plot .q4{fill:var(--q4)}
 """
 
 
@@ -33,6 +34,7 @@ class Scale:
     end: float  # pixel of `high`
 
     def __call__(self, value: float) -> float:
+        """Return the pixel of a value."""
         return self.begin + (value - self.low) / (self.high - self.low) * (self.end - self.begin)
 
 
@@ -48,7 +50,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Return round numbers (1, 2 or 5 times a power of ten apart) from `low` to `high`, some `about` of them."""
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * (1 - 1e-9))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= 0.75 * rough)
     return [index * step for index in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
@@ -57,7 +59,9 @@ def label(value: float) -> str:
     return f"{round(value, 10):g}".replace("-", "−")
 
 
-def text(x: float, y: float, content: str, *, css: str = "", anchor: str = "start", turn: float = 0) -> Markup:
+def text(  # noqa: PLR0913 - the attributes of an SVG text
+    x: float, y: float, content: str, *, css: str = "", anchor: str = "start", turn: float = 0
+) -> Markup:
     """Return one line of text; `content` is escaped."""
     rotated = Markup(' transform="rotate({} {:.1f} {:.1f})"').format(turn, x, y) if turn else ""
     return Markup('<text x="{:.1f}" y="{:.1f}" class="{}" text-anchor="{}"{}>{}</text>').format(

@@ -24,7 +24,7 @@ CODES: dict[str, str] = {
 
 CURVES: dict[str, str] = {
     "beta0": "β₀: separate parts",
-    "beta1": "β₁: loops",
+    "beta1": "β₁: rings",
     "beta2": "β₂: cavities",
     "rank0": "in finite clusters",
     "rank1": "in chains",
@@ -55,14 +55,15 @@ BADGES: dict[str, str] = {
 
 LIMITS: tuple[str, ...] = (
     "A rank is a suggestion for what to compute or measure next, not a measurement. Read it with its interval.",
-    "The model has learned from a few hundred measured crystals at room temperature. Samples of one composition differ by "
-    "more than half a power of ten between laboratories, and no model trained on them can be surer than that.",
-    "Outside the training domain (distance above 1, or an element that no training crystal holds) predictions are guesses; "
-    "such rows are marked.",
-    "Only the geometry of the given crystal enters. Grain boundaries, defects, doping beyond the file, moisture, electronic "
-    "conduction and the stability of the compound do not.",
+    "Measured conductivities of one composition commonly differ by more than half a power of ten between samples and "
+    "laboratories; no model trained on them can be surer than that.",
+    "Outside the training domain (distance above 1, or an element that no training crystal holds) predictions are "
+    "guesses; such rows are marked.",
+    "Only the geometry of the given crystal enters. Grain boundaries, defects, doping beyond the file, moisture, "
+    "electronic conduction and the stability of the compound do not.",
     "A SHAP value says what the model used, not what moves the ions.",
-    "A crystal whose radius was cut back was too large for the budget: its curves end early and their tails count as unknown.",
+    "A crystal whose radius was cut back was too large for the budget: its curves end early, and what lies beyond "
+    "counts as unknown.",
 )
 
 REFERENCES: tuple[tuple[str, str], ...] = (
@@ -72,12 +73,12 @@ REFERENCES: tuple[tuple[str, str], ...] = (
         "",
     ),
     (
-        "SHAP for trees: S. M. Lundberg et al., From local explanations to global understanding with explainable AI for trees, "
-        "Nature Machine Intelligence 2, 56–67 (2020).",
+        "SHAP for trees: S. M. Lundberg et al., From local explanations to global understanding with explainable AI "
+        "for trees, Nature Machine Intelligence 2, 56–67 (2020).",
         "https://doi.org/10.1038/s42256-019-0138-9",
     ),
     (
-        "Quotient complexes of periodic graphs: A. Onus and V. Robins, Quantifying the homology of periodic cell complexes (2022).",
+        "Periodic cell complexes: A. Onus and V. Robins, Quantifying the homology of periodic cell complexes (2022).",
         "https://doi.org/10.48550/arXiv.2208.09223",
     ),
 )

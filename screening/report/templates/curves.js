@@ -76,9 +76,9 @@ function drawCurves(i) {
     make(legend, "span", {}, words);
   }
   const places = { beta: ["Betti curves: holes per site", make(detail, "div")], rank: ["Percolation: share of sites", make(detail, "div")] };
-  for (const [title, box] of Object.values(places)) {
+  for (const [kind, [title, box]] of Object.entries(places)) {
     make(box, "h4", {}, title);
-    make(box, "div", { class: "charts" });
+    make(box, "div", { class: `charts ${kind}` });
   }
   const draw = () => {
     drawn = [];
@@ -94,8 +94,10 @@ function drawCurves(i) {
   const readAt = (value) => {
     radius = value;
     slide.value = value;
-    for (const one of drawn) one.readAt(value);
-    read.textContent = `${value.toFixed(2)} Å`;
+    const { radii } = drawn[0];
+    const place = radii.reduce((best, one, k) => (Math.abs(one - value) < Math.abs(radii[best] - value) ? k : best), 0);
+    for (const one of drawn) one.readAt(place);
+    read.textContent = `${radii[place].toFixed(2)} Å`;
   };
   select.addEventListener("change", () => { channel = select.value; radius = null; draw(); });
   slide.addEventListener("input", () => readAt(Number(slide.value)));
@@ -107,7 +109,10 @@ function drawCurves(i) {
 }
 
 function chart(parent, { curve, k, i }) {
-  const W = 250, H = 138, L = 34, R = 8, T = 22, B = 20;
+  // Drawn at the width of its place, so that text keeps its size; 190 px where there is no layout yet.
+  const columns = getComputedStyle(parent).gridTemplateColumns.split(" ");
+  const W = Math.max(140, Math.round(parseFloat(columns[0])) || 190);
+  const H = 132, L = 30, R = 6, T = 34, B = 18;
   const radii = curve.radii;
   const mine = unpack(data.of[i][k]);
   const near = data.nearest[cell(i, "nearest")] ? unpack(data.nearest[cell(i, "nearest")][k]) : mine.map(() => NaN);
@@ -131,9 +136,11 @@ function chart(parent, { curve, k, i }) {
   }
   make(svg, "path", { d: path(near), class: "near" });
   make(svg, "path", { d: path(mine), class: "mine" });
-  make(svg, "text", { x: L, y: 13, class: "title" }, curve.name);
+  make(svg, "text", { x: 0, y: 11, class: "title" }, curve.name);
   const hair = make(svg, "line", { y1: T, y2: H - B, class: "hair" });
-  const value = make(svg, "text", { x: W - R, y: 13, "text-anchor": "end", class: "value" });
+  const value = make(svg, "text", { x: 0, y: 26, class: "value" });
+  const ofThis = make(value, "tspan", { class: "of-this" });
+  const ofNear = make(value, "tspan", { class: "of-near", dx: 8 });
   return {
     svg, radii,
     radiusAt(clientX) {
@@ -141,11 +148,11 @@ function chart(parent, { curve, k, i }) {
       const share = (((clientX - box.left) / box.width) * W - L) / (W - L - R);
       return radii[0] + Math.min(1, Math.max(0, share)) * (radii.at(-1) - radii[0]);
     },
-    readAt(r) {
-      const p = radii.reduce((best, one, q) => (Math.abs(one - r) < Math.abs(radii[best] - r) ? q : best), 0);
+    readAt(p) {
       hair.setAttribute("x1", x(radii[p]));
       hair.setAttribute("x2", x(radii[p]));
-      value.textContent = `${short(mine[p])} · ${short(near[p])}`;
+      ofThis.textContent = short(mine[p]);
+      ofNear.textContent = short(near[p]);
     },
   };
 }
