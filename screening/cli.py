@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -322,7 +321,6 @@ def _print_summary(record: dict[str, Any], run_dir: Path) -> None:
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 1 (usage: 2)."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()
     except ScreeningError as error:

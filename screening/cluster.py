@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -37,9 +38,9 @@ def open_client(config: ClusterConfig) -> Iterator[Client]:
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             local_directory=scratch,
-            silence_logs=40,
+            silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
     ):
