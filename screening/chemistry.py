@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystal import NUMBERS, Crystal
+from screening.crystal import NUMBERS, Crystal, FloatArray
 from screening.neighbours import periodic_pairs
 
 # Elements in order of Pauling electronegativity, as in a written formula. Source: Pauling scale as tabulated in pymatgen.
@@ -30,15 +31,22 @@ RADIOACTIVE = frozenset(
 # Elements whose usual compounds are classed as acutely or chronically toxic. Source: EU RoHS 2011/65/EU (Pb, Hg, Cd) and
 # the harmonised classifications of REACH annex VI for As, Be, Tl and Os compounds.
 TOXIC = frozenset("Be As Cd Hg Tl Pb Os".split())
-# Crustal abundance below about 0.1 ppm. Source: CRC Handbook, 97th ed., abundance of elements in the Earth's crust.
+# Crustal abundance of at most 0.25 ppm by mass, noble gases aside. Source: CRC Handbook, 97th ed., abundance of elements
+# in the Earth's crust (medians of reported values, good to a factor of a few).
 SCARCE = frozenset("Ru Rh Pd Ag Cd In Te Re Os Ir Pt Au Hg Bi Se Sb".split())
 
 ANIONS = frozenset("N O F S Cl Se Br Te I".split())
 _ANION_NUMBERS = np.array(sorted(NUMBERS[symbol] for symbol in ANIONS))
-# A chalcogen, halogen or nitrogen bonded to oxygen or fluorine (S-O 1.47, Se-O 1.64, Te-O 1.90, N-O 1.24, Cl-O 1.43,
-# I-O 1.80 Å) is the centre of an oxo- or fluoroanion; closer contacts are disorder. Å.
+# A chalcogen, halogen or nitrogen bonded to oxygen or fluorine (N-O 1.24, Cl-O 1.43, S-O 1.47, Se-O 1.64 Å) is the
+# centre of an oxo- or fluoroanion; closer contacts are disorder. Å.
 CENTRE_BOND = (1.0, 1.95)
-_CENTRES = np.array(sorted(NUMBERS[symbol] for symbol in ("N", "S", "Cl", "Se", "Br", "Te", "I")))
+# Bonds of the heaviest centres are longer (I-O 1.80 to 1.95, Te-O 1.85 to 2.1 Å); contacts of I- or Te2- with O2- or F-
+# begin beyond 3 Å. Å.
+HEAVY_CENTRE_BOND = (1.0, 2.15)
+# Centre and ligands that fill less than this many sites between them are alternatives for one place, not bonded.
+BONDED_OCCUPANCY = 1.05
+_CENTRES = np.array(sorted(NUMBERS[symbol] for symbol in ("N", "S", "Cl", "Se", "Br")))
+_HEAVY_CENTRES = np.array([NUMBERS["Te"], NUMBERS["I"]])
 _LIGANDS = np.array([NUMBERS["O"], NUMBERS["F"]])
 # Hydrogen this close to C, N, O, F, S or Cl is a proton of theirs; elsewhere it is a hydride. Å.
 PROTON_BOND = 1.45
@@ -49,15 +57,18 @@ def reduced_formula(composition: Mapping[str, float]) -> str:
     """Return the reduced formula, elements in order of electronegativity, e.g. ``Li6PS5Cl``.
 
     Amounts per cell are divided by the largest divisor of the whole amounts that leaves every amount with at most two
-    decimals, or if none does by their greatest common divisor; at most three decimals are written.
+    decimals, or if none does by their greatest common divisor; at most three decimals are written. Whole amounts give the
+    same formula for every cell of a crystal. Broken ones may not: Li0.5CoO2 in a doubled cell is LiCo2O4.
 
     Parameters
     ----------
     composition
         Atoms per cell by element symbol.
+
+    Source: ours; the order of elements is pymatgen's.
     """
     amounts = {symbol: amount for symbol, amount in composition.items() if amount > 1e-6}
-    divisor = _divisor(np.array(list(amounts.values())))
+    divisor = _divisor(list(amounts.values()))
     parts = []
     for symbol in sorted(amounts, key=_FORMULA_RANK.__getitem__):
         text = f"{amounts[symbol] / divisor:.3f}".rstrip("0").rstrip(".")
@@ -65,37 +76,52 @@ def reduced_formula(composition: Mapping[str, float]) -> str:
     return "".join(parts)
 
 
-def _divisor(amounts: NDArray[np.float64]) -> int:
-    whole = np.round(amounts)
-    integers = whole[(np.abs(amounts - whole) < 2e-3) & (whole > 0)].astype(np.int64)
-    if len(integers) == 0:
+def _divisor(amounts: Sequence[float]) -> int:
+    """Return what to divide amounts per cell by, an integer of at least 1."""
+    whole = [round(amount) for amount in amounts if round(amount) > 0 and abs(amount - round(amount)) < 2e-3]
+    if not whole:
         return 1
-    common = int(np.gcd.reduce(integers))
-    divisors = np.array([d for d in range(common, 0, -1) if common % d == 0])
-    hundredths = amounts[None, :] / divisors[:, None] * 100.0
-    fits = (np.abs(hundredths - np.round(hundredths)) < 0.11).all(axis=1)
-    return int(divisors[fits][0]) if fits.any() else common
+    common = math.gcd(*whole)
+    if len(whole) == len(amounts):
+        return common
+    below = [divisor for divisor in range(1, math.isqrt(common) + 1) if common % divisor == 0]
+    divisors = sorted({*below, *(common // divisor for divisor in below)}, reverse=True)
+    for divisor in divisors:
+        hundredths = [amount / divisor * 100.0 for amount in amounts]
+        if all(abs(value - round(value)) < 0.11 for value in hundredths):
+            return divisor
+    return common
 
 
 def anion_mask(crystal: Crystal) -> NDArray[np.bool_]:
     """Return which atoms are anions, shape (n_atoms,) bool.
 
-    Stated oxidation states decide where the file gives them. Elsewhere N, O, F, S, Cl, Se, Br, Te and I are anions,
-    except as the centre of an oxo- or fluoroanion (sulfate, nitrate, iodate ...); hydrogen is one where no proton holder
-    is near (hydrides, borohydrides). A crystal without any of these has its most electronegative element as anion
-    (Li3P, Li3Bi), if it holds more than one element. Source: ours.
+    Oxidation states decide where the file states them (a file that states nothing but zeros states none). Elsewhere:
+
+    - N, O, F, S, Cl, Se, Br, Te and I are anions, except as the centre of an oxo- or fluoroanion (sulfate, nitrate,
+      iodate ...): bonded to O or F, with occupancies that do not merely share one place between them.
+    - Hydrogen is an anion (hydride, BH4-, AlH4-) where no C, N, O, F, S or Cl holds it as its proton.
+    - A crystal without any of these has its most electronegative element as anion (Li3P, Li3Bi; in an alloy such as LiAl
+      that is Al), if it holds more than one element.
+
+    Source: ours; bond lengths from the usual tables of ionic and covalent radii.
     """
     numbers = crystal.numbers
     mask = np.isin(numbers, _ANION_NUMBERS)
     ligands = np.isin(numbers, _LIGANDS)
-    centres = np.isin(numbers, _CENTRES)
-    if ligands.any() and centres.any():
-        mask &= ~_bonded(crystal, centres, ligands, CENTRE_BOND)
+    if ligands.any():
+        for kind, bond in ((_CENTRES, CENTRE_BOND), (_HEAVY_CENTRES, HEAVY_CENTRE_BOND)):
+            centres = np.isin(numbers, kind)
+            if centres.any():
+                held = _held(crystal, centres, ligands, bond)
+                mask &= ~(centres & (held > 0) & (held + crystal.occupancies > BONDED_OCCUPANCY))
     hydrogen = numbers == 1
     if hydrogen.any():
         holders = np.isin(numbers, _PROTON_HOLDERS)
-        mask |= hydrogen & ~_bonded(crystal, hydrogen, holders, (0.0, PROTON_BOND))
+        mask |= hydrogen & (_held(crystal, hydrogen, holders, (0.0, PROTON_BOND)) == 0)
     stated = ~np.isnan(crystal.charges)
+    if (crystal.charges[stated] == 0).all():
+        stated[:] = False
     mask = np.where(stated, crystal.charges < 0, mask)
     if not mask.any() and not stated.all() and len(np.unique(numbers)) > 1:
         ranks = _ELECTRONEGATIVITY_RANK[numbers]
@@ -103,13 +129,14 @@ def anion_mask(crystal: Crystal) -> NDArray[np.bool_]:
     return mask
 
 
-def _bonded(
+def _held(
     crystal: Crystal, atoms: NDArray[np.bool_], partners: NDArray[np.bool_], bond: tuple[float, float]
-) -> NDArray[np.bool_]:
-    """Return which of `atoms` have one of `partners` at a distance within `bond` (Å)."""
+) -> FloatArray:
+    """Return the summed occupancy of `partners` at a distance within `bond` (Å) of each of `atoms`, (n_atoms,)."""
     pairs = periodic_pairs(crystal.lattice, crystal.positions, bond[1])
     close = pairs.distance >= bond[0]
-    result = np.zeros(len(atoms), dtype=bool)
+    result = np.zeros(len(atoms))
     for left, right in ((pairs.i, pairs.j), (pairs.j, pairs.i)):
-        result[left[close & atoms[left] & partners[right]]] = True
+        chosen = close & atoms[left] & partners[right]
+        result += np.bincount(left[chosen], weights=crystal.occupancies[right[chosen]], minlength=len(atoms))
     return result

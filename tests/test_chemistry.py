@@ -1,0 +1,196 @@
+"""Formulas against pymatgen, anions of known compounds, element sets against their sources."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pymatgen.core import Composition, Element, Lattice, Structure
+
+from screening.chemistry import FORMULA_ORDER, RADIOACTIVE, SCARCE, TOXIC, anion_mask, reduced_formula
+from screening.cif import read_cif
+from screening.config import InputLimits
+from screening.crystal import SYMBOLS, Crystal
+
+SOLIDS = [symbol for symbol in SYMBOLS[1:95] if symbol not in {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}]
+
+
+def crystal(cell, symbols, positions, **changes) -> Crystal:
+    """Cartesian positions (Å) in a cube of edge `cell`, every atom on a site of its own unless told otherwise."""
+    n = len(symbols)
+    values = {
+        "id": "x",
+        "source": "x",
+        "lattice": np.eye(3) * cell,
+        "positions": np.array(positions, dtype=float) / cell % 1.0,
+        "numbers": np.array([SYMBOLS.index(symbol) for symbol in symbols], dtype=np.uint8),
+        "occupancies": np.ones(n),
+        "site_idx": np.arange(n),
+        "charges": np.full(n, np.nan),
+    }
+    return Crystal(**(values | changes))
+
+
+def anions(of: Crystal) -> str:
+    return " ".join(
+        SYMBOLS[number] for number, anion in zip(of.numbers, anion_mask(of), strict=True) if anion
+    )
+
+
+TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
+
+
+def group(centre: str, ligand: str, bond: float, **changes) -> Crystal:
+    """A tetrahedral XY4 with a lithium well away from it."""
+    return crystal(9.0, [centre, *[ligand] * 4, "Li"], [[0, 0, 0], *(TETRAHEDRON * bond), [4.5, 4.5, 4.5]], **changes)
+
+
+@pytest.mark.parametrize(
+    ("composition", "formula"),
+    [
+        ({"Li": 24, "P": 4, "S": 20, "Cl": 4}, "Li6PS5Cl"),
+        ({"O": 96, "Li": 52.8, "La": 24, "Zr": 12.8, "Ta": 3.2}, "Li6.6La3Zr1.6Ta0.4O12"),
+        ({"O": 12, "Li": 6.6, "La": 3, "Zr": 1.6, "Ta": 0.4}, "Li6.6La3Zr1.6Ta0.4O12"),
+        ({"Li": 52.80001, "La": 24.0, "Zr": 12.79996, "Ta": 3.20004, "O": 96.0}, "Li6.6La3Zr1.6Ta0.4O12"),
+        ({"Li": 20, "Ge": 2, "P": 4, "S": 24}, "Li10GeP2S12"),
+        ({"Li": 7.8, "Al": 1.8, "Ti": 10.2, "P": 18, "O": 72}, "Li1.3Ti1.7Al0.3P3O12"),
+        ({"Li": 2.46, "N": 1}, "Li2.46N"),
+        ({"Li": 0.3333333, "C": 2}, "Li0.167C"),
+        ({"Li": 1.0}, "Li"),
+        ({"Li": 4, "H": 0.0}, "Li"),
+        ({}, ""),
+    ],
+)
+def test_formula_of_known_compounds(composition, formula) -> None:
+    assert reduced_formula(composition) == formula
+
+
+@given(st.dictionaries(st.sampled_from(SOLIDS), st.integers(1, 12), min_size=2, max_size=5), st.integers(1, 30))
+@settings(deadline=None, max_examples=150)
+def test_whole_formulas_are_those_of_pymatgen_in_every_cell(amounts, copies) -> None:
+    written = reduced_formula({symbol: float(copies * n) for symbol, n in amounts.items()})
+    expected = Composition(amounts).reduced_composition
+    assert Composition(written) == expected
+    order = sorted(amounts, key=lambda symbol: (Element(symbol).X, symbol))
+    assert [s for s in FORMULA_ORDER if s in amounts] == sorted(amounts, key=FORMULA_ORDER.index)
+    assert [Element(s).X for s in sorted(amounts, key=FORMULA_ORDER.index)] == [Element(s).X for s in order]
+
+
+@given(st.dictionaries(st.sampled_from(SOLIDS), st.floats(0.01, 40), min_size=1, max_size=5))
+@settings(deadline=None, max_examples=100)
+def test_broken_formulas_keep_the_ratios(amounts) -> None:
+    written = Composition(reduced_formula(amounts))
+    scale = sum(amounts.values()) / written.num_atoms
+    for symbol, amount in amounts.items():
+        # Three decimals: half a unit in the last place of each amount, and of their sum.
+        assert written[symbol] * scale == pytest.approx(amount, abs=scale * 5.1e-4 * (1 + len(amounts)))
+
+
+def test_order_holds_every_element_once() -> None:
+    assert sorted(FORMULA_ORDER) == sorted(SYMBOLS[1:])
+
+
+@pytest.mark.parametrize(
+    ("of", "expected"),
+    [
+        (group("P", "S", 2.05), "S S S S"),
+        (group("P", "O", 1.54), "O O O O"),
+        (group("S", "O", 1.47), "O O O O"),
+        (group("Cl", "O", 1.43), "O O O O"),
+        (group("Te", "O", 2.02), "O O O O"),
+        (group("B", "F", 1.40), "F F F F"),
+        (group("B", "H", 1.21), "H H H H"),
+        (group("Al", "H", 1.60), "H H H H"),
+        (group("N", "H", 1.02), "N"),
+        (group("Ge", "Se", 2.35), "Se Se Se Se"),
+        (group("S", "Li", 2.45), "S"),
+        (group("P", "Li", 2.45), "P"),
+        (group("Bi", "Li", 2.90), "Bi"),
+        (group("Al", "Li", 2.80), "Al"),
+        (crystal(4.0, ["Li", "Li"], [[0, 0, 0], [2, 2, 2]]), ""),
+        (crystal(4.1, ["Li", "H"], [[0, 0, 0], [2.05, 2.05, 2.05]]), "H"),
+        (crystal(8.0, ["Li", "O", "H"], [[0, 0, 0], [2, 0, 0], [2.96, 0, 0]]), "O"),
+        (crystal(8.0, ["C", "N", "S", "Li"], [[0, 0, 0], [1.16, 0, 0], [-1.64, 0, 0], [3, 0, 0]]), "N S"),
+    ],
+    ids=lambda value: value.formula if isinstance(value, Crystal) else "",
+)
+def test_anions_of_known_groups(of, expected) -> None:
+    assert anions(of) == expected
+
+
+def test_nitrate_beside_nitride() -> None:
+    angles = np.radians([0, 120, 240])
+    ring = 1.25 * np.column_stack([np.cos(angles), np.sin(angles), 0 * angles])
+    of = crystal(9.0, ["N", "O", "O", "O", "Li", "N"], [[0, 0, 0], *ring, [4.5, 4.5, 3.0], [4.5, 4.5, 4.5]])
+    assert anion_mask(of).tolist() == [False, True, True, True, False, True]
+
+
+def test_groups_half_there_are_groups_and_split_sites_are_not() -> None:
+    half = group("S", "O", 1.47, occupancies=np.full(6, 0.5))
+    assert anions(half) == "O O O O"
+    split = crystal(
+        6.0, ["S", "O", "Li"], [[0, 0, 0], [1.2, 0, 0], [3, 3, 3]], occupancies=np.array([0.5, 0.5, 1.0])
+    )
+    assert anions(split) == "S O"
+    shared = crystal(
+        6.0,
+        ["S", "O", "Li"],
+        [[0, 0, 0], [0, 0, 0], [3, 3, 3]],
+        occupancies=np.array([0.5, 0.5, 1.0]),
+        site_idx=np.array([0, 0, 1]),
+    )
+    assert anions(shared) == "S O"
+
+
+def test_stated_charges_decide_and_zeros_state_nothing() -> None:
+    stated = group("P", "S", 2.05, charges=np.array([-3.0, 2, 2, 2, 2, 1]))
+    assert anions(stated) == "P"
+    partly = group("P", "S", 2.05, charges=np.array([np.nan, -2, 0, np.nan, np.nan, 1]))
+    assert anion_mask(partly).tolist() == [False, True, False, True, True, False]
+    assert anions(group("P", "S", 2.05, charges=np.zeros(6))) == "S S S S"
+
+
+@given(st.integers(0, 2**31), st.permutations(range(6)))
+@settings(deadline=None, max_examples=25)
+def test_anions_follow_order_and_origin(seed, order) -> None:
+    of = group("S", "O", 1.47)
+    shift = np.random.default_rng(seed).random(3)
+    moved = crystal(9.0, [SYMBOLS[of.numbers[i]] for i in order], (of.positions[list(order)] + shift) * 9.0)
+    assert anion_mask(moved).tolist() == anion_mask(of)[list(order)].tolist()
+
+
+def test_radioactive_elements_are_those_of_pymatgen() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert {element.symbol for element in Element if element.is_radioactive} == RADIOACTIVE
+
+
+def test_element_sets_name_elements() -> None:
+    assert set(SYMBOLS[1:]) >= TOXIC | SCARCE
+    assert not SCARCE & RADIOACTIVE
+    assert {"Pb", "Hg", "Cd", "As", "Tl", "Be"} <= TOXIC
+    # CRC: lithium 20, germanium 1.5, iodine 0.45 ppm; indium 0.25, silver 0.075, tellurium 0.001 ppm.
+    assert not {"Li", "Ge", "I"} & SCARCE
+    assert {"In", "Ag", "Te"} <= SCARCE
+
+
+def test_crystal_formula_is_the_reduced_one() -> None:
+    structure = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.14), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert Crystal.from_pymatgen(structure).formula == "LiCl"
+
+
+def test_conductors_have_the_anions_of_their_family(shared_data) -> None:
+    """Every measured conductor has anions; no cation-forming metal is among them where O, S or a halogen is present."""
+    usual = {SYMBOLS.index(symbol) for symbol in ("O", "S", "Se", "F", "Cl", "Br", "I", "N")}
+    seen = 0
+    for path in sorted((shared_data / "obelix-train" / "cifs").glob("*.cif")):
+        of = read_cif(path.read_bytes(), id=path.stem, source=path.name, limits=InputLimits())
+        found = set(of.numbers[anion_mask(of)].tolist())
+        assert found, path.name
+        if usual & set(of.numbers.tolist()):
+            assert found <= usual | {1}, path.name
+        seen += 1
+    assert seen == 254
