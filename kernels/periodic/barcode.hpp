@@ -112,13 +112,13 @@ class BarcodeEngine {
     std::vector<std::int32_t> degree(n, 0);
     for (const Edge& e : edges_) ++degree[e.i], ++degree[e.j];
     std::int64_t places = 0;
-    for (const std::int32_t d : degree) places += static_cast<std::int64_t>(d) * (d + 7);
+    for (const std::int32_t d : degree) places += static_cast<std::int64_t>(d) * (d + 8);
     if (places <= kMatrixLimit) return;
     std::sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) { return a.tick < b.tick; });
     std::fill(degree.begin(), degree.end(), 0);
     places = 0;
     for (const Edge& e : edges_) {
-      for (const std::int32_t k : {e.i, e.j}) places += 2 * static_cast<std::int64_t>(degree[k]++) + 8;
+      for (const std::int32_t k : {e.i, e.j}) places += 2 * static_cast<std::int64_t>(degree[k]++) + 9;
       if (places > kMatrixLimit) return cut(e.tick - 1, tick_cut);
     }
   }

@@ -31,7 +31,7 @@ class NeighbourTable {
   std::vector<std::int32_t> tick;            // per entry
   std::vector<std::uint32_t> reverse, coef;  // per entry: the entry of the way back; t^shift
   std::vector<std::size_t> block;            // per site: where its matrix begins
-  std::vector<std::uint32_t> stride;         // per site: row length of its matrix, a multiple of 8
+  std::vector<std::uint32_t> stride;         // per site: row length of its matrix, padding included: a multiple of 8
   std::vector<std::int32_t> between;         // matrices: tick from neighbour a to neighbour b, kNever if not joined
   std::vector<std::uint32_t> entry;          // matrices: the entry of b in the row of a's site, where joined
   std::vector<std::int32_t> radial;          // (stride) per site, padded copy of the row's ticks
@@ -115,9 +115,12 @@ class NeighbourTable {
         std::int32_t* ticks = &between[block[i] + static_cast<std::size_t>(at - row[i]) * stride[i]];
         std::uint32_t* entries = &entry[block[i] + static_cast<std::size_t>(at - row[i]) * stride[i]];
         for (std::uint32_t next = row[k]; next < row[k + 1]; ++next) {
-          const std::uint16_t place = grid_[linear_[next] + move];
-          if (place) ticks[place - 1] = tick[next], entries[place - 1] = next;
+          // No branch: a vertex that is no neighbour has place 0 and is written to the padding before the row.
+          const std::ptrdiff_t place = static_cast<std::ptrdiff_t>(grid_[linear_[next] + move]) - 1;
+          ticks[place] = tick[next];
+          entries[place] = next;
         }
+        ticks[-1] = kNever;
       }
       for (std::uint32_t at = row[i]; at < row[i + 1]; ++at) grid_[linear_[at] + centre] = 0;
     }
@@ -138,9 +141,9 @@ class NeighbourTable {
 
   void layout() {
     block.resize(n_sites), stride.resize(n_sites), radial_at.resize(n_sites);
-    std::size_t cells = 0, places = 0;
+    std::size_t cells = 8, places = 0;
     for (std::int32_t i = 0; i < n_sites; ++i) {
-      stride[i] = (count(i) + 7) & ~7u;
+      stride[i] = (count(i) + 8) & ~7u;  // at least one place of padding in front of every row
       block[i] = cells;
       radial_at[i] = places;
       cells += static_cast<std::size_t>(stride[i]) * count(i);
