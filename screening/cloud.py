@@ -12,8 +12,11 @@ from screening.errors import Code, RejectionError
 from screening.neighbours import Pairs, periodic_pairs
 
 Cloud = tuple[FloatArray, FloatArray, FloatArray]  # lattice (3, 3) Å, positions (n, 3) fractional, occupancies (n,)
-# Distances closer than this are tied: they are merged together, whichever the float noise makes the smaller. Å.
-TIE = 1e-4
+# Distances closer than this are tied: they are merged together, whichever the float noise makes the smaller. No decimal
+# number, so that differences of rounded coordinates do not lie on the edge. Å.
+TIE = 1.618e-4
+# A distance this close to the tolerance is at it, not below: two sites 1.0000 Å apart are not closer than 1.0 Å. Å.
+NOISE = 1e-6
 
 
 def channel_label(channel: str, config: CloudConfig) -> str:
@@ -55,11 +58,14 @@ def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatAr
 
     The closest pairs are merged first, all pairs tied within `TIE` together, each group of joined points becoming its
     occupancy-weighted mean; this is repeated until no two points are closer than the tolerance. It ends because every
-    round lowers the number of points. The result does not depend on the order of sites, the origin or the cell: distances
-    alone decide, and copies of a group in a larger cell are tied with it. Added occupancies are capped at 1.
+    round lowers the number of points or raises the level below which groups were left alone. The result does not depend
+    on the order of sites, the origin or the cell: distances alone decide, and copies of a group in a larger cell are tied
+    with it. Added occupancies are capped at 1.
 
-    A group of tied points that runs on without end or is longer than twice the tolerance (an evenly spaced chain of
-    split sites) has no mean; it is left as it is, unless its points coincide.
+    A tied group that runs on without end, or reaches farther than the tolerance from its mean, is left as it is (none of
+    14,000 crystals of the Materials Project and of 254 measured conductors has one). For an endless chain of evenly
+    spaced points, closer than the tolerance, no rule does better: the chain maps to itself when moved by one spacing, so
+    what a rule makes of it without regard to order and origin does too, and then still holds points one spacing apart.
 
     Parameters
     ----------
@@ -69,13 +75,15 @@ def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatAr
         (n, 3) fractional.
     occupancies
         (n,).
+    tolerance
+        Å.
 
     Source: ours.
     """
     left = -1.0  # tied groups at or below this distance have been left as they are
     while len(positions):
         pairs = periodic_pairs(lattice, positions, tolerance)
-        candidates = pairs.distance[(pairs.distance > left) & (pairs.distance < tolerance)]
+        candidates = pairs.distance[(pairs.distance > left) & (pairs.distance < tolerance - NOISE)]
         if len(candidates) == 0:
             break
         level = float(candidates.min()) + TIE
