@@ -20,7 +20,7 @@ from screening.errors import Code, InputError
 from screening.report import curves as packing
 from screening.report import plots, svg, text, write_explanation_plots, write_report
 from screening.report.run import find_rows, model_scores, read_ranking
-from screening.report.words import CODES
+from screening.report.words import CODES, kind_words
 from screening.store import FEATURIZED, NUMBERS, REJECTED, FeatureStore, ShardRows
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -229,14 +229,14 @@ def make_explanation(path: Path, ids: list[str]) -> None:
     ]
     kinds = [
         {
-            "kind": f"{c} {k} {a}-{b} Å" if a else f"{c} {k}",
+            "kind": f"{c}/{k}/{a:g}-{b:g}" if a else f"{c}/{k}",
             "channel": c,
             "curve": k,
             "radius_from": a,
             "radius_to": b,
             "mean_abs_shap": 0.4 / (i + 1),
             "share": 0.48 / (i + 1),
-            "direction": ("raises", "lowers", "mixed", "raises")[i],
+            "direction": (1, -1, 0, 1)[i],
         }
         for i, (c, k, a, b) in enumerate(names)
     ]
@@ -467,6 +467,21 @@ def test_embedded_json_is_the_value_and_holds_no_tag(value: Any) -> None:
     shown = str(text.embedded_json(value))
     assert json.loads(shown) == value
     assert not set(shown) & set("<>&")
+
+
+def test_kinds_in_words() -> None:
+    assert kind_words(channel="Li", curve="beta1", radius_from="3.0", radius_to="4.0") == "Li β₁ rings, 3–4 Å"
+    assert kind_words(channel="Li", curve="mean_occupancy", radius_from="", radius_to="") == "Li mean occupancy"
+
+
+def test_an_infinite_distance_is_shown_and_sorted_as_one(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    ranking = pd.read_csv(run / "ranking.csv", dtype=str, keep_default_na=False)
+    ranking.loc[0, "distance"] = "inf"
+    ranking.to_csv(run / "ranking.csv", index=False)
+    page = write_report(run, top=10).read_text(encoding="utf-8")
+    assert '<td class="num wide">∞</td>' in page
+    assert json.loads(Page(page).scripts[0])["rows"][0][RANKING.index("distance")] == "Infinity"
 
 
 def test_every_rejection_code_has_words() -> None:

@@ -70,6 +70,7 @@ def render(run: Run, detail: dict[str, Any]) -> str:
         rows=[_row(row) for row in _records(run.ranking)],
         scores=model_scores(run.scores),
         coverage=run.scores.get("interval", {}).get("coverage"),
+        left_out=run.scores.get("splits_left_out", {}),
         models=MODELS,
         splits=SPLITS,
         scatter=plots.scatter_plot(run.folds, "curves"),
@@ -138,18 +139,22 @@ def interval(run: Run) -> float:
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
-    badges = [words for name, words in BADGES.items() if row[name]]
+    badges = ["out-of-fold prediction"] if row.get("prediction_kind") == "out-of-fold" else []
+    badges += [words for name, words in BADGES.items() if row[name]]
     if row["elements_unseen"]:
         badges.append(f"not in training: {row['elements_unseen'].replace(';', ', ')}")
     return {**row, "badges": badges, "elements": " ".join(text.elements(row["formula"]))}
 
 
 def _cells(row: dict[str, Any]) -> list[str | int | float | bool | None]:
-    """Return a ranking row for JSON: an empty number is null."""
+    """Return a ranking row for JSON: an empty number is null, an infinite one (a distance) the word for it."""
     cells: list[str | int | float | bool | None] = []
     for name, value in row.items():
         if name in NUMBER:
-            cells.append(None if np.isnan(value) else float(f"{value:.6g}"))
+            if np.isinf(value):
+                cells.append("Infinity" if value > 0 else "-Infinity")
+            else:
+                cells.append(None if np.isnan(value) else float(f"{value:.6g}"))
         elif name in FLAG:
             cells.append(bool(value))
         else:

@@ -16,7 +16,7 @@ from screening.report.run import read_beeswarm, read_kinds
 KINDS_SHOWN = 12
 COLOURS = 5  # steps of the ramp from low to high feature values
 ROW = 26  # height of one kind, px
-LEFT = 210  # room for the names of the kinds, px
+LEFT = 250  # room for the names of the kinds, px
 
 
 def write_explanation_plots(explanation_dir: Path) -> None:
@@ -40,42 +40,33 @@ def kinds_plot(kinds: pd.DataFrame) -> Markup:
     height = top + ROW * len(shown) + 40
     x = svg.Scale(0.0, max(float(shown["mean_abs_shap"].max()), 1e-12) * 1.02, LEFT, width - 60)
     parts = [_rules(x, top, height - 40), svg.text((LEFT + width - 60) / 2, height - 6, AXIS_BARS, anchor="middle")]
-    parts.append(_legend([("up", "more of it, higher σ"), ("down", "more of it, lower σ")]))
+    parts.append(_legend([("up", "more of it, higher σ"), ("down", "more of it, lower σ"), ("mixed", "neither")]))
     for row, kind in enumerate(shown.to_dict("records")):
         y = top + ROW * row
-        css = direction_class(str(kind["direction"]))
-        title = (
-            f"{kind['kind']}: {kind['mean_abs_shap']:.3f} log units, {kind['share']:.1%} of all; {kind['direction']}"
-        )
-        parts.append(svg.text(LEFT - 8, y + 17, str(kind["kind"]), anchor="end"))
+        css = direction_class(float(kind["direction"]))
+        title = f"{kind['kind']}: {kind['mean_abs_shap']:.3f} log units, {kind['share']:.1%} of all"
+        parts.append(svg.text(LEFT - 8, y + 17, str(kind["words"]), anchor="end"))
         parts.append(
             Markup('<rect x="{:.1f}" y="{}" width="{:.1f}" height="{}" rx="2" class="{}">{}</rect>').format(
                 LEFT, y + 5, x(float(kind["mean_abs_shap"])) - LEFT, ROW - 10, css, svg.tooltip(title)
             )
         )
         parts.append(svg.text(x(float(kind["mean_abs_shap"])) + 5, y + 17, f"{kind['share']:.0%}", css="tick"))
-    alt = "; ".join(f"{kind} {share:.0%}" for kind, share in zip(shown["kind"], shown["share"], strict=True))
+    alt = "; ".join(f"{kind} {share:.0%}" for kind, share in zip(shown["words"], shown["share"], strict=True))
     return svg.figure(parts, width=width, height=height, name="Kinds of hole by mean absolute SHAP value", alt=alt)
 
 
 AXIS_BARS = "mean |SHAP|, log₁₀ units of σ; % = share of all kinds"
 
 
-def direction_class(direction: str) -> str:
-    """Return the colour class of an effect's direction: a sign, a number or a word as the explanation wrote it."""
-    word = direction.strip().lower()
-    if word in ("up", "positive", "raises", "+", "higher") or word.startswith(("+", "rais", "increas")):
-        return "up"
-    if word in ("down", "negative", "lowers", "-", "−", "lower") or word.startswith(("-", "−", "lower", "decreas")):
-        return "down"
-    try:
-        return "up" if float(word) > 0 else "mixed"
-    except ValueError:
-        return "mixed"
+def direction_class(direction: float) -> str:
+    """Return the colour class of an effect by its sign."""
+    return "up" if direction > 0 else "down" if direction < 0 else "mixed"
 
 
 def beeswarm_plot(kinds: pd.DataFrame, swarm: pd.DataFrame) -> Markup:
     """Return one dot per crystal and kind of hole at its SHAP value, coloured by the rank of its feature value."""
+    words = dict(zip(kinds["kind"], kinds["words"], strict=True))
     names = [name for name in kinds["kind"].head(KINDS_SHOWN) if name in set(swarm["kind"])]
     groups = {name: swarm[swarm["kind"] == name] for name in names}
     width, top = 720, 26
@@ -87,7 +78,7 @@ def beeswarm_plot(kinds: pd.DataFrame, swarm: pd.DataFrame) -> Markup:
     parts.append(_legend([("q0", "low value"), ("q2", "middle"), ("q4", "high value")]))
     for row, name in enumerate(names):
         y = top + ROW * (row + 0.5)
-        parts.append(svg.text(LEFT - 8, y + 4, name, anchor="end"))
+        parts.append(svg.text(LEFT - 8, y + 4, words[name], anchor="end"))
         group = groups[name].sort_values(["shap", "id"], kind="stable")
         shaps = group["shap"].to_numpy(dtype=np.float64)
         colours = quantile_steps(group["value"].to_numpy(dtype=np.float64))
@@ -95,7 +86,8 @@ def beeswarm_plot(kinds: pd.DataFrame, swarm: pd.DataFrame) -> Markup:
         for id, shap, lift, colour in zip(group["id"], shaps, lifts, colours, strict=True):
             title = f"{id}: {svg.label(round(float(shap), 3))}"
             parts.append(svg.circle(x(float(shap)), y + lift, 2.2, css=f"q{colour}", title=title))
-    alt = f"Each dot is one crystal; {len(names)} kinds of hole from the strongest down: {', '.join(names)}"
+    named = ", ".join(words[name] for name in names)
+    alt = f"Each dot is one crystal; {len(names)} kinds of hole from the strongest down: {named}"
     return svg.figure(parts, width=width, height=height, name="SHAP values of single crystals by kind of hole", alt=alt)
 
 

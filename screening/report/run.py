@@ -14,6 +14,7 @@ import pyarrow.parquet
 
 from screening.errors import InputError
 from screening.report.text import unguarded
+from screening.report.words import kind_words
 from screening.store import FeatureTable, iter_tables
 
 TEXT = ("id", "source", "formula", "nearest", "nearest_formula", "elements_unseen")
@@ -106,14 +107,15 @@ def read_folds(path: Path) -> pd.DataFrame:
 
 
 def read_kinds(explanation_dir: Path) -> pd.DataFrame:
-    """Return the kinds of hole with their mean |SHAP|, strongest first."""
+    """Return the kinds of hole with their mean |SHAP| and a column `words`, strongest first."""
     path = explanation_dir / "kinds.csv"
     frame = read_csv(
         path, ("kind", "channel", "curve", "radius_from", "radius_to", "mean_abs_shap", "share", "direction")
     )
-    for name in ("mean_abs_shap", "share"):
+    for name in ("mean_abs_shap", "share", "direction"):
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
-    frame = _unguard(frame, ("kind",))
+    parts = frame[["channel", "curve", "radius_from", "radius_to"]].to_dict("records")
+    frame["words"] = [kind_words(**{str(name): cell for name, cell in row.items()}) for row in parts]
     return frame.sort_values(["mean_abs_shap", "kind"], ascending=[False, True], kind="stable", ignore_index=True)
 
 
@@ -123,7 +125,7 @@ def read_beeswarm(explanation_dir: Path) -> pd.DataFrame:
     frame = read_csv(path, ("kind", "id", "shap", "value"))
     for name in ("shap", "value"):
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
-    return _unguard(frame, ("kind", "id"))
+    return _unguard(frame, ("id",))
 
 
 def read_training(model_dir: Path) -> pd.DataFrame:

@@ -32,6 +32,22 @@ CURVES: dict[str, str] = {
     "rank3": "in a 3-D network",
 }
 
+KINDS: dict[str, str] = {
+    "beta0": "β₀ parts",
+    "beta1": "β₁ rings",
+    "beta2": "β₂ cavities",
+    "rank0": "sites in finite clusters",
+    "rank1": "sites in chains",
+    "rank2": "sites in layers",
+    "rank3": "sites in a 3-D network",
+    "hist0": "β₀ parts born",
+    "hist1": "β₁ rings born",
+    "hist2": "β₂ cavities born",
+    "number_density": "sites per volume",
+    "occupied_density": "ions per volume",
+    "mean_occupancy": "mean occupancy",
+}
+
 MODELS: dict[str, str] = {
     "curves": "curves (this model)",
     "conventional": "conventional descriptors",
@@ -82,3 +98,9 @@ REFERENCES: tuple[tuple[str, str], ...] = (
         "https://doi.org/10.48550/arXiv.2208.09223",
     ),
 )
+
+
+def kind_words(*, channel: str, curve: str, radius_from: str, radius_to: str) -> str:
+    """Return a kind of hole in words, ``Li β₁ rings, 3–4 Å``; a kind without radii ends after its name."""
+    band = f", {radius_from.removesuffix('.0')}–{radius_to.removesuffix('.0')} Å" if radius_from else ""
+    return f"{channel} {KINDS.get(curve, curve)}{band}"

@@ -56,7 +56,7 @@ function showDetail(i) {
   const near = fact(list, "nearest known", "");
   formula(near, cell(i, "nearest_formula"));
   near.append(` (${cell(i, "nearest")}), ${power(cell(i, "nearest_measured"))} S/cm`);
-  fact(list, "distance", `${short(cell(i, "distance") ?? NaN)}${cell(i, "in_domain") ? "" : ", out of domain"}`);
+  fact(list, "distance", `${cell(i, "distance") === "Infinity" ? "∞" : short(cell(i, "distance") ?? NaN)}${cell(i, "in_domain") ? "" : ", out of domain"}`);
   const [sites, volume, group] = data.facts[i];
   fact(list, "cell", `${sites} sites, ${volume} Å³${group > 0 ? `, space group ${group}` : ""}`);
   fact(list, "source", cell(i, "source"));

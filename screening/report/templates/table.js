@@ -30,11 +30,9 @@ function filter() {
   document.getElementById("none").hidden = shown > 0;
 }
 
-function compare(a, b) {
-  if (a === b) return 0;
-  if (a === null || a === "") return 1; // empty cells last in either direction is handled by the caller
-  if (b === null || b === "") return -1;
-  return typeof a === "string" ? (a < b ? -1 : 1) : a - b;
+const isEmpty = (value) => value === null || value === "";
+function compare(a, b, isText) {
+  return isText ? (a < b ? -1 : Number(a > b)) : Number(a) === Number(b) ? 0 : Number(a) - Number(b); // "Infinity" is a number
 }
 
 function sort(th) {
@@ -42,8 +40,12 @@ function sort(th) {
   for (const other of th.parentNode.cells) other.setAttribute("aria-sort", "none");
   th.setAttribute("aria-sort", falling ? "descending" : "ascending");
   const key = th.dataset.key;
-  const empty = (i) => cell(i, key) === null || cell(i, key) === "";
-  lines.sort((a, b) => empty(a.i) - empty(b.i) || (falling ? -1 : 1) * compare(cell(a.i, key), cell(b.i, key)) || a.i - b.i);
+  const isText = data.text.includes(key);
+  lines.sort((a, b) => {
+    const [left, right] = [cell(a.i, key), cell(b.i, key)];
+    const last = isEmpty(left) - isEmpty(right); // empty cells stand last in either direction
+    return last || (falling ? -1 : 1) * compare(left, right, isText) || a.i - b.i;
+  });
   body.append(...lines.map((line) => line.tr));
 }
 
