@@ -15,7 +15,7 @@ import numpy as np
 from screening.config import InputLimits
 from screening.crystal import NUMBERS, Crystal, FloatArray, wrap
 from screening.errors import Code, RejectionError
-from screening.symmetry import Expansion, Symmetry, expand, read_symmetry
+from screening.symmetry import Expansion, Symmetry, expand, find_value, read_symmetry
 
 COORDINATES = ("fract_x", "fract_y", "fract_z")
 # Occupancies are typed by hand with two to four decimals; a sum over a site that misses 1 by less is rounding.
@@ -124,15 +124,6 @@ def _parse(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
     return document[0]
 
 
-def find_value(block: gemmi.cif.Block, *tags: str) -> str | None:
-    """Return the first stated value of the tags, unquoted, in either spelling (``_cell_length_a``, ``_cell.length_a``)."""
-    for tag in tags:
-        value = block.find_value(tag)
-        if value is not None and not gemmi.cif.is_null(value):
-            return str(gemmi.cif.as_string(value)).strip()
-    return None
-
-
 def _cell(block: gemmi.cif.Block) -> list[float]:
     values: list[float] = []
     for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"):
@@ -150,10 +141,9 @@ def _cell(block: gemmi.cif.Block) -> list[float]:
 def _lattice(cell: list[float]) -> FloatArray:
     """Return row vectors: a along x, b in the xy plane."""
     a, b, c = cell[:3]
-    alpha, beta, gamma = (math.radians(angle) for angle in cell[3:])
     # Exact zeros for right angles keep the symmetry of the metric to the last bit.
     cos_a, cos_b, cos_g = (0.0 if angle == 90.0 else math.cos(math.radians(angle)) for angle in cell[3:])
-    sin_g = math.sin(gamma)
+    sin_g = math.sin(math.radians(cell[5]))
     x = cos_b
     y = (cos_a - cos_b * cos_g) / sin_g
     squared = 1.0 - x * x - y * y
@@ -170,7 +160,14 @@ def _atoms(block: gemmi.cif.Block, cell: list[float]) -> _Atoms:
     prefix = f"_atom_site{dot}"
     cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
     names = ("Cartn_x", "Cartn_y", "Cartn_z") if cartesian else COORDINATES
-    optional = ("?type_symbol", "?label", "?occupancy", "?symmetry_multiplicity", "?calc_flag", "?site_symmetry_multiplicity")
+    optional = (
+        "?type_symbol",
+        "?label",
+        "?occupancy",
+        "?symmetry_multiplicity",
+        "?calc_flag",
+        "?site_symmetry_multiplicity",
+    )
     table = block.find(prefix, [*names, *optional])
     charges = _charges(block)
     numbers: list[int] = []
@@ -213,7 +210,7 @@ def _atoms(block: gemmi.cif.Block, cell: list[float]) -> _Atoms:
 
 
 def _element(symbol: str | None, label: str | None) -> tuple[int, float]:
-    """Return (atomic number, oxidation state or NaN) from a type symbol such as ``O2-``, else from a label such as ``O1A``."""
+    """Return atomic number and oxidation state (NaN: not stated) of a type symbol (O2-), else of a label (O1A)."""
     if symbol is not None and not gemmi.cif.is_null(symbol):
         text = gemmi.cif.as_string(symbol).strip()
         match = _TYPE_SYMBOL.match(text)

@@ -24,7 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-out = Console()
 err = Console(stderr=True)
 
 Crystals = Annotated[
@@ -34,7 +33,9 @@ Features = Annotated[Path, typer.Option("--features", help="feature store made b
 ModelDir = Annotated[Path, typer.Option("--model", help="model folder made by `screening train`")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
 Labels = Annotated[Path, typer.Option("--labels", help="CSV table of measured conductivities")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")
+]
 Seed = Annotated[int | None, typer.Option(help="seed of everything random")]
 Workers = Annotated[int | None, typer.Option(help="worker processes; 0 = one per core", min=0)]
 Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask scheduler")]
@@ -99,10 +100,10 @@ class _LogLines:
         if progress.done >= self.next_line or (progress.listed and progress.done == progress.found):
             self.next_line = progress.done - progress.done % 5000 + 5000
             known = str(progress.found) if progress.listed else f"{progress.found}+"
-            print(f"screening: {progress.done}/{known} crystals, {progress.rejected} rejected", file=sys.stderr)
+            typer.echo(f"screening: {progress.done}/{known} crystals, {progress.rejected} rejected", err=True)
 
 
-def _say(quiet: bool) -> Any:  # noqa: FBT001 - the flag as typer hands it over
+def _say(*, quiet: bool) -> Any:
     return (lambda text: None) if quiet else (lambda text: err.print(f"screening: {text}", highlight=False))
 
 
@@ -150,7 +151,7 @@ def run(
         rank_labelled=rank_labelled,
     )
     with shown_progress(quiet=quiet) as progress:
-        record = run_pipeline(options, config=chosen, progress=progress, say=_say(quiet))
+        record = run_pipeline(options, config=chosen, progress=progress, say=_say(quiet=quiet))
     _print_summary(record, out_dir)
 
 
@@ -178,7 +179,7 @@ def featurize(
     with shown_progress(quiet=quiet) as progress:
         featurize_all(crystals, config=chosen, out=out_store, progress=progress)
     done = progress.found - progress.rejected
-    print(f"{progress.found} found = {done} featurized + {progress.rejected} rejected; {out_store}")
+    typer.echo(f"{progress.found} found = {done} featurized + {progress.rejected} rejected; {out_store}")
 
 
 @app.command()
@@ -200,7 +201,7 @@ def train(
     model = learn.train(read_table(features), table, settings(config, seed=seed))
     model.save(out_dir)
     _print_scores(model.scores)
-    print(f"model: {out_dir}")
+    typer.echo(f"model: {out_dir}")
 
 
 @app.command()
@@ -213,7 +214,7 @@ def explain(features: Features, model: ModelDir, out_dir: Out, seed: Seed = None
 
     explain_table(read_table(features), learn.load_model(model), seed=seed or 0).save(out_dir)
     write_explanation_plots(out_dir)
-    print(f"explanation: {out_dir}")
+    typer.echo(f"explanation: {out_dir}")
 
 
 @app.command()
@@ -229,7 +230,7 @@ def rank(
         iter_tables(features), learn.load_model(model), labelled=rank_labelled, config=settings(config).rank
     )
     ranking.write_ranking(frame, out_file)
-    print(f"{len(frame)} ranked; {out_file}")
+    typer.echo(f"{len(frame)} ranked; {out_file}")
 
 
 @app.command()
@@ -239,7 +240,7 @@ def report(
     """Write the self-contained HTML page of a run."""
     from screening.report import write_report
 
-    print(write_report(run_dir, top=settings(None, rank__top=top).rank.top))
+    typer.echo(write_report(run_dir, top=settings(None, rank__top=top).rank.top))
 
 
 @app.command()
@@ -250,7 +251,7 @@ def export(
     """Write id and named feature columns as Parquet or CSV (by suffix), for anyone's own analysis."""
     from screening.export import export_features
 
-    print(f"{export_features(store, out_file)} crystals; {out_file}")
+    typer.echo(f"{export_features(store, out_file)} crystals; {out_file}")
 
 
 @app.command()
@@ -267,7 +268,7 @@ def generate(
     from screening.generate import write_candidates
 
     written = write_candidates(out_path, n=n, seed=seed or 0, ion=ion or "Li", seeds_from=seeds_from)
-    print(f"{written} candidates; {out_path}")
+    typer.echo(f"{written} candidates; {out_path}")
 
 
 @app.command()
@@ -275,13 +276,13 @@ def known(out_dir: Out) -> None:
     """Write the embedded table of well-known lithium crystals as CIF files and labels.csv."""
     from screening.data import write_known
 
-    print(f"{write_known(out_dir)} crystals; {out_dir}")
+    typer.echo(f"{write_known(out_dir)} crystals; {out_dir}")
 
 
 @app.command("config")
 def show_config(config: ConfigFile = None) -> None:
     """Print the effective settings as TOML, each with its meaning."""
-    print(as_toml(settings(config)), end="")
+    typer.echo(as_toml(settings(config)), nl=False)
 
 
 @app.command()
@@ -290,13 +291,13 @@ def doctor() -> None:
     from screening.doctor import findings
 
     for finding in findings():
-        print(f"{'ok ' if finding.ok else '-- '} {finding.name:<22} {finding.detail}")
+        typer.echo(f"{'ok ' if finding.ok else '-- '} {finding.name:<22} {finding.detail}")
 
 
 @app.callback(invoke_without_command=True)
 def _main(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
     if version:
-        print(screening.__version__)
+        typer.echo(screening.__version__)
         raise typer.Exit
 
 
@@ -304,19 +305,19 @@ def _print_scores(scores: dict[str, Any]) -> None:
     from screening.learn import score_lines
 
     for line in score_lines(scores):
-        print(line)
+        typer.echo(line)
 
 
 def _print_summary(record: dict[str, Any], run_dir: Path) -> None:
     counts = record["counts"]
-    print(f"{counts['found']} found = {counts['featurized']} featurized + {counts['rejected']} rejected", end="")
+    typer.echo(f"{counts['found']} found = {counts['featurized']} featurized + {counts['rejected']} rejected", nl=False)
     codes = ", ".join(f"{code} {count}" for code, count in record["rejected_by_code"].items())
-    print(f" ({codes})" if codes else "")
-    print(f"{counts['labelled']} labelled crystals trained on, {counts['ranked']} ranked", end="")
-    print(f", {counts['radius_cut']} with a radius cut back" if counts["radius_cut"] else "")
+    typer.echo(f" ({codes})" if codes else "")
+    typer.echo(f"{counts['labelled']} labelled crystals trained on, {counts['ranked']} ranked", nl=False)
+    typer.echo(f", {counts['radius_cut']} with a radius cut back" if counts["radius_cut"] else "")
     _print_scores(record["scores"])
-    print(f"ranking: {run_dir / 'ranking.csv'}")
-    print(f"report:  {run_dir / 'report.html'}")
+    typer.echo(f"ranking: {run_dir / 'ranking.csv'}")
+    typer.echo(f"report:  {run_dir / 'report.html'}")
 
 
 def main() -> None:

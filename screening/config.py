@@ -86,7 +86,9 @@ class CurveConfig(Section):
     percolation: bool = Field(True, description="curves of sites in finite, chain, layer and framework components")
     histogram: bool = Field(False, description="2-D histogram of the diagram (birth x persistence)")
     histogram_bin: PositiveFloat = Field(1.0, description="width of a histogram bin in birth and persistence, Å")
-    histogram_sigma: Annotated[float, Field(ge=0)] = Field(0.0, description="Gaussian width of a bar's weight, Å; 0 = none")
+    histogram_sigma: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Gaussian width over which a bar is spread, Å; 0 = none"
+    )
 
 
 class StoreConfig(Section):

@@ -97,7 +97,7 @@ def _prepare(item: Item, config: Config) -> tuple[Crystal, Clouds] | Rejection:
         return crystal, channel_clouds(crystal, config.cloud)
     except RejectionError as error:
         return Rejection(id=item.id, source=item.source, stage="featurize", code=error.code, detail=error.detail)
-    except Exception as error:  # noqa: BLE001 - one crystal must not end the run; the row says it was our fault
+    except Exception as error:  # one crystal must not end the run; the row says it was our fault
         detail = f"{type(error).__name__}: {error}"
         return Rejection(id=item.id, source=item.source, stage="featurize", code=Code.INTERNAL, detail=detail)
 

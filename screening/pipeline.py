@@ -98,15 +98,16 @@ def open_store(path: Path, config: Config) -> FeatureStore:
     if ours != theirs:
         changed.append(f"version of screening: {ours} here, {theirs} in the store")
     if changed:
-        raise StoreError(
-            f"{path} was made with other settings; remove it or give another --out. " + "; ".join(changed)
-        )
+        raise StoreError(f"{path} was made with other settings; remove it or give another --out. " + "; ".join(changed))
     store.mend_ledger()
     return store
 
 
 def featurize_all(crystals: Sequence[str], *, config: Config, out: Path, progress: Progress) -> str:
-    """Featurize every input into the store at `out`, going on where an earlier run stopped; return the inputs' SHA-256."""
+    """Return the SHA-256 of the inputs after featurizing every one into the store at `out`.
+
+    Goes on where an earlier run stopped: shards whose inputs and bytes are unchanged are not computed again.
+    """
     engine(config.homology.engine)  # an engine that is missing stops the run here, before any work
     items = iter_items(crystals, config.input)
     store = open_store(out, config)
@@ -151,10 +152,9 @@ def _compute(
     with open_client(config.cluster) as client:
         limit = config.cluster.in_flight * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
-        def submit(index: int, shard: list[Item]) -> distributed.Future:
+        def submit(index: int, shard: list[Item]) -> distributed.Future[LedgerEntry]:
             store.reserve((index + 1) * store.shard_rows)
-            task = client.submit(featurize_shard, str(store.path.resolve()), index, shard, config, pure=False)
-            return task
+            return client.submit(featurize_shard, str(store.path.resolve()), index, shard, config, pure=False)
 
         pending = distributed.as_completed([submit(*shard) for shard in itertools.islice(work, limit)])
         for future in pending:

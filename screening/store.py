@@ -62,7 +62,9 @@ class FeatureTable:
     ids: NDArray[np.object_]  # (n,) str
     columns: tuple[str, ...]  # names of the features: channel/curve/radius
     features: NDArray[np.float32]  # (n, n_columns), NaN = not computed
-    facts: pd.DataFrame  # (n,) source, formula, flags, n_sites, volume (Å³), spacegroup, cell (Å, °), r_cut/<channel> (Å)
+    facts: (
+        pd.DataFrame
+    )  # (n,) source, formula, flags, n_sites, volume (Å³), spacegroup, a..gamma (Å, °), r_cut/<channel>
     composition: NDArray[np.float32]  # (n, 119) atoms per cell by atomic number
     header: dict[str, Any]  # what the store says of itself
 
@@ -98,7 +100,7 @@ class FeatureStore:
         self.header: dict[str, Any] = dict(group.attrs)
         self.columns: tuple[str, ...] = tuple(self.header["columns"])
         self.shard_rows: int = int(self.header["shard_rows"])
-        self._arrays: dict[str, zarr.Array] = {name: _array(group, name) for name in ARRAYS}
+        self._arrays: dict[str, zarr.Array[Any]] = {name: _array(group, name) for name in ARRAYS}
 
     @classmethod
     def create(cls, path: Path, *, columns: list[str], channels: list[str], header: dict[str, Any]) -> FeatureStore:
@@ -300,7 +302,8 @@ class FeatureStore:
         """Return the featurized rows of a shard as a table."""
         chosen = rows.numbers[:, 0] == FEATURIZED
         strings = rows.strings[chosen]
-        facts = {name: strings[:, column] for column, name in enumerate(STRINGS) if name not in ("id", "code", "detail")}
+        told = ("source", "formula", "flags")
+        facts = {name: strings[:, column] for column, name in enumerate(STRINGS) if name in told}
         numbers = {name: rows.numbers[chosen, column] for column, name in enumerate(self.header["numbers"]) if column}
         frame = pd.DataFrame({**facts, **numbers})
         for name in ("n_sites", "spacegroup"):
@@ -360,7 +363,7 @@ def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") 
     return lines
 
 
-def _array(group: zarr.Group, name: str) -> zarr.Array:
+def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     member = group[name]
     if not isinstance(member, zarr.Array):
         raise StoreError(f"{group.store_path}: {name} is not an array")

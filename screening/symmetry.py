@@ -108,7 +108,8 @@ def read_symmetry(block: gemmi.cif.Block, limits: InputLimits) -> Symmetry:
     return Symmetry(rotations, translations, number, flags)
 
 
-def _value(block: gemmi.cif.Block, tags: tuple[str, ...]) -> str | None:
+def find_value(block: gemmi.cif.Block, *tags: str) -> str | None:
+    """Return the first stated value among the tags, unquoted, or None."""
     for tag in tags:
         value = block.find_value(tag)
         if value is not None and not gemmi.cif.is_null(value):
@@ -129,7 +130,7 @@ def _listed(block: gemmi.cif.Block, limits: InputLimits) -> tuple[str, ...]:
 
 
 def _stated_number(block: gemmi.cif.Block) -> int:
-    text = _value(block, NUMBER_TAGS)
+    text = find_value(block, *NUMBER_TAGS)
     if text is None:
         return 0
     value = gemmi.cif.as_number(text)
@@ -139,7 +140,7 @@ def _stated_number(block: gemmi.cif.Block) -> int:
 
 
 def _stated_group(block: gemmi.cif.Block) -> gemmi.GroupOps | None:
-    hall, name, number = _value(block, HALL_TAGS), _value(block, NAME_TAGS), _stated_number(block)
+    hall, name, number = find_value(block, *HALL_TAGS), find_value(block, *NAME_TAGS), _stated_number(block)
     try:
         if hall is not None:
             return gemmi.symops_from_hall(hall)
@@ -152,7 +153,9 @@ def _stated_group(block: gemmi.cif.Block) -> gemmi.GroupOps | None:
         if group is not None:
             return group.operations()
         if not number:
-            raise RejectionError(Code.BAD_SYMMETRY, f"space group {name[:40]!r} is not known, and no operations are listed")
+            raise RejectionError(
+                Code.BAD_SYMMETRY, f"space group {name[:40]!r} is not known, and no operations are listed"
+            )
     if number:
         return gemmi.find_spacegroup_by_number(number).operations()
     return None
@@ -192,9 +195,7 @@ def _group_number(operations: list[gemmi.Op]) -> int:
     return 0 if found is None else int(found.number)
 
 
-def expand(
-    positions: FloatArray, symmetry: Symmetry, lattice: FloatArray, *, multiplicities: FloatArray
-) -> Expansion:
+def expand(positions: FloatArray, symmetry: Symmetry, lattice: FloatArray, *, multiplicities: FloatArray) -> Expansion:
     """Return the atoms of the cell made by the operations from the asymmetric unit.
 
     An atom within `SPECIAL_TOLERANCE` of a symmetry element is put onto it (the mean of its images under its

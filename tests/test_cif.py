@@ -73,14 +73,19 @@ def test_every_group_places_general_and_special_positions(group: gemmi.SpaceGrou
         shape = cell["hexagonal"]
     numbers = dict(zip(("a", "b", "c", "alpha", "beta", "gamma"), shape, strict=True))
     places = [(0.137, 0.291, 0.413), (0.0, 0.0, 0.0), (0.3333, 0.6667, 0.25), (0.25, 0.25, 0.25), (0.5, 0.137, 0.0)]
-    atoms = "".join(f"A{i} {s} {x} {y} {z} 1\n" for i, (s, (x, y, z)) in enumerate(zip(("Li", "O", "S", "P", "Cl"), places, strict=True)))
+    atoms = "".join(
+        f"A{i} {s} {x} {y} {z} 1\n"
+        for i, (s, (x, y, z)) in enumerate(zip(("Li", "O", "S", "P", "Cl"), places, strict=True))
+    )
     listed = "loop_\n_symmetry_equiv_pos_as_xyz\n" + "".join(f"'{op.triplet()}'\n" for op in group.operations())
     crystal = read(cif(atoms, symmetry=listed, cell=numbers))
     assert crystal.spacegroup == group.number
     for symbol, place in zip((3, 8, 16, 15, 17), places, strict=True):
         images: list[np.ndarray] = []
         for op in group.operations():
-            image = np.array(op.apply_to_xyz([round(v * 24) / 24 if abs(v * 24 - round(v * 24)) < 0.01 else v for v in place]))
+            image = np.array(
+                op.apply_to_xyz([round(v * 24) / 24 if abs(v * 24 - round(v * 24)) < 0.01 else v for v in place])
+            )
             if not any(np.abs((image - other) - np.round(image - other)).max() < 1e-6 for other in images):
                 images.append(image)
         found = crystal.positions[crystal.numbers == symbol]
@@ -117,7 +122,11 @@ def test_mixed_and_partial_sites_ions_and_isotopes() -> None:
 
 def test_labels_name_elements_where_no_type_is_given() -> None:
     header = ATOMS.replace("_atom_site_type_symbol\n", "")
-    assert read(cif("Li1A 0 0 0 1\nOw2 0.5 0 0 1\nCL1 0 0.5 0 1\n", header=header)).composition() == {"Li": 1, "O": 1, "Cl": 1}
+    assert read(cif("Li1A 0 0 0 1\nOw2 0.5 0 0 1\nCL1 0 0.5 0 1\n", header=header)).composition() == {
+        "Li": 1,
+        "O": 1,
+        "Cl": 1,
+    }
 
 
 def test_atoms_without_coordinates_stay_in_the_composition() -> None:
@@ -195,7 +204,12 @@ def test_limits() -> None:
 @given(st.integers(0, 2**32 - 1))
 def test_pymatgen_round_trip(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    crystal = read(cif("Li Li 0.1 0.2 0.3 0.5\nNa Na 0.1 0.2 0.3 0.25\nO O 0.6 0.7 0.2 1\n", cell={"a": 4 + rng.random(), "alpha": 80 + 20 * rng.random()}))
+    crystal = read(
+        cif(
+            "Li Li 0.1 0.2 0.3 0.5\nNa Na 0.1 0.2 0.3 0.25\nO O 0.6 0.7 0.2 1\n",
+            cell={"a": 4 + rng.random(), "alpha": 80 + 20 * rng.random()},
+        )
+    )
     again = Crystal.from_pymatgen(crystal.to_pymatgen())
     np.testing.assert_allclose(again.lattice, crystal.lattice)
     assert again.composition() == pytest.approx(crystal.composition())

@@ -55,7 +55,10 @@ def test_missing_and_broken_files(tmp_path: Path) -> None:
 
 def test_only_settings_that_change_features_change_their_hash() -> None:
     base = Config()
-    assert read_config(None, {"seed": 3, "learn": {"trees": 9}, "cluster": {"workers": 1}}).features_hash() == base.features_hash()
+    assert (
+        read_config(None, {"seed": 3, "learn": {"trees": 9}, "cluster": {"workers": 1}}).features_hash()
+        == base.features_hash()
+    )
     for change in ({"curves": {"step": 0.2}}, {"homology": {"engine": "supercell"}}, {"cloud": {"merge_mobile": 0.9}}):
         assert read_config(None, change).features_hash() != base.features_hash()
 

@@ -23,7 +23,13 @@ from screening.store import (
 )
 
 COLUMNS = ["Li/beta0/0.10", "Li/beta0/0.20", "Li/number_density"]
-HEADER = {"config": {"a": 1}, "features_hash": "00", "engine": "periodic", "shard_rows": 4, "versions": {"screening": "0"}}
+HEADER = {
+    "config": {"a": 1},
+    "features_hash": "00",
+    "engine": "periodic",
+    "shard_rows": 4,
+    "versions": {"screening": "0"},
+}
 
 
 def rows(first: int, count: int) -> ShardRows:
@@ -54,7 +60,9 @@ def filled(path: Path, *, order: tuple[int, ...] = (0, 1, 2), total: int = 10) -
 
 
 def files(path: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file() and p.name != LEDGER}
+    return {
+        str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file() and p.name != LEDGER
+    }
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

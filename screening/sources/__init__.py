@@ -89,5 +89,3 @@ def _named(items: Iterator[Item]) -> Iterator[Item]:
         seen[item.id] = count
         seen[name] = 1
         yield item.renamed(name)
-
-

@@ -78,14 +78,14 @@ def _iter_zip(path: Path, limits: InputLimits) -> Iterator[Raw]:
             refusal = _refusal(name, link=link, size=member.file_size, limits=limits)
             if refusal is None and member.file_size > limits.max_ratio * member.compress_size + 1_000_000:
                 refusal = (Code.TOO_LARGE, f"unpacks to more than max_ratio = {limits.max_ratio:g} times its size")
-            yield _zip_member(archive, member, name, source, limits) if refusal is None else Raw(
-                name, source, code=refusal[0], detail=refusal[1]
+            yield (
+                _zip_member(archive, member, name, source, limits)
+                if refusal is None
+                else Raw(name, source, code=refusal[0], detail=refusal[1])
             )
 
 
-def _zip_member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, source: str, limits: InputLimits
-) -> Raw:
+def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, source: str, limits: InputLimits) -> Raw:
     if member.flag_bits & 0x1:
         return Raw(name, source, code=Code.UNREADABLE, detail="the member is encrypted")
     try:

@@ -19,8 +19,8 @@ from screening.sources.raw import Raw
 
 # Files whose suffix says that they are something else than a crystal are passed over in folders and archives.
 OTHER_KINDS = frozenset(
-    ".csv .tsv .txt .md .rst .json .jsonl .toml .yaml .yml .xlsx .xls .py .ipynb .pdf .png .svg .jpg .html .bib .parquet"
-    " .log .sh".split()
+    """.csv .tsv .txt .md .rst .json .jsonl .toml .yaml .yml .xlsx .xls .py .ipynb .pdf .png .svg .jpg .html .bib
+    .parquet .log .sh""".split()
 )
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
