@@ -354,6 +354,8 @@ def test_rows_carry_values_flags_and_domain(source: str) -> None:
     assert [("out of domain" in row, 'class="outside"' in row) for row in rows] == [
         (r > 7, r > 7) for r in range(1, 13)
     ]
+    # c0000 is an upper bound; it is the nearest of the last row alone
+    assert ["&lt; 4.0 × 10⁻⁴" in row for row in rows] == [False] * 11 + [True]
     assert "Li<sub>3</sub>N" in source
     assert 'aria-sort="ascending"' in body
 
@@ -467,6 +469,11 @@ def test_embedded_json_is_the_value_and_holds_no_tag(value: Any) -> None:
     shown = str(text.embedded_json(value))
     assert json.loads(shown) == value
     assert not set(shown) & set("<>&")
+
+
+def test_numbers() -> None:
+    cases = {-0.513: "−0.51", -0.001: "0.00", 2.0: "2.00", float("nan"): "–", float("inf"): "∞"}
+    assert {text.number(value) for value in cases} == set(cases.values())
 
 
 def test_kinds_in_words() -> None:

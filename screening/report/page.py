@@ -68,6 +68,7 @@ def render(run: Run, detail: dict[str, Any]) -> str:
         counts=run.record["counts"],
         interval=f"{interval(run):.0%}".replace("%", " %"),
         rows=[_row(row) for row in _records(run.ranking)],
+        bounds=set(detail["bounds"]),
         scores=model_scores(run.scores),
         coverage=run.scores.get("interval", {}).get("coverage"),
         left_out=run.scores.get("splits_left_out", {}),
@@ -113,6 +114,7 @@ def detail_data(run_dir: Path, run: Run) -> dict[str, Any]:
             }
             for curve in curves
         ],
+        "bounds": sorted(training["id"][training["is_bound"].astype(bool)]),
         "band": packing.band(curves, known),
         "of": packing.pack_rows(curves, table.features),
         "nearest": dict(zip(nearest, packing.pack_rows(curves, known[places]), strict=True)),

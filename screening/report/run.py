@@ -135,8 +135,9 @@ def read_training(model_dir: Path) -> pd.DataFrame:
         frame: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}; the report needs a finished run") from error
-    if "id" not in frame.columns:
-        raise InputError(f"{path} lacks the column id")
+    missing = [name for name in ("id", "is_bound") if name not in frame.columns]
+    if missing:
+        raise InputError(f"{path} lacks the column {', '.join(missing)}")
     return frame
 
 

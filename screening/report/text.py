@@ -30,7 +30,7 @@ def number(value: float, digits: int = 2) -> str:
     """Return a number with a true minus sign; a dash for NaN."""
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return "–" if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+    return "–" if math.isnan(value) else f"{value:z.{digits}f}".replace("-", "−")
 
 
 def formula(text: str) -> Markup:

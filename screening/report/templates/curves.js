@@ -32,6 +32,7 @@ function power(log10) {
   if (mantissa === "10.0") [mantissa, exponent] = ["1.0", exponent + 1];
   return `${mantissa} × 10${superscript(exponent)}`;
 }
+const measured = (id, log10) => `${data.bounds.includes(id) ? "< " : ""}${power(log10)} S/cm`; // "<": an upper bound
 const short = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "–");
 
 function formula(parent, text) {
@@ -52,10 +53,10 @@ function showDetail(i) {
   const list = make(detail, "dl", { class: "facts" });
   fact(list, "predicted σ", `${power(cell(i, "prediction"))} S/cm`);
   fact(list, "interval", `${power(cell(i, "lower"))} to ${power(cell(i, "upper"))}`);
-  if (cell(i, "measured") !== null) fact(list, "measured σ", `${power(cell(i, "measured"))} S/cm`);
+  if (cell(i, "measured") !== null) fact(list, "measured σ", measured(cell(i, "id"), cell(i, "measured")));
   const near = fact(list, "nearest known", "");
   formula(near, cell(i, "nearest_formula"));
-  near.append(` (${cell(i, "nearest")}), ${power(cell(i, "nearest_measured"))} S/cm`);
+  near.append(` (${cell(i, "nearest")}), ${measured(cell(i, "nearest"), cell(i, "nearest_measured"))}`);
   fact(list, "distance", `${cell(i, "distance") === "Infinity" ? "∞" : short(cell(i, "distance") ?? NaN)}${cell(i, "in_domain") ? "" : ", out of domain"}`);
   const [sites, volume, group] = data.facts[i];
   fact(list, "cell", `${sites} sites, ${volume} Å³${group > 0 ? `, space group ${group}` : ""}`);
@@ -123,7 +124,9 @@ function chart(parent, { curve, k, i }) {
   const last = mine.findLastIndex(Number.isFinite);
   const words = `${curve.name}, ${curve.channel}: largest value ${short(Math.max(...mine.filter(Number.isFinite), 0))}, known up to ${last < 0 ? "no radius" : `${radii[last]} Å`}`;
   const svg = make(parent, "svg", { viewBox: `0 0 ${W} ${H}`, class: "curve", role: "img", "aria-label": words });
-  for (const value of [0, top / 2, top]) {
+  const power10 = 10 ** Math.floor(Math.log10(top / 2));
+  const step = [1, 2, 5, 10].map((factor) => factor * power10).findLast((one) => one <= (top / 2) * 1.001);
+  for (let value = 0; value <= top * 1.001; value += step) {
     make(svg, "line", { x1: L, x2: W - R, y1: y(value), y2: y(value), class: "rule" });
     make(svg, "text", { x: L - 4, y: y(value) + 3.5, "text-anchor": "end", class: "tick" }, short(value));
   }
