@@ -1,0 +1,195 @@
+"""Explanations: SHAP values that add up, summed to kinds of hole, the planted one first."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from synthetic import COLUMNS, PLANTED, QUICK, labels, table
+
+from screening.errors import ModelError
+from screening.explain import Explanation, Kind, explain, kinds_of
+from screening.learn import Model, train
+from screening.store import FeatureTable
+
+
+@pytest.fixture(scope="module")
+def crystals() -> FeatureTable:
+    return table(110, seed=0)
+
+
+@pytest.fixture(scope="module")
+def model(crystals: FeatureTable) -> Model:
+    return train(crystals, labels(crystals, 90, seed=1), QUICK)
+
+
+@pytest.fixture(scope="module")
+def explanation(crystals: FeatureTable, model: Model) -> Explanation:
+    return explain(crystals, model, seed=0)
+
+
+def test_the_planted_kind_comes_first_and_points_up(explanation: Explanation) -> None:
+    first = explanation.kinds.iloc[0]
+    assert (first["kind"], first["direction"]) == (PLANTED, 1)
+    assert first["share"] > 0.4
+    assert (first["radius_from"], first["radius_to"]) == (3.0, 4.0)
+
+
+def test_a_planted_kind_that_lowers_the_target_points_down(crystals: FeatureTable) -> None:
+    known = labels(crystals, 90, seed=1)
+    upside_down = train(crystals, dataclasses.replace(known, log_sigma=-known.log_sigma), QUICK)
+    first = explain(crystals, upside_down).kinds.iloc[0]
+    assert (first["kind"], first["direction"]) == (PLANTED, -1)
+
+
+def test_values_add_up_to_the_prediction(explanation: Explanation, crystals: FeatureTable, model: Model) -> None:
+    prediction = model.predict(crystals.features).mean
+    np.testing.assert_allclose(explanation.shap.sum(axis=1) + explanation.expected, prediction, atol=1e-6)
+    assert explanation.kinds["share"].sum() == pytest.approx(1.0)
+
+
+def test_shap_values_are_shapleys(crystals: FeatureTable, known_small: tuple[FeatureTable, Model]) -> None:
+    """Against the definition: the average over all orders of adding features, other paths weighted by cover."""
+    small, model = known_small
+    values, expected = model.contributions(small.features[:3])
+    dump = model._boosters[0].dump_model()["tree_info"]
+    n = len(model.columns)
+
+    def conditional(node: dict[str, object], row: np.ndarray, given: frozenset[int]) -> float:
+        if "leaf_value" in node:
+            return float(node["leaf_value"])
+        left, right = node["left_child"], node["right_child"]
+        if node["split_feature"] in given:
+            return conditional(left if row[node["split_feature"]] <= node["threshold"] else right, row, given)
+        weights = [child.get("internal_count", child.get("leaf_count")) for child in (left, right)]
+        parts = [conditional(child, row, given) for child in (left, right)]
+        return float(np.average(parts, weights=weights))
+
+    def worth(row: np.ndarray, given: frozenset[int]) -> float:
+        return sum(conditional(tree["tree_structure"], row, given) for tree in dump)
+
+    import itertools
+
+    for row, found in zip(small.features[:3].astype(np.float64), values, strict=True):
+        slow = np.zeros(n)
+        orders = list(itertools.permutations(range(n)))
+        for order in orders:
+            for position, feature in enumerate(order):
+                before = frozenset(order[:position])
+                slow[feature] += worth(row, before | {feature}) - worth(row, before)
+        np.testing.assert_allclose(found, slow / len(orders), atol=1e-9)
+        assert expected == pytest.approx(model.header.base + worth(row, frozenset()))
+
+
+@pytest.fixture(scope="module")
+def known_small(crystals: FeatureTable) -> tuple[FeatureTable, Model]:
+    """Four columns and one booster: few enough for every order of features."""
+    chosen = [COLUMNS.index(name) for name in ("Li/beta1/3.00", "Li/beta1/4.00", "anion/beta1/3.00", "Li/rank2/2.00")]
+    names = tuple(COLUMNS[column] for column in chosen)
+    small = dataclasses.replace(
+        crystals,
+        columns=names,
+        features=crystals.features[:, chosen].copy(),
+        header=crystals.header | {"columns": list(names)},
+    )
+    learn = QUICK.learn.model_copy(update={"seeds": 1, "trees": 8, "repeats": 1, "column_share": 1.0})
+    return small, train(small, labels(crystals, 90, seed=1), QUICK.model_copy(update={"learn": learn}))
+
+
+def test_values_that_do_not_add_up_are_refused(model: Model, crystals: FeatureTable) -> None:
+    class Liar:
+        def __init__(self, honest: object) -> None:
+            self.honest = honest
+
+        def predict(self, features: np.ndarray, **options: object) -> np.ndarray:
+            return self.honest.predict(features, **options) + (1e-3 if "pred_contrib" in options else 0.0)
+
+    lying = dataclasses.replace(model)
+    lying.__dict__["_boosters"] = tuple(Liar(booster) for booster in model._boosters)
+    with pytest.raises(ModelError, match="do not add up"):
+        explain(crystals, lying)
+
+
+def test_only_the_rows_asked_for_in_that_order(explanation: Explanation, crystals: FeatureTable, model: Model) -> None:
+    some = explain(crystals, model, ids=["c7", "c2"])
+    assert some.ids.tolist() == ["c7", "c2"]
+    np.testing.assert_allclose(some.shap, explanation.shap[[7, 2]], atol=1e-12)
+    with pytest.raises(ModelError, match="'nope'"):
+        explain(crystals, model, ids=["nope"])
+    with pytest.raises(ModelError, match="no crystal to explain"):
+        explain(crystals, model, ids=[])
+
+
+def test_reasons_in_words(explanation: Explanation) -> None:
+    row = int(np.argmax(explanation.shap[:, [kind.name for kind in explanation.by_kind].index(PLANTED)]))
+    reasons = explanation.reasons(row, top=2)
+    assert reasons[0].startswith("lithium rings (H1) alive at 3–4 Å: +")
+    assert len(reasons) == 2
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "words"),
+    [
+        ("Li/beta1/3.00", "Li/beta1/3-4", "lithium rings (H1) alive at 3–4 Å"),
+        ("Li/beta1/2.90", "Li/beta1/2-3", "lithium rings (H1) alive at 2–3 Å"),
+        ("anion/beta2/7.00", "anion/beta2/7-8", "anion cages (H2) alive at 7–8 Å"),
+        ("all/beta0/0.50", "all/beta0/0-1", "all-atom connected pieces (H0) alive at 0–1 Å"),
+        ("Na/rank3/4.10", "Na/rank3/4-5", "sodium sites in a three-dimensional network at 4–5 Å"),
+        ("Li/number_density", "Li/number_density", "lithium sites per volume"),
+        ("Li/hist1/3.0-4.0/0.0-1.0", "Li/hist1/3-4", "lithium rings (H1) born at 3–4 Å"),
+    ],
+)
+def test_columns_fall_into_kinds(column: str, kind: str, words: str) -> None:
+    (found,) = kinds_of([column])
+    assert (found.name, found.words, found.columns) == (kind, words, (0,))
+
+
+def test_every_column_is_in_one_kind() -> None:
+    members = [column for kind in kinds_of(COLUMNS) for column in kind.columns]
+    assert sorted(members) == list(range(len(COLUMNS)))
+
+
+@pytest.mark.parametrize("column", ["volume", "Li/beta1/wide"])
+def test_a_column_of_another_name_is_refused(column: str) -> None:
+    with pytest.raises(ModelError, match="not named channel/curve/radius"):
+        kinds_of([column])
+
+
+def test_saved_tables(explanation: Explanation, tmp_path: Path) -> None:
+    odd = dataclasses.replace(explanation, ids=np.array(["=1+1", *explanation.ids[1:]], dtype=object))
+    odd.save(tmp_path)
+    kinds = pd.read_csv(tmp_path / "kinds.csv")
+    assert kinds.columns.tolist() == [
+        "kind",
+        "channel",
+        "curve",
+        "radius_from",
+        "radius_to",
+        "mean_abs_shap",
+        "share",
+        "direction",
+    ]
+    assert kinds["kind"][0] == PLANTED
+    assert kinds["radius_from"].isna().sum() == 1  # the scalar column
+    swarm = pd.read_csv(tmp_path / "beeswarm.csv")
+    assert swarm["id"][0] == "'=1+1"
+    assert len(swarm) == len(kinds.iloc[:20]) * len(explanation.ids)
+    first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    odd.save(tmp_path)
+    assert first == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_curves_that_were_not_computed_have_no_value_and_no_direction() -> None:
+    kinds = (Kind(name="a/b", channel="a", curve="b", radius_from=None, radius_to=None, columns=(0,)),)
+    empty = Explanation(
+        ids=np.array(["x", "y"], dtype=object),
+        by_kind=kinds,
+        shap=np.array([[0.1], [0.2]]),
+        values=np.full((2, 1), np.nan),
+        expected=-5.0,
+        seed=0,
+    )
+    assert empty.kinds["direction"].tolist() == [0]
