@@ -218,25 +218,35 @@ class BarcodeEngine {
   void cavities(const Complex& complex, CloudResult& result) {
     columns_.clear();
     for (std::int32_t i = 0; i < table_.n_sites; ++i) {
-      const std::uint32_t begin = table_.row[i], end = table_.count(i);
+      const std::uint32_t begin = table_.row[i], end = table_.count(i), first_upper = table_.upper[i] - begin;
       const std::int32_t* radial = table_.radial_of(i);
-      for (std::uint32_t a = table_.upper[i] - begin; a < end; ++a) {
+      std::uint32_t earlier = first_upper;  // neighbours at sites before i
+      while (earlier > 0 && table_.site[begin + earlier - 1] == i) --earlier;
+      both_.resize(table_.stride[i]);
+      for (std::uint32_t a = first_upper; a < end; ++a) {
         const std::int32_t* ticks = table_.ticks_of(i, a);
+        for (std::uint32_t w = 0; w < both_.size(); ++w) both_[w] = larger(radial[w], ticks[w]);
         for (std::uint32_t b = a + 1; b < end; ++b) {
-          if (ticks[b] == kNever) continue;
-          const Simplex triangle{larger(larger(radial[a], radial[b]), ticks[b]), static_cast<Key>(begin + a) << 16 | b};
-          Key coface;
-          if (complex.apparent_coface<2>(triangle, coface)) continue;
-          if (edges_reduction_.pivots.find(triangle.key) >= 0) continue;
-          Simplex partner;
-          std::uint32_t coefficient;
-          if (complex.apparent_facet<2>(triangle, partner, coefficient)) continue;
-          columns_.push_back(triangle);
+          if (both_[b] == kNever) continue;
+          const Simplex triangle{larger(radial[a], both_[b]), static_cast<Key>(begin + a) << 16 | b};
+          // A coface of the same tick by a vertex at a site before i: its other facets begin there and have smaller
+          // keys, and so does it beside other cofaces. The smallest such coface and the triangle are apparent.
+          if (any_within(both_.data(), table_.ticks_of(i, b), earlier, triangle.tick)) continue;
+          if (leaves_column(complex, triangle)) columns_.push_back(triangle);
         }
       }
     }
     std::sort(columns_.begin(), columns_.end(), [](const Simplex& a, const Simplex& b) { return b < a; });
     triangles_reduction_.run(complex, field_, columns_, result.tick_cut, result.bars);
+  }
+
+  // True if the triangle is in no apparent pair and closes no loop.
+  bool leaves_column(const Complex& complex, const Simplex& triangle) const {
+    Key coface;
+    Simplex partner;
+    std::uint32_t coefficient;
+    return !complex.apparent_coface<2>(triangle, coface) && edges_reduction_.pivots.find(triangle.key) < 0 &&
+           !complex.apparent_facet<2>(triangle, partner, coefficient);
   }
 
   void describe(CloudResult& result) {
@@ -283,6 +293,7 @@ class BarcodeEngine {
   Field field_{2};
   Components components_;
   std::vector<Simplex> ordered_, columns_;
+  std::vector<std::int32_t> both_;
   std::vector<char> kills_, died_;
   std::vector<std::uint64_t> bits_;
   Reduction<1> edges_reduction_;

@@ -47,4 +47,13 @@ inline void for_each_within(const std::int32_t* x, const std::int32_t* y, const 
       if (!f(at + lowest_bit(bits))) return;
 }
 
+// True if some place before `end` has x and y at most t; rows padded to a multiple of 8.
+inline bool any_within(const std::int32_t* x, const std::int32_t* y, std::uint32_t end, std::int32_t t) {
+  for (std::uint32_t at = 0; at < end; at += 8) {
+    const unsigned bits = within8(x + at, y + at, y + at, t);
+    if (bits) return at + lowest_bit(bits) < end;  // ascending: a first hit at or after `end` is in the last block
+  }
+  return false;
+}
+
 }  // namespace periodic
