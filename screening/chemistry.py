@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from screening.crystal import NUMBERS, Crystal, FloatArray
 from screening.neighbours import periodic_pairs
 
-# Elements in order of Pauling electronegativity, as in a written formula. Source: Pauling scale as tabulated in pymatgen.
+# Elements in order of electronegativity, as in a written formula. Source: Pauling scale as tabulated in pymatgen.
 FORMULA_ORDER: tuple[str, ...] = tuple(
     """
     Fr Cs K Rb Ba Ra Na Sr Li Ca La Tb Yb Ac Ce Pr Pm Nd Sm Eu Gd Y Dy Ho Er Tm Lu Pu Hf Th Am Cm Bk Cf Es Fm Md No Lr
@@ -26,13 +26,15 @@ _ELECTRONEGATIVITY_RANK[[NUMBERS[symbol] for symbol in FORMULA_ORDER]] = np.aran
 # No isotope that is stable or nearly so. Source: IUPAC, Pure Appl. Chem. 93, 573 (2021): no standard atomic weight,
 # and Th, Pa, U, which have one.
 RADIOACTIVE = frozenset(
-    "Tc Pm Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og".split()
+    """
+    Tc Pm Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
+    """.split()
 )
-# Elements whose usual compounds are classed as acutely or chronically toxic. Source: EU RoHS 2011/65/EU (Pb, Hg, Cd) and
-# the harmonised classifications of REACH annex VI for As, Be, Tl and Os compounds.
+# Elements whose usual compounds are classed as acutely or chronically toxic. Source: EU RoHS 2011/65/EU (Pb, Hg, Cd)
+# and the harmonised classifications of CLP 1272/2008 annex VI for As, Be, Tl and Os compounds.
 TOXIC = frozenset("Be As Cd Hg Tl Pb Os".split())
-# Crustal abundance of at most 0.25 ppm by mass, noble gases aside. Source: CRC Handbook, 97th ed., abundance of elements
-# in the Earth's crust (medians of reported values, good to a factor of a few).
+# Crustal abundance of at most 0.25 ppm by mass, noble gases aside. Source: CRC Handbook, 97th ed., abundance of
+# elements in the Earth's crust (medians of reported values, good to a factor of a few).
 SCARCE = frozenset("Ru Rh Pd Ag Cd In Te Re Os Ir Pt Au Hg Bi Se Sb".split())
 
 ANIONS = frozenset("N O F S Cl Se Br Te I".split())
@@ -57,8 +59,8 @@ def reduced_formula(composition: Mapping[str, float]) -> str:
     """Return the reduced formula, elements in order of electronegativity, e.g. ``Li6PS5Cl``.
 
     Amounts per cell are divided by the largest divisor of the whole amounts that leaves every amount with at most two
-    decimals, or if none does by their greatest common divisor; at most three decimals are written. Whole amounts give the
-    same formula for every cell of a crystal. Broken ones may not: Li0.5CoO2 in a doubled cell is LiCo2O4.
+    decimals, or if none does by their greatest common divisor; at most three decimals are written. Whole amounts give
+    the same formula for every cell of a crystal. Broken ones may not: Li0.5CoO2 in a doubled cell is LiCo2O4.
 
     Parameters
     ----------
@@ -101,8 +103,8 @@ def anion_mask(crystal: Crystal) -> NDArray[np.bool_]:
     - N, O, F, S, Cl, Se, Br, Te and I are anions, except as the centre of an oxo- or fluoroanion (sulfate, nitrate,
       iodate ...): bonded to O or F, with occupancies that do not merely share one place between them.
     - Hydrogen is an anion (hydride, BH4-, AlH4-) where no C, N, O, F, S or Cl holds it as its proton.
-    - A crystal without any of these has its most electronegative element as anion (Li3P, Li3Bi; in an alloy such as LiAl
-      that is Al), if it holds more than one element.
+    - A crystal without any of these has its most electronegative element as anion (Li3P, Li3Bi; in an alloy such as
+      LiAl that is Al), if it holds more than one element.
 
     Source: ours; bond lengths from the usual tables of ionic and covalent radii.
     """

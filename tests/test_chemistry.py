@@ -35,9 +35,7 @@ def crystal(cell, symbols, positions, **changes) -> Crystal:
 
 
 def anions(of: Crystal) -> str:
-    return " ".join(
-        SYMBOLS[number] for number, anion in zip(of.numbers, anion_mask(of), strict=True) if anion
-    )
+    return " ".join(SYMBOLS[number] for number, anion in zip(of.numbers, anion_mask(of), strict=True) if anion)
 
 
 TETRAHEDRON = np.array([[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]) / np.sqrt(3)
@@ -59,6 +57,8 @@ def group(centre: str, ligand: str, bond: float, **changes) -> Crystal:
         ({"Li": 7.8, "Al": 1.8, "Ti": 10.2, "P": 18, "O": 72}, "Li1.3Ti1.7Al0.3P3O12"),
         ({"Li": 2.46, "N": 1}, "Li2.46N"),
         ({"Li": 0.3333333, "C": 2}, "Li0.167C"),
+        ({"Li": 2, "O": 2, "H": 2}, "LiHO"),
+        ({"Li": 0.5, "Na": 0.5}, "Na0.5Li0.5"),
         ({"Li": 1.0}, "Li"),
         ({"Li": 4, "H": 0.0}, "Li"),
         ({}, ""),
@@ -110,6 +110,9 @@ def test_order_holds_every_element_once() -> None:
         (group("P", "Li", 2.45), "P"),
         (group("Bi", "Li", 2.90), "Bi"),
         (group("Al", "Li", 2.80), "Al"),
+        (crystal(9.0, ["Li", "S", "O"], [[0, 0, 0], [4, 0, 0], [5.47, 0, 0]]), "O"),
+        (crystal(9.0, ["Li", "S", "O"], [[0, 0, 0], [4, 0, 0], [7, 0, 0]]), "S O"),
+        (crystal(9.0, ["Li", "S", "O"], [[0, 0, 0], [4, 0, 0], [4.5, 0, 0]]), "S O"),
         (crystal(4.0, ["Li", "Li"], [[0, 0, 0], [2, 2, 2]]), ""),
         (crystal(4.1, ["Li", "H"], [[0, 0, 0], [2.05, 2.05, 2.05]]), "H"),
         (crystal(8.0, ["Li", "O", "H"], [[0, 0, 0], [2, 0, 0], [2.96, 0, 0]]), "O"),
@@ -131,9 +134,7 @@ def test_nitrate_beside_nitride() -> None:
 def test_groups_half_there_are_groups_and_split_sites_are_not() -> None:
     half = group("S", "O", 1.47, occupancies=np.full(6, 0.5))
     assert anions(half) == "O O O O"
-    split = crystal(
-        6.0, ["S", "O", "Li"], [[0, 0, 0], [1.2, 0, 0], [3, 3, 3]], occupancies=np.array([0.5, 0.5, 1.0])
-    )
+    split = crystal(6.0, ["S", "O", "Li"], [[0, 0, 0], [1.2, 0, 0], [3, 3, 3]], occupancies=np.array([0.5, 0.5, 1.0]))
     assert anions(split) == "S O"
     shared = crystal(
         6.0,

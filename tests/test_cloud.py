@@ -21,7 +21,7 @@ SAME = 1e-7  # Å, positions of one crystal computed in two cells
 
 
 def split_cloud(seed: int, *, symmetric: bool):
-    """A cloud of a few places, each split into up to four sites; `symmetric` puts sites on twelfths, so that many tie."""
+    """A cloud of a few places, each split into up to four sites; `symmetric` puts sites on twelfths: many ties."""
     rng = np.random.default_rng(seed)
     lattice = np.eye(3) * rng.uniform(3.0, 6.0) + (0 if symmetric else rng.normal(0, 0.6, (3, 3)))
     assume(abs(np.linalg.det(lattice)) > 15)
@@ -34,8 +34,8 @@ def split_cloud(seed: int, *, symmetric: bool):
     return lattice, positions % 1.0, rng.uniform(0.05, 0.6, len(positions))
 
 
-def merge_by_hand(lattice, positions, occupancies, tolerance):
-    """Merge on an explicit list of images, with loops alone: closest first, ties together, endless or long groups left."""
+def merge_by_hand(lattice, positions, occupancies, tolerance):  # noqa: PLR0912 - one algorithm, read in one piece
+    """Merge on explicit images, with loops alone: closest first, ties together, endless or long groups left."""
     points = [(tuple(p), float(o)) for p, o in zip(positions, occupancies, strict=True)]
     images = list(itertools.product(range(-3, 4), repeat=3))
     left = -1.0
@@ -131,29 +131,38 @@ def test_another_basis_and_a_supercell_change_nothing(seed, symmetric) -> None:
     for _ in range(4):
         i, j = rng.permutation(3)[:2]
         basis[i] += rng.integers(-2, 3) * basis[j]
-    _, skewed, filled = merge_sites(
-        basis @ lattice, positions @ np.linalg.inv(basis) % 1.0, occupancies, tolerance=1.0
-    )
+    _, skewed, filled = merge_sites(basis @ lattice, positions @ np.linalg.inv(basis) % 1.0, occupancies, tolerance=1.0)
     assert_same(lattice, (skewed @ basis, filled), base)
 
     counts = rng.integers(1, 4, 3)
     cells = np.array(list(itertools.product(*map(range, counts))))
     repeated = ((positions[None] + cells[:, None]) / counts).reshape(-1, 3)
-    _, big, filled = merge_sites(
-        lattice * counts[:, None], repeated, np.tile(occupancies, len(cells)), tolerance=1.0
-    )
+    _, big, filled = merge_sites(lattice * counts[:, None], repeated, np.tile(occupancies, len(cells)), tolerance=1.0)
     copies = ((base[0][None] + cells[:, None]) / counts).reshape(-1, 3)
     assert_same(lattice * counts[:, None], (big, filled), (copies, np.tile(base[1], len(cells))))
 
 
-@given(SEEDS)
+def image_distances(lattice, positions):
+    """Distances to all images within two cells either way, by brute force, a point's own place left out."""
+    images = np.array(list(itertools.product(range(-2, 3), repeat=3)))
+    separation = positions[:, None, None] - positions[None, :, None] + images
+    distances = np.linalg.norm(separation @ lattice, axis=-1)
+    distances[np.arange(len(positions)), np.arange(len(positions)), len(images) // 2] = np.inf
+    return distances
+
+
+@given(SEEDS, st.floats(0.3, 2.5))
 @settings(deadline=None, max_examples=60)
-def test_merged_points_keep_their_distance(seed) -> None:
-    lattice, positions, occupancies = split_cloud(seed, symmetric=False)
-    _, merged, filled = merge_sites(lattice, positions, occupancies, tolerance=1.0)
-    assert (periodic_pairs(lattice, merged, 1.0).distance >= 1.0 - NOISE).all()
+def test_merged_points_keep_their_distance(seed, tolerance) -> None:
+    rng = np.random.default_rng(seed)
+    lattice = np.eye(3) * 6 + rng.normal(scale=0.8, size=(3, 3))
+    positions = np.repeat(rng.random((6, 3)), 2, axis=0)
+    positions[1::2] += rng.normal(scale=0.06, size=(6, 3))
+    occupancies = rng.uniform(0.1, 0.5, 12)
+    _, merged, filled = merge_sites(lattice, positions % 1.0, occupancies, tolerance=tolerance)
+    assert image_distances(lattice, merged).min() >= tolerance - NOISE
     assert ((merged >= 0) & (merged < 1)).all()
-    assert filled.sum() == pytest.approx(np.minimum(filled, 1.0).sum())
+    assert ((filled > 0) & (filled <= 1)).all()
     assert filled.sum() <= occupancies.sum() + 1e-12
 
 
@@ -175,6 +184,13 @@ def test_closest_merge_first() -> None:
     np.testing.assert_allclose(np.sort(merged[:, 0]) * 10, [0.25, 1.3], atol=1e-12)
 
 
+def test_tied_pairs_merge_together() -> None:
+    ring = np.array([[0.5, 0.54, 0.5], [0.5, 0.46, 0.5], [0.54, 0.5, 0.5], [0.46, 0.5, 0.5]])
+    _, merged, filled = merge_sites(np.eye(3) * 10.0, ring, np.full(4, 0.2), tolerance=1.0)
+    np.testing.assert_allclose(merged, [[0.5, 0.5, 0.5]], atol=1e-12)
+    np.testing.assert_allclose(filled, [0.8])
+
+
 def test_sites_at_the_tolerance_stay_apart_whatever_the_noise() -> None:
     for origin in np.linspace(0, 1, 50):
         positions = (np.array([[0, 0, 0], [0.1, 0, 0]]) + origin) % 1.0
@@ -183,7 +199,9 @@ def test_sites_at_the_tolerance_stay_apart_whatever_the_noise() -> None:
 
 
 def test_occupancies_add_up_to_one_at_most() -> None:
-    _, _, filled = merge_sites(np.eye(3) * 9.0, np.array([[0, 0, 0], [0.05, 0, 0]]), np.array([0.7, 0.6]), tolerance=1.0)
+    _, _, filled = merge_sites(
+        np.eye(3) * 9.0, np.array([[0, 0, 0], [0.05, 0, 0]]), np.array([0.7, 0.6]), tolerance=1.0
+    )
     assert filled.tolist() == [1.0]
 
 
@@ -192,6 +210,8 @@ def test_endless_chain_and_long_row_are_left_alone_and_coincident_points_are_not
     cell = np.diag([8.0, 9.0, 9.0])
     _, merged, _ = merge_sites(cell, chain, np.full(10, 0.1), tolerance=1.0)
     assert_same(cell, (merged, np.full(10, 0.1)), (chain, np.full(10, 0.1)))
+    beside = np.concatenate([chain, [[0.5, 0.5, 0.5], [0.5, 0.5, 0.59]]])
+    assert len(merge_sites(cell, beside, np.full(12, 0.2), tolerance=1.0)[1]) == 11
     row = np.column_stack([np.arange(5) * 0.8, np.zeros(5), np.zeros(5)]) / 20
     _, merged, _ = merge_sites(np.eye(3) * 20.0, row, np.full(5, 0.2), tolerance=1.0)
     assert len(merged) == 5
@@ -281,7 +301,7 @@ def test_real_conductors_keep_their_distance_and_their_density_in_a_supercell(sh
             id="x",
             source="x",
             lattice=crystal.lattice * np.array([[2.0], [1], [1]]),
-            positions=np.concatenate([crystal.positions + [[s, 0, 0]] for s in (0, 1)]) / [2, 1, 1],
+            positions=np.concatenate([crystal.positions, crystal.positions + np.array([1, 0, 0])]) / [2, 1, 1],
             numbers=np.tile(crystal.numbers, 2),
             occupancies=np.tile(crystal.occupancies, 2),
             site_idx=np.concatenate([crystal.site_idx, crystal.site_idx + crystal.n_sites]),
