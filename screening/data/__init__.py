@@ -1,4 +1,4 @@
-"""Well-known lithium crystals shipped with the package: structures, measured conductivities and where they come from."""
+"""Well-known lithium crystals shipped with the package: structures, measured conductivities and their sources."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import gemmi
 
@@ -174,15 +175,13 @@ def _spaced(formula: str) -> str:
     return " ".join(f"{element}{amount:g}" for element, amount in parse_formula(formula).items())
 
 
-def _row(row: dict[str, object]) -> KnownConductor:
+def _row(row: dict[str, Any]) -> KnownConductor:
     values = dict(row)
-    cell = values.pop("cell")
-    sites = values.pop("sites")
-    return KnownConductor(cell=tuple(cell), sites=tuple(_site(site) for site in sites), **values)  # type: ignore[arg-type]
+    a, b, c, alpha, beta, gamma = values.pop("cell")
+    sites = tuple(_site(*site) for site in values.pop("sites"))
+    return KnownConductor(cell=(a, b, c, alpha, beta, gamma), sites=sites, **values)
 
 
-def _site(site: list[object]) -> Site:
-    content, x, y, z = site
-    parts = [part.partition(":") for part in str(content).split()]
-    occupied = tuple((element, float(occupancy or 1)) for element, _, occupancy in parts)
-    return Site(content=occupied, position=(float(x), float(y), float(z)))  # type: ignore[arg-type]
+def _site(content: str, x: float, y: float, z: float) -> Site:
+    parts = [part.partition(":") for part in content.split()]
+    return Site(content=tuple((element, float(filled or 1)) for element, _, filled in parts), position=(x, y, z))
