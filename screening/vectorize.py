@@ -1,14 +1,20 @@
 """Barcodes and percolation ranks → columns, named ``channel/curve/radius``; NumPy or CuPy arrays through `xp`.
 
-=====================  =====================================================================================
-Li/beta1/3.20          rings per site alive at 3.20 Å: beta_k(r) = #{birth <= r < death} / points
-Li/rank2/3.20          share of sites in components that run on in two directions (layers) at 3.20 Å
-Li/hist1/3.0-4.0/0-1   rings per site born at 3 to 4 Å that live for 0 to 1 Å (off by default)
-Li/number_density      points per Å³; Li/occupied_density: the same weighted with occupancy
-Li/mean_occupancy      mean occupancy of the points
-=====================  =====================================================================================
+==========================  ================================================================================
+Li/beta1/3.20               rings per site alive at 3.20 Å: beta_k(r) = #{birth <= r < death} / points
+Li/rank2/3.20               share of sites in components that run on in two directions (layers) at 3.20 Å
+Li/hist1/3.0-4.0/0.0-1.0    rings per site born at 3 to 4 Å that live for 0 to 1 Å (off by default)
+Li/number_density           points per Å³
+Li/occupied_density         points per Å³ weighted with occupancy
+Li/mean_occupancy           mean occupancy of the points
+==========================  ================================================================================
 
-Curves are NaN beyond the radius to which a barcode is complete, and throughout for a sublattice without points.
+NaN means not computed: Betti curves beyond the radius to which a barcode is complete, histogram bins that a bar beyond
+it might fall into, every curve of a sublattice without points. Rank curves always reach the largest radius.
+Radii, births and deaths are compared in ticks, so that a bar that ends exactly at a grid radius is counted exactly.
+
+`xp` is the array module that computes: NumPy, or CuPy where the caller has a GPU. Bars come from the host as ticks, and
+what leaves is one NumPy array.
 """
 
 from __future__ import annotations
@@ -18,11 +24,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from screening.cloud import channel_label
 from screening.config import Config
 from screening.crystal import CloudBatch, FloatArray, IntArray
-from screening.homology.barcodes import Barcodes, ticks
+from screening.errors import ConfigError
+from screening.homology.barcodes import RESOLUTION, Barcodes, ticks
 from screening.homology.percolation import PercolationRanks
 
 SCALARS = ("number_density", "occupied_density", "mean_occupancy")
@@ -38,8 +46,16 @@ class Column(NamedTuple):
 
 
 def grid(r_max: float, step: float) -> FloatArray:
-    """Return the radii step, 2 step, ... up to and including r_max, (n,) Å."""
-    return step * np.arange(1, int(np.floor(r_max / step + 1e-9)) + 1)
+    """Return the radii step, 2 step, ... up to and including r_max, (n,) Å.
+
+    Raises
+    ------
+    ConfigError
+        The step is finer than distances are told apart, or larger than r_max.
+    """
+    if not RESOLUTION <= step <= r_max:
+        raise ConfigError(f"curves.step must lie between {RESOLUTION:g} Å and the radius {r_max:g} Å, not {step:g}")
+    return step * np.arange(1, int(np.floor(r_max / step + 1e-9)) + 1, dtype=np.float64)
 
 
 def columns(config: Config) -> list[str]:
@@ -47,7 +63,7 @@ def columns(config: Config) -> list[str]:
     names: list[str] = []
     for channel in config.cloud.channels:
         label = channel_label(channel, config.cloud)
-        radii = [f"{radius:.2f}" for radius in grid(config.homology.r_max[channel], config.curves.step)]
+        radii = [_decimal(radius, places=2) for radius in grid(config.homology.r_max[channel], config.curves.step)]
         curves = [f"beta{dim}" for dim in range(config.homology.max_dim + 1)]
         curves += list(RANKS) if config.curves.percolation else []
         names += [f"{label}/{curve}/{radius}" for curve in curves for radius in radii]
@@ -59,10 +75,15 @@ def columns(config: Config) -> list[str]:
 
 def parse_column(name: str) -> Column:
     """Return the parts of a column's name."""
-    parts = name.split("/")
-    if len(parts) == 2:
-        return Column(parts[0], parts[1], None)
-    return Column(parts[0], parts[1], float(parts[2].split("-")[0]))
+    channel, curve, *radius = name.split("/")
+    return Column(channel, curve, float(radius[0].split("-")[0]) if radius else None)
+
+
+def _decimal(value: float, *, places: int) -> str:
+    """Return a length to the tick (4 decimals), with zeros beyond `places` decimals left out."""
+    text = f"{value:.4f}"
+    end = text.index(".") + 1 + places
+    return text[:end] + text[end:].rstrip("0")
 
 
 def vectorize(
@@ -70,6 +91,8 @@ def vectorize(
     clouds: Mapping[str, CloudBatch],
     barcodes: Mapping[str, Barcodes],
     percolation: Mapping[str, PercolationRanks],
+    *,
+    xp: Any = np,
 ) -> NDArray[np.float32]:
     """Return the features of a batch, shape (n_clouds, n_columns) float32, in the order of `columns`.
 
@@ -79,77 +102,161 @@ def vectorize(
         Channels, radii and kinds of curve.
     clouds, barcodes, percolation
         By channel; `percolation` may be empty where the config asks for none.
+    xp
+        Array module that computes.
     """
     parts: list[Any] = []
     for channel in config.cloud.channels:
         bars = barcodes[channel]
-        radii = grid(config.homology.r_max[channel], config.curves.step)
-        curves = [betti_curves(bars, radii, dim=dim) for dim in range(config.homology.max_dim + 1)]
+        r_max = config.homology.r_max[channel]
+        radii = grid(r_max, config.curves.step)
+        parts += [betti_curves(bars, radii, dim=dim, xp=xp) for dim in range(config.homology.max_dim + 1)]
         if config.curves.percolation:
-            curves += rank_curves(percolation[channel], radii)
-        beyond = ticks(radii)[None, :] > ticks(bars.r_cut)[:, None]
-        empty = clouds[channel].counts == 0
-        for curve in curves[: config.homology.max_dim + 1]:
-            curve[beyond | empty[:, None]] = np.nan
-        parts += curves
+            parts += rank_curves(percolation[channel], radii, xp=xp)
         if config.curves.histogram:
-            parts += _histograms(config, channel, bars)
-        parts.append(densities(clouds[channel]))
-    return np.concatenate(parts, axis=1).astype(np.float32)
+            edges = _bin_edges(config, channel)
+            sigma, max_dim = config.curves.histogram_sigma, config.homology.max_dim
+            full = histograms(bars, edges, r_max=r_max, max_dim=max_dim, sigma=sigma, xp=xp)
+            parts += [full[:, dim, b, p][:, None] for dim, b, p in _histogram_bins(config, channel)]
+        parts.append(densities(clouds[channel], xp=xp))
+    features = xp.concatenate(parts, axis=1).astype(xp.float32)
+    host: NDArray[np.float32] = features if xp is np else xp.asnumpy(features)
+    return host
 
 
 def betti_curves(bars: Barcodes, radii: FloatArray, *, dim: int, xp: Any = np) -> Any:
-    """Return beta_dim(r) per point, shape (n_clouds, n_radii) float64; NaN for a cloud without points.
-
-    Births and deaths are compared with radii in ticks, so that a bar end exactly at a radius counts as there.
-    """
+    """Return beta_dim(r) per point, shape (n_clouds, n_radii) float64, NaN beyond `r_cut` and without points."""
     chosen = bars.dim == dim
-    cloud = xp.asarray(np.repeat(np.arange(len(bars)), np.diff(bars.offsets))[chosen])
+    cloud = xp.asarray(_owners(bars.offsets)[chosen])
     edges = xp.asarray(ticks(radii))
-    finite = np.isfinite(bars.death[chosen])
-    birth = ticks(bars.birth[chosen])
-    death = np.where(finite, ticks(np.where(finite, bars.death[chosen], 0.0)), np.iinfo(np.int64).max)
-    width = len(radii) + 1
-    # First grid radius at or above the birth, and at or above the death: alive in between.
-    starts = xp.searchsorted(edges, xp.asarray(birth), side="left")
-    ends = xp.searchsorted(edges, xp.asarray(death), side="left")
-    size = len(bars) * width
-    change = xp.bincount(cloud * width + starts, minlength=size) - xp.bincount(cloud * width + ends, minlength=size)
-    alive = xp.cumsum(change.reshape(len(bars), width), axis=1)[:, :-1]
-    n_points = xp.asarray(np.where(bars.n_points > 0, bars.n_points, np.nan))
-    return alive / n_points[:, None]
+    # A bar that is alive at r_cut ends after every radius at which the curve is given.
+    death = np.where(np.isfinite(bars.death[chosen]), bars.death[chosen], radii[-1] + 1.0)
+    born = _up_to(edges, xp.asarray(ticks(bars.birth[chosen])), cloud, n_clouds=len(bars), xp=xp)
+    dead = _up_to(edges, xp.asarray(ticks(death)), cloud, n_clouds=len(bars), xp=xp)
+    beyond = edges[None, :] > xp.asarray(ticks(bars.r_cut))[:, None]
+    return xp.where(beyond, xp.nan, (born - dead) / _points(bars.n_points, xp)[:, None])
 
 
-def rank_curves(ranks: PercolationRanks, radii: FloatArray) -> list[FloatArray]:
+def rank_curves(ranks: PercolationRanks, radii: FloatArray, *, xp: Any = np) -> list[Any]:
     """Return the shares of sites in components of rank 0 to 3, four arrays (n_clouds, n_radii); NaN without points."""
-    shares = np.full((4, len(ranks), len(radii)), np.nan)
-    for index in np.flatnonzero(ranks.n_points > 0):
-        span = slice(ranks.offsets[index], ranks.offsets[index + 1])
-        event = np.searchsorted(ticks(ranks.radius[span]), ticks(radii), side="right") - 1
-        shares[:, index] = ranks.counts[span][event].T / ranks.n_points[index]
-    return list(shares)
+    cloud = xp.asarray(_owners(ranks.offsets))
+    events = xp.asarray(ticks(ranks.radius))
+    passed = _up_to(xp.asarray(ticks(radii)), events, cloud, n_clouds=len(ranks), xp=xp)
+    # The event in force. A cloud without points has none: it reads some row, here at least this one of zeros, as NaN.
+    current = xp.asarray(ranks.offsets[:-1])[:, None] + passed - 1
+    counts = xp.concatenate([xp.asarray(ranks.counts), xp.zeros((1, 4), dtype=xp.int64)])
+    shares = counts[current] / _points(ranks.n_points, xp)[:, None, None]
+    return [shares[:, :, rank] for rank in range(4)]
 
 
-def densities(clouds: CloudBatch) -> FloatArray:
-    """Return number density, occupied density (Å^-3) and mean occupancy, shape (n_clouds, 3)."""
-    volumes = np.abs(np.linalg.det(clouds.lattices))
-    cloud = np.repeat(np.arange(len(clouds)), clouds.counts)
-    occupied = np.bincount(cloud, weights=clouds.occupancies, minlength=len(clouds))
-    counts = clouds.counts
-    mean = np.full(len(clouds), np.nan)
-    np.divide(occupied, counts, out=mean, where=counts > 0)
-    return np.column_stack([counts / volumes, occupied / volumes, mean])
+def densities(clouds: CloudBatch, *, xp: Any = np) -> Any:
+    """Return number density, occupied density (Å^-3) and mean occupancy, shape (n_clouds, 3); no points: 0, 0, NaN."""
+    volumes = xp.abs(xp.linalg.det(xp.asarray(clouds.lattices)))
+    cloud = xp.asarray(_owners(clouds.offsets))
+    occupied = xp.bincount(cloud, weights=xp.asarray(clouds.occupancies), minlength=len(clouds))
+    counts = xp.asarray(clouds.counts)
+    return xp.stack([counts / volumes, occupied / volumes, occupied / _points(clouds.counts, xp)], axis=1)
+
+
+def histograms(  # noqa: PLR0913 - one setting each
+    bars: Barcodes, edges: FloatArray, *, r_max: float, max_dim: int, sigma: float = 0.0, xp: Any = np
+) -> Any:
+    """Return bars per site in bins of birth x persistence, shape (n_clouds, max_dim + 1, n_bins, n_bins) float64.
+
+    A histogram as fine as the curves has thousands of columns per channel, most of them empty for nearly every crystal:
+    the trouble that two-dimensional histograms are known for. Here bins are 1 Å wide by default and `vectorize` leaves
+    out those that no bar can reach: 36 columns per dimension up to 8 Å in place of 3,240.
+
+    Bins are half open, [edge, next edge), the last ones closed at `r_max`. A bar that is alive at `r_cut` counts with
+    the persistence seen so far, which is its place by definition where r_cut is `r_max`. Where a budget cut the radius
+    short, bins whose bars might end beyond `r_cut` are NaN; if a Gaussian spreads bars, all of them are.
+
+    Parameters
+    ----------
+    bars
+        Barcodes of a batch.
+    edges
+        Bin edges of birth and of persistence, (n_bins + 1,) Å, from 0 to at least `r_max`.
+    r_max
+        Radius asked for, Å.
+    max_dim
+        Highest dimension.
+    sigma
+        Width of a Gaussian by which each bar is spread over the bins, Å; 0 puts it in one. What falls outside the edges
+        is lost.
+    xp
+        Array module that computes.
+
+    Source: persistence images, Adams et al., JMLR 18, 1 (2017), with bins integrated exactly.
+    """
+    n_bins, n_dims = len(edges) - 1, max_dim + 1
+    kept = bars.dim <= max_dim
+    owner, births, deaths = _owners(bars.offsets)[kept], bars.birth[kept], bars.death[kept]
+    deaths = np.where(np.isfinite(deaths), deaths, bars.r_cut[owner])
+    group = xp.asarray(owner * n_dims + bars.dim[kept])
+    size = len(bars) * n_dims
+    if sigma > 0:
+        born, lived = (xp.asarray(_spread(values, edges, sigma)) for values in (births, deaths - births))
+        cells = [xp.bincount(group, born[:, b] * lived[:, p], size) for b in range(n_bins) for p in range(n_bins)]
+        full = xp.stack(cells, axis=1)
+    else:
+        marks = ticks(edges)
+        b = np.minimum(np.searchsorted(marks, ticks(births), side="right") - 1, n_bins - 1)
+        # Birth + persistence <= edges[-1]: only a bar on the closed edge can lie one bin higher.
+        lives = ticks(deaths) - ticks(births)
+        p = np.minimum(np.searchsorted(marks, lives, side="right") - 1, n_bins - 1 - b)
+        full = xp.bincount(group * n_bins**2 + xp.asarray(b * n_bins + p), minlength=size * n_bins**2)
+    per_site = full.reshape(-1, n_dims, n_bins, n_bins) / _points(bars.n_points, xp)[:, None, None, None]
+    return xp.where(xp.asarray(_uncertain(bars, edges, r_max=r_max, n_dims=n_dims, sigma=sigma)), xp.nan, per_site)
+
+
+def _uncertain(bars: Barcodes, edges: FloatArray, *, r_max: float, n_dims: int, sigma: float) -> NDArray[np.bool_]:
+    """Return which bins might miss bars or hold clipped ones, (n_clouds, n_dims, n_bins, n_bins) bool."""
+    marks = ticks(edges)[1:]
+    latest = np.broadcast_to(marks[:, None] + marks, (n_dims, len(marks), len(marks))).copy()
+    latest[0] = marks  # components are born at 0
+    if sigma > 0:
+        latest[:] = np.iinfo(np.int64).max
+    cut = ticks(bars.r_cut)
+    short = cut < ticks(np.array(r_max))
+    return np.asarray(short[:, None, None, None] & (latest[None] > cut[:, None, None, None]))
+
+
+def _spread(values: FloatArray, edges: FloatArray, sigma: float) -> FloatArray:
+    """Return the share of a Gaussian around each value that falls into each bin, (n_values, n_bins)."""
+    below: FloatArray = ndtr((edges[None, :] - values[:, None]) / sigma)
+    return np.diff(below, axis=1)
+
+
+def _owners(offsets: IntArray) -> IntArray:
+    """Return the item of a batch that each flat row belongs to, (n_rows,)."""
+    return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def _points(counts: NDArray[np.number], xp: Any) -> Any:
+    """Return counts as a divisor, (n,) float64: NaN where there are no points."""
+    return xp.asarray(np.where(counts > 0, counts, np.nan))
+
+
+def _up_to(edges: Any, values: Any, owners: Any, *, n_clouds: int, xp: Any) -> Any:
+    """Return how many values of each owner are at most each edge, (n_clouds, n_edges) int64; edges ascend."""
+    width = len(edges) + 1
+    slots = owners * width + xp.searchsorted(edges, values, side="left")
+    counts = xp.bincount(slots, minlength=n_clouds * width).reshape(n_clouds, width)
+    return xp.cumsum(counts, axis=1)[:, :-1]
 
 
 def _bin_edges(config: Config, channel: str) -> FloatArray:
     width = config.curves.histogram_bin
-    return width * np.arange(int(np.ceil(config.homology.r_max[channel] / width - 1e-9)) + 1)
+    if width < RESOLUTION:
+        raise ConfigError(f"curves.histogram_bin must be at least {RESOLUTION:g} Å, not {width:g}")
+    return width * np.arange(int(np.ceil(config.homology.r_max[channel] / width - 1e-9)) + 1, dtype=np.float64)
 
 
 def _histogram_bins(config: Config, channel: str) -> list[tuple[int, int, int]]:
     """Return (dim, birth bin, persistence bin) of every bin that a bar can fall into.
 
-    Components are all born at 0, so they have one birth bin; birth + persistence cannot pass r_max by more than a bin.
+    Components are all born at 0, so they have one birth bin; birth + persistence cannot pass the last edge.
     """
     n_bins = len(_bin_edges(config, channel)) - 1
     bins = [(0, 0, p) for p in range(n_bins)]
@@ -159,58 +266,8 @@ def _histogram_bins(config: Config, channel: str) -> list[tuple[int, int, int]]:
 
 
 def _histogram_names(config: Config, channel: str) -> list[str]:
-    edges = _bin_edges(config, channel)
+    edges = [_decimal(edge, places=1) for edge in _bin_edges(config, channel)]
     return [
-        f"hist{dim}/{edges[b]:g}-{edges[b + 1]:g}/{edges[p]:g}-{edges[p + 1]:g}"
+        f"hist{dim}/{edges[b]}-{edges[b + 1]}/{edges[p]}-{edges[p + 1]}"
         for dim, b, p in _histogram_bins(config, channel)
     ]
-
-
-def _histograms(config: Config, channel: str, bars: Barcodes) -> list[FloatArray]:
-    edges = _bin_edges(config, channel)
-    full = histograms(bars, edges, max_dim=config.homology.max_dim, sigma=config.curves.histogram_sigma)
-    return [full[:, dim, b, p][:, None] for dim, b, p in _histogram_bins(config, channel)]
-
-
-def histograms(bars: Barcodes, edges: FloatArray, *, max_dim: int, sigma: float = 0.0) -> FloatArray:
-    """Return bars per site in bins of birth x persistence, shape (n_clouds, max_dim + 1, n_bins, n_bins).
-
-    A histogram as fine as the curves would have thousands of columns per channel, most of them empty: the trouble that
-    the two-dimensional histogram is known for. Here bins are 1 Å wide by default and impossible ones are not made: 36
-    columns for a dimension up to 8 Å. A bar that is alive at the cut radius counts with the persistence seen so far.
-
-    Parameters
-    ----------
-    bars
-        Barcodes of a batch.
-    edges
-        Bin edges of birth and of persistence, (n_bins + 1,) Å.
-    max_dim
-        Highest dimension.
-    sigma
-        Width of a Gaussian by which each bar is spread over the bins, Å; 0 puts it in one. Source: persistence images,
-        Adams et al., JMLR 18, 1 (2017).
-    """
-    n_bins = len(edges) - 1
-    cloud = np.repeat(np.arange(len(bars)), np.diff(bars.offsets))
-    death = np.where(np.isfinite(bars.death), bars.death, bars.r_cut[cloud])
-    spread = [_bin_weights(values, edges, sigma) for values in (bars.birth, death - bars.birth)]
-    result = np.zeros((len(bars), max_dim + 1, n_bins, n_bins))
-    kept = bars.dim <= max_dim
-    weights = spread[0][kept, :, None] * spread[1][kept, None, :]
-    np.add.at(result, (cloud[kept], bars.dim[kept].astype(np.int64)), weights)
-    n_points = np.where(bars.n_points > 0, bars.n_points, np.nan)
-    return result / n_points[:, None, None, None]
-
-
-def _bin_weights(values: FloatArray, edges: FloatArray, sigma: float) -> FloatArray:
-    """Return the share of each value that falls into each bin, (n_values, n_bins)."""
-    if sigma > 0:
-        from scipy.special import ndtr
-
-        below: FloatArray = ndtr((edges[None, :] - values[:, None]) / sigma)
-        return np.diff(below, axis=1)
-    # Half a tick keeps a value that is a decimal number in the bin that it opens.
-    index: IntArray = np.searchsorted(edges, values + 0.5e-4, side="right") - 1
-    index = np.minimum(index, len(edges) - 2)  # r_max itself belongs to the last bin
-    return np.eye(len(edges) - 1)[index]
