@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from screening.cif import read_cif
 from screening.cloud import channel_clouds
 from screening.config import CloudConfig, InputLimits
 from screening.crystal import CloudBatch
-from screening.homology.barcodes import Barcodes, ticks
+from screening.homology.barcodes import Barcodes, radii_of, ticks
 from screening.homology.supercell import barcodes_redzed, barcodes_ripser, reduced_basis, supercell_distances
 
 pytest.importorskip("ripser", reason="ripser.py is not installed")
@@ -76,12 +77,36 @@ def test_reduction_keeps_the_lattice_and_finds_the_shortest_vector(seed: int) ->
 def test_over_the_bound_the_radius_is_cut_and_said() -> None:
     lattice, positions = np.eye(3) * 4.0, np.array([[0.0, 0, 0], [0.5, 0.5, 0.5]])
     full = barcodes_redzed(batch(lattice, positions), r_max=np.array([7.0]), max_points=2000)
+    assert full.r_cut[0] == radii_of(ticks(np.array(7.0)))
     assert (full.n_points[0], full.r_cut[0]) == (2 * 4**3, pytest.approx(7.0))
     cut = barcodes_redzed(batch(lattice, positions), r_max=np.array([7.0]), max_points=60)
     assert cut.n_points[0] == 2 * 3**3
     assert 5.9 < cut.r_cut[0] < 6.0
     none = barcodes_redzed(batch(lattice, positions), r_max=np.array([7.0]), max_points=1)
-    assert (none.r_cut[0], len(none.birth)) == (0.0, 0)
+    assert (none.r_cut[0], len(none.birth), none.n_points[0]) == (0.0, 0, 2)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(10, 300))
+def test_a_cut_barcode_is_the_largest_that_fits(seed: int, max_points: int) -> None:
+    """Complete up to its radius, within the bound, and one tick more would not be."""
+    lattice, positions = random_cell(seed)
+    distances, limit = supercell_distances(lattice, positions, limit=90_000, max_points=max_points)
+    assert len(distances) <= max_points
+    if limit:
+        again, same = supercell_distances(lattice, positions, limit=limit, max_points=10**6)
+        assert (len(again), same) == (len(distances), limit)
+    if limit < 90_000:
+        # Two ticks of margin against float noise in the widths.
+        beyond, _ = supercell_distances(lattice, positions, limit=limit + 3, max_points=4000)
+        assert len(beyond) > max_points
+
+
+def test_bars_of_a_cut_barcode_are_those_of_its_own_radius() -> None:
+    clouds = batch(*random_cell(1))
+    cut = barcodes_redzed(clouds, r_max=np.array([6.0]), max_points=60)
+    assert 0 < cut.r_cut[0] < 6.0
+    assert_equal(cut, barcodes_ripser(clouds, r_max=cut.r_cut))
 
 
 def test_empty_and_single() -> None:
@@ -91,14 +116,32 @@ def test_empty_and_single() -> None:
     assert (lone.birth.tolist(), lone.death.tolist(), lone.n_points[0]) == ([0.0], [np.inf], 1)
 
 
-def test_the_torus_is_not_cell_invariant() -> None:
+FCC = 5.64
+PRIMITIVE = FCC / 2 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]]), np.zeros((1, 3))
+CONVENTIONAL = FCC * np.eye(3), np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+
+
+@pytest.mark.parametrize(
+    ("cell", "copies", "per_atom"),
+    [(PRIMITIVE, 3, 80 / 27), (PRIMITIVE, 4, 66 / 64), (CONVENTIONAL, 2, 34 / 32), (CONVENTIONAL, 3, 215 / 108)],
+)
+def test_the_torus_is_not_cell_invariant(cell: tuple[np.ndarray, np.ndarray], copies: int, per_atom: float) -> None:
     """fcc, a = 5.64 Å, to 7 Å: cavities per atom depend on the supercell; what the exact engine must not do."""
-    primitive = 5.64 / 2 * np.array([[0.0, 1, 1], [1, 0, 1], [1, 1, 0]])
-    fcc = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-    per_atom = []
-    for lattice, positions in ((primitive, np.zeros((1, 3))), (np.eye(3) * 5.64, fcc)):
-        bars = barcodes_redzed(batch(lattice, positions), r_max=np.array([7.0]))
-        per_atom.append((bars.dim == 2).sum() / bars.n_points[0])
+    import redzed_tda
+
+    lattice, positions = cell
+    cells = np.array(list(itertools.product(range(copies), repeat=3)))
+    points = (positions[None] + cells[:, None]).reshape(-1, 3) / copies
+    images = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
+    apart = np.linalg.norm((points[:, None, None] - points[None, :, None] + images) @ lattice * copies, axis=-1)
+    bars = redzed_tda.rips(ticks(apart.min(axis=2)).astype(float), maxdim=2, threshold=70_000.0)[2]
+    assert (bars[:, 1] > bars[:, 0]).sum() / len(points) == pytest.approx(per_atom)
+
+
+def test_the_engine_widens_both_cells_of_fcc_and_still_gets_two_answers() -> None:
+    found = [barcodes_redzed(batch(*cell), r_max=np.array([7.0])) for cell in (PRIMITIVE, CONVENTIONAL)]
+    assert [bars.n_points[0] for bars in found] == [5**3, 4 * 3**3]
+    per_atom = [(bars.dim == 2).sum() / bars.n_points[0] for bars in found]
     assert abs(per_atom[0] - per_atom[1]) > 0.01
 
 

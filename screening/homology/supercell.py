@@ -24,7 +24,7 @@ def barcodes_redzed(
 ) -> Barcodes:
     """Return the barcodes of minimal supercells wider than twice `r_max`, by RedZeD; bars count over all points.
 
-    `threads` is accepted for the common signature; the work is done on one.
+    `threads` is accepted for the common signature; RedZeD holds the interpreter lock, so more than one gain nothing.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def _barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int
     for index, (lattice, positions, _) in enumerate(clouds):
         wanted = int(ticks(radii[index]))
         distances, limit = supercell_distances(lattice, positions, limit=wanted, max_points=max_points)
-        points[index], r_cut[index] = len(distances), radii_of(np.array(limit))
+        points[index], r_cut[index] = len(distances) or len(positions), radii_of(np.array(limit))
         bars = _bars(distances, rips, max_dim, limit) if limit else np.empty((0, 3))
         rows.append(bars)
         counts.append(len(bars))
@@ -136,20 +136,23 @@ def supercell_distances(
     limit
         Largest tick wanted.
     max_points
-        Most points; the limit is lowered until they suffice, to 0 where even one cell has more.
+        Most points; the limit is lowered until they suffice. Where even one cell has more, it is 0 and no distance is
+        computed.
     """
     basis = reduced_basis(lattice)
     widths = abs(np.linalg.det(basis)) / np.linalg.norm(np.cross(basis[[1, 2, 0]], basis[[2, 0, 1]]), axis=1)
     repeats, limit = _repeats(widths, n_points=len(positions), limit=limit, max_points=max_points)
     if limit == 0:
-        return np.zeros((len(positions), len(positions)), dtype=np.int64), 0
-    cells = np.array(list(itertools.product(*(range(count) for count in repeats))), dtype=np.float64)
+        return np.empty((0, 0), dtype=np.int64), 0
+    cells = np.array(list(itertools.product(*(range(count) for count in repeats))), dtype=np.int64)
     local = (positions @ lattice) @ np.linalg.inv(basis)
-    fractional = ((local[None, :, :] + cells[:, None, :]) / repeats).reshape(-1, 3)
-    shift = fractional[:, None, :] - fractional[None, :, :]
+    # Separations repeat from cell to cell: from the points of the first cell to all, (n, cells, n), is enough.
+    shift = (local[None, None] + cells[None, :, None] - local[:, None, None]) / repeats
     shift -= np.round(shift)
-    separation = shift @ (basis * np.array(repeats)[:, None])
-    distances = ticks(np.sqrt(np.einsum("ijk,ijk->ij", separation, separation)))
+    first = ticks(np.linalg.norm(shift @ (basis * np.array(repeats)[:, None]), axis=-1))
+    apart = np.ravel_multi_index(tuple(np.moveaxis((cells[None] - cells[:, None]) % repeats, -1, 0)), repeats)
+    n = len(cells) * len(positions)
+    distances: IntArray = first[:, apart].transpose(1, 0, 2, 3).reshape(n, n)
     # The two triangles may differ in the last bit where a pair lies half a supercell apart; one decides.
     lower = np.tril(distances, -1)
     return lower + lower.T, limit
@@ -171,7 +174,8 @@ def _repeats(widths: FloatArray, *, n_points: int, limit: int, max_points: int) 
 def reduced_basis(lattice: FloatArray) -> FloatArray:
     """Return a Minkowski-reduced basis of the same lattice, rows in order of length.
 
-    Source: Semaev, CaLC 2001: shorten the longest vector by the nearest combination of the other two until nothing changes.
+    Source: Semaev, CaLC 2001: shorten the longest vector by the nearest combination of the other two until nothing
+    changes.
     """
     basis = np.array(lattice, dtype=np.float64)
     while True:
