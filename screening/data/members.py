@@ -46,6 +46,7 @@ def write_members(path: Path, members: Members) -> int:
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(part)  # of a run that was killed
         count = write(part, members)
         if write is _write_folder and path.exists():
             path.rmdir()
@@ -53,11 +54,15 @@ def write_members(path: Path, members: Members) -> int:
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error}") from error
     finally:
-        if part.is_dir():
-            shutil.rmtree(part)
-        else:
-            part.unlink(missing_ok=True)
+        _remove(part)
     return count
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write_folder(path: Path, members: Members) -> int:
