@@ -255,6 +255,25 @@ def export(
 
 
 @app.command()
+def barcode(
+    crystal: Annotated[str, typer.Argument(metavar="FILE.cif", help="one crystal")],
+    out_file: Out,
+    config: ConfigFile = None,
+    engine: Engine = None,
+    ion: Ion = None,
+    channel: Annotated[list[str] | None, typer.Option(help="mobile, anion, cation, framework, all; repeatable")] = None,
+) -> None:
+    """Draw persistence diagram, Betti curves and percolation of one crystal (.svg, .png or .html)."""
+    from screening.barcode import draw
+
+    chosen = settings(
+        config, homology__engine=engine, cloud__mobile_ion=ion, cloud__channels=channel or ["mobile", "anion"]
+    )
+    draw(crystal, out_file, chosen)
+    typer.echo(out_file)
+
+
+@app.command()
 def generate(
     out_path: Out,
     n: Annotated[int, typer.Option("-n", help="how many candidates", min=1)] = 2000,

@@ -1,4 +1,4 @@
-"""The main job end to end: counts close, bytes do not depend on workers or interruptions, bad input is accounted for."""
+"""The main job end to end: counts close, bytes depend on neither workers nor interruptions, bad input is a row."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_set(folder / "crystals")
     (folder / "small.toml").write_text(SMALL)
     labels = folder / "crystals" / "labels.csv"
-    screening("run", folder / "crystals", "--labels", labels, "--out", folder / "RUN", "--config", folder / "small.toml")
+    screening(
+        "run", folder / "crystals", "--labels", labels, "--out", folder / "RUN", "--config", folder / "small.toml"
+    )
     return folder
 
 
@@ -88,7 +90,9 @@ def test_the_stages_one_by_one_give_what_run_gives(small: Path, tmp_path: Path) 
     screening("train", "--features", store, "--labels", labels, "--out", tmp_path / "model", "--config", config)
     screening("rank", "--features", store, "--model", tmp_path / "model", "--out", tmp_path / "ranking.csv")
     assert (tmp_path / "ranking.csv").read_bytes() == (small / "RUN" / "ranking.csv").read_bytes()
-    screening("rank", "--features", store, "--model", tmp_path / "model", "--out", tmp_path / "r.parquet", "--rank-labelled")
+    screening(
+        "rank", "--features", store, "--model", tmp_path / "model", "--out", tmp_path / "r.parquet", "--rank-labelled"
+    )
     assert len(pd.read_parquet(tmp_path / "r.parquet")) == 36
     screening("explain", "--features", store, "--model", tmp_path / "model", "--out", tmp_path / "why")
     assert (tmp_path / "why" / "kinds.csv").read_bytes() == (small / "RUN" / "explanation" / "kinds.csv").read_bytes()
@@ -156,9 +160,21 @@ def test_killed_and_run_again_gives_the_same(small: Path, tmp_path: Path) -> Non
     stores = {}
     for name, kills in (("whole", ()), ("killed", (1, 9, 17))):
         store = tmp_path / f"{name}.zarr"
-        command = [sys.executable, "-m", "screening", "featurize", str(crystals), "--out", str(store), "--config", str(config)]
+        command = [
+            sys.executable,
+            "-m",
+            "screening",
+            "featurize",
+            str(crystals),
+            "--out",
+            str(store),
+            "--config",
+            str(config),
+        ]
         for shards in kills:
-            run = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            run = subprocess.Popen(
+                command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             kill_when(run, store, shards)
             finished = FeatureStore.open(store).ledger()
             assert shards <= len(finished) < 30
@@ -189,7 +205,7 @@ def test_a_folder_of_bad_files(small: Path, tmp_path: Path) -> None:
             info = tarfile.TarInfo(name)
             info.size = len(good)
             archive.addfile(info, io.BytesIO(good.encode()))
-    before = {path for path in tmp_path.rglob("*")}
+    before = set(tmp_path.rglob("*"))
     run = tmp_path / "RUN"
     labels = small / "crystals" / "labels.csv"
     screening("run", small / "crystals", folder, "--labels", labels, "--out", run, "--config", small / "small.toml")
