@@ -61,8 +61,8 @@ def write_members(path: Path, members: Members) -> int:
 def _remove(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
 
 
 def _write_folder(path: Path, members: Members) -> int:

@@ -14,10 +14,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_uppercase
 
 import numpy as np
 
-from screening.crystal import NUMBERS, SYMBOLS, Crystal, FloatArray, IntArray, wrap
+from screening.crystal import NUMBERS, Crystal, FloatArray, IntArray, wrap
 from screening.data.ions import CHARGE_TOLERANCE, balanced_charges, ionic_radius
 from screening.errors import InputError
 from screening.neighbours import periodic_pairs
@@ -226,5 +227,5 @@ def _anonymous(crystal: Crystal) -> str:
     """Return e.g. ``216-A5B-52``: space group, anonymous formula, sites."""
     amounts = re.findall(r"[A-Z][a-z]?([0-9.]*)", crystal.formula)
     ordered = sorted(amounts, key=lambda text: float(text or 1))
-    letters = "".join(f"{letter}{amount}" for letter, amount in zip(SYMBOLS[1:], ordered, strict=False))
+    letters = "".join(f"{letter}{amount}" for letter, amount in zip(ascii_uppercase, ordered, strict=False))
     return f"{crystal.spacegroup}-{letters}-{crystal.n_sites}"
