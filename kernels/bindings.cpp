@@ -56,8 +56,8 @@ periodic::Batch batch_of(const Doubles& lattices, const Doubles& positions, cons
 }
 
 // Per cloud: status, points, last complete tick. Bars: offsets, dim, birth, death (ticks). Vertices: offsets, (n, 4).
-nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max, double resolution, double phase,
-                    int max_dim, int threads, std::int64_t budget, double tolerance, std::uint32_t prime,
+nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max, double resolution,
+                    double phase, int max_dim, int threads, std::int64_t budget, double tolerance, std::uint32_t prime,
                     std::uint64_t seed, bool with_simplices) {
   const periodic::Settings settings{{resolution, phase}, max_dim, budget, tolerance, prime, seed, with_simplices};
   const periodic::Batch batch = batch_of(lattices, positions, offsets);
@@ -67,9 +67,10 @@ nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubl
   {
     nb::gil_scoped_release unlocked;
     std::vector<periodic::CloudResult> results(batch.n_clouds);
-    periodic::for_each_cloud<periodic::BarcodeEngine>(batch, threads, [&](periodic::BarcodeEngine& engine, std::size_t k) {
-      engine.run(batch.lattice(k), batch.points(k), batch.count(k), r_max.data()[k], settings, results[k]);
-    });
+    periodic::for_each_cloud<periodic::BarcodeEngine>(
+        batch, threads, [&](periodic::BarcodeEngine& engine, std::size_t k) {
+          engine.run(batch.lattice(k), batch.points(k), batch.count(k), r_max.data()[k], settings, results[k]);
+        });
     for (std::size_t k = 0; k < batch.n_clouds; ++k) {
       const periodic::CloudResult& result = results[k];
       status[k] = static_cast<std::int32_t>(result.status);
@@ -155,8 +156,8 @@ NB_MODULE(_kernels, m) {
   m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
   m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
         "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a, "seed"_a, "with_simplices"_a);
-  m.def("percolation", &percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(),
-        "resolution"_a, "phase"_a, "threads"_a, "tolerance"_a);
+  m.def("percolation", &percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
+        "phase"_a, "threads"_a, "tolerance"_a);
   m.def("primitive_cells", &primitive_cells, "lattices"_a, "positions"_a, "offsets"_a, nb::kw_only(), "tolerance"_a,
         "threads"_a);
 }

@@ -18,6 +18,9 @@ from oracles_homology import (
 )
 from ripser import ripser
 
+from screening.cif import read_cif
+from screening.cloud import channel_clouds
+from screening.config import Config, InputLimits
 from screening.crystal import CloudBatch
 from screening.errors import Code, ConfigError, RejectionError
 from screening.homology import engine, periodic_barcodes
@@ -394,3 +397,26 @@ def test_edges_are_those_of_plain_enumeration():
         deaths = periodic_barcodes((lattice, positions), r_max=9.0, max_dim=0).bars[0][:, 1]
         distances = [d for row in images_within(lattice, positions, 9.1).values() for d in row.values()]
         assert set(deaths) <= set(radii_of(ticks(np.array(distances))))
+
+
+def test_real_crystals_have_the_same_bars_in_any_cell(shared_data):
+    """Given cell, primitive cell, and a sheared double cell of every fourth labelled crystal: equal to the bit."""
+    config, limits = Config(), InputLimits()
+    clouds = []
+    for path in sorted((shared_data / "obelix-train" / "cifs").glob("*.cif"))[::4]:
+        crystal = read_cif(path.read_bytes(), id=path.stem, source=str(path), limits=limits)
+        if 3 in crystal.numbers:
+            clouds += [cloud for cloud in channel_clouds(crystal, config.cloud).values() if 0 < len(cloud[1]) < 80]
+    doubled = [supercell(lattice, positions, [[1, 1, 0], [0, 1, 0], [0, 0, 2]]) for lattice, positions, _ in clouds]
+    assert len(clouds) > 200
+    primitive = barcodes(CloudBatch.from_clouds(clouds), r_max=5.0)
+    as_given = barcodes(CloudBatch.from_clouds(clouds), r_max=5.0, primitive=False)
+    from_double = barcodes(batch(*doubled), r_max=5.0)
+    np.testing.assert_array_equal(primitive.n_points, from_double.n_points)
+    assert (as_given.n_points > primitive.n_points).sum() > 20
+    for index in range(len(clouds)):
+        copies = int(as_given.n_points[index] / primitive.n_points[index])
+        for dim in range(3):
+            bars = primitive.bars(index, dim)
+            np.testing.assert_array_equal(bars, from_double.bars(index, dim))
+            np.testing.assert_array_equal(np.repeat(bars, copies, axis=0), as_given.bars(index, dim))

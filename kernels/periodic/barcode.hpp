@@ -5,19 +5,17 @@
 #include <cstdint>
 #include <vector>
 
+#include "cell.hpp"
 #include "cohomology.hpp"
 #include "components.hpp"
-#include "primitive.hpp"
 
 namespace periodic {
-
-enum class Status : std::int32_t { kGood = 0, kBadCell = 1, kBadPosition = 2, kCoincident = 3 };
 
 struct Settings {
   TickRule rule;
   std::int32_t max_dim;
-  std::int64_t budget;      // most triangles + tetrahedra (orbits) per cloud
-  double tolerance;         // of the primitive cell, Å; negative: take the cell as given
+  std::int64_t budget;  // most triangles + tetrahedra (orbits) per cloud
+  double tolerance;     // of the primitive cell, Å; negative: take the cell as given
   std::uint32_t prime;
   std::uint64_t seed;
   bool with_simplices;
@@ -31,26 +29,8 @@ struct CloudResult {
   std::vector<std::int64_t> vertices;  // with simplices: (site, shift) of birth then death simplex, 4 numbers a vertex
 };
 
-// A cloud made ready: primitive if asked for, reduced basis, wrapped points.
-struct Cell {
-  Lattice lattice;
-  WrappedPoints points;
-  std::int32_t n = 0;
-  PrimitiveCell primitive;
-};
-
-inline Status prepare_cell(const double lattice[9], const double* positions, std::int32_t n, double tolerance, Cell& cell) {
-  cell.n = n;
-  if (!reduce_lattice(lattice, cell.lattice)) return Status::kBadCell;
-  if (!cell.points.assign(cell.lattice, positions, n)) return Status::kBadPosition;
-  if (tolerance < 0.0 || !cell.primitive.find(cell.lattice, cell.points, tolerance)) return Status::kGood;
-  cell.n = static_cast<std::int32_t>(cell.primitive.kept.size());
-  if (!reduce_lattice(cell.primitive.rows, cell.lattice)) return Status::kBadCell;
-  return cell.points.assign(cell.lattice, cell.primitive.positions.data(), cell.n) ? Status::kGood : Status::kBadPosition;
-}
-
-constexpr std::int64_t kEdgeLimit = 4'000'000;       // 100 MB
-constexpr std::int64_t kMatrixLimit = 64'000'000;    // places in all matrices, 512 MB
+constexpr std::int64_t kEdgeLimit = 4'000'000;     // 100 MB
+constexpr std::int64_t kMatrixLimit = 64'000'000;  // places in all matrices, 512 MB
 
 class BarcodeEngine {
  public:
@@ -125,7 +105,8 @@ class BarcodeEngine {
 
   void cut(std::int32_t tick, std::int32_t& tick_cut) {
     tick_cut = tick;
-    edges_.erase(std::remove_if(edges_.begin(), edges_.end(), [&](const Edge& e) { return e.tick > tick; }), edges_.end());
+    edges_.erase(std::remove_if(edges_.begin(), edges_.end(), [&](const Edge& e) { return e.tick > tick; }),
+                 edges_.end());
   }
 
   void build(std::int32_t n, const Settings& settings) {
@@ -197,7 +178,8 @@ class BarcodeEngine {
     died_.assign(n, 0);
     components_.reset(n);
     for (const Simplex& edge : ordered_) {
-      const Joined joined = components_.join(table_.owner[edge.key], table_.site[edge.key], &table_.shift[3 * edge.key]);
+      const Joined joined =
+          components_.join(table_.owner[edge.key], table_.site[edge.key], &table_.shift[3 * edge.key]);
       if (joined.died < 0) continue;
       kills_[edge.key] = 1;
       died_[joined.died] = 1;
@@ -284,7 +266,8 @@ class BarcodeEngine {
     for (int c = 0; c < 3; ++c) reduced[c] = (z ? z[c] : 0) - cell_.points.moved[3 * i + c];
     result.vertices.push_back(i);
     for (int c = 0; c < 3; ++c)
-      result.vertices.push_back(reduced[0] * cell_.lattice.to[0][c] + reduced[1] * cell_.lattice.to[1][c] + reduced[2] * cell_.lattice.to[2][c]);
+      result.vertices.push_back(reduced[0] * cell_.lattice.to[0][c] + reduced[1] * cell_.lattice.to[1][c] +
+                                reduced[2] * cell_.lattice.to[2][c]);
   }
 
   Cell cell_;

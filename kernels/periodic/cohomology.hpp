@@ -62,9 +62,9 @@ struct Bar {
 
 // Reduces the coboundary matrix from K-simplices to (K+1)-simplices.
 //
-// The working column is a sum of coboundaries of which only the terms up to a tick bound are on the heap, first those of
-// the column's own tick. Most columns end there. When the heap runs empty the bound rises and the same coboundaries give
-// their next terms: the terms that are never looked at, most of them, are never formed.
+// The working column is a sum of coboundaries of which only the terms up to a tick bound are on the heap, first those
+// of the column's own tick. Most columns end there. When the heap runs empty the bound rises and the same coboundaries
+// give their next terms: the terms that are never looked at, most of them, are never formed.
 template <int K>
 class Reduction {
  public:
@@ -208,7 +208,8 @@ class Reduction {
     std::size_t end = begin;
     for (std::size_t k = begin; k < used_.size();) {
       Used sum = used_[k++];
-      for (; k < used_.size() && used_[k].simplex.key == sum.simplex.key; ++k) sum.coef = field.add(sum.coef, used_[k].coef);
+      for (; k < used_.size() && used_[k].simplex.key == sum.simplex.key; ++k)
+        sum.coef = field.add(sum.coef, used_[k].coef);
       if (sum.coef) used_[end++] = sum;
     }
     used_.resize(end);

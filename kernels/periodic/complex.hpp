@@ -20,9 +20,7 @@ struct Simplex {
   Key key;
 };
 
-inline bool operator<(const Simplex& a, const Simplex& b) {
-  return a.tick != b.tick ? a.tick < b.tick : a.key < b.key;
-}
+inline bool operator<(const Simplex& a, const Simplex& b) { return a.tick != b.tick ? a.tick < b.tick : a.key < b.key; }
 
 inline std::int32_t larger(std::int32_t a, std::int32_t b) { return a > b ? a : b; }
 

@@ -32,7 +32,7 @@ inline void add_row(Lattice& lattice, int onto, int from, double k) {
 }
 
 inline void gram_schmidt(Lattice& lattice) {
-  const double(*b)[3] = lattice.rows;
+  const double (*b)[3] = lattice.rows;
   double s1[3], s2[3];
   const double n0 = dot(b[0], b[0]);
   lattice.mu21 = dot(b[1], b[0]) / n0;
@@ -91,8 +91,7 @@ inline bool reduce_lattice(const double given[9], Lattice& lattice) {
       for (int x = -1; x <= 1; x += 2)
         for (int y = -1; y <= 1; y += 2) {
           double moved[3];
-          for (int c = 0; c < 3; ++c)
-            moved[c] = lattice.rows[i][c] + x * lattice.rows[j][c] + y * lattice.rows[k][c];
+          for (int c = 0; c < 3; ++c) moved[c] = lattice.rows[i][c] + x * lattice.rows[j][c] + y * lattice.rows[k][c];
           if (dot(moved, moved) >= gain * dot(lattice.rows[i], lattice.rows[i])) continue;
           add_row(lattice, i, j, x);
           add_row(lattice, i, k, y);

@@ -66,8 +66,7 @@ inline void for_each_image(const Lattice& lattice, const double d[3], double cut
       for (double z0 = std::ceil(-w0 - mid0), e0 = std::floor(w0 - mid0); z0 <= e0; z0 += 1.0) {
         const double c0 = d[0] + z0;
         double v[3];
-        for (int c = 0; c < 3; ++c)
-          v[c] = c0 * lattice.rows[0][c] + c1 * lattice.rows[1][c] + c2 * lattice.rows[2][c];
+        for (int c = 0; c < 3; ++c) v[c] = c0 * lattice.rows[0][c] + c1 * lattice.rows[1][c] + c2 * lattice.rows[2][c];
         const double distance = std::sqrt(dot(v, v));
         if (distance > cutoff) continue;
         const std::int32_t z[3] = {static_cast<std::int32_t>(z0), static_cast<std::int32_t>(z1),

@@ -11,10 +11,10 @@ namespace periodic {
 
 class PrimitiveCell {
  public:
-  double rows[9];                     // cell vectors of the smaller cell, Å, rows
-  std::int32_t index = 1;             // how many of them fill the given cell
-  std::vector<std::int32_t> kept;     // one point per orbit: the first in the given order
-  std::vector<double> positions;      // (len(kept), 3) fractional in `rows`
+  double rows[9];                  // cell vectors of the smaller cell, Å, rows
+  std::int32_t index = 1;          // how many of them fill the given cell
+  std::vector<std::int32_t> kept;  // one point per orbit: the first in the given order
+  std::vector<double> positions;   // (len(kept), 3) fractional in `rows`
 
   // Translations are looked for among the separations from one point. Each is snapped to the exact fraction k / order
   // that it is near, and kept if it takes every point to within `tolerance` Å of a point. Points are never moved: a
@@ -88,14 +88,15 @@ class PrimitiveCell {
 
   static double length_of(const Lattice& lattice, const double d[3]) {
     double v[3];
-    for (int c = 0; c < 3; ++c) v[c] = d[0] * lattice.rows[0][c] + d[1] * lattice.rows[1][c] + d[2] * lattice.rows[2][c];
+    for (int c = 0; c < 3; ++c)
+      v[c] = d[0] * lattice.rows[0][c] + d[1] * lattice.rows[1][c] + d[2] * lattice.rows[2][c];
     return std::sqrt(dot(v, v));
   }
 
   // The order of a translation of n points divides n. Finds the least order m such that m times the separation of
   // point j from point 0 is a lattice vector within tolerance; step = n * (that vector / m).
-  static bool snap(const Lattice& lattice, const WrappedPoints& points, std::int32_t j, std::int32_t n, double tolerance,
-                   std::int64_t step[3]) {
+  static bool snap(const Lattice& lattice, const WrappedPoints& points, std::int32_t j, std::int32_t n,
+                   double tolerance, std::int64_t step[3]) {
     double d[3], rest[3];
     for (int c = 0; c < 3; ++c) d[c] = points.fractional[3 * j + c] - points.fractional[c];
     for (std::int32_t m = 2; m <= n; ++m) {
