@@ -400,20 +400,20 @@ def test_edges_are_those_of_plain_enumeration():
 
 
 def test_real_crystals_have_the_same_bars_in_any_cell(shared_data):
-    """Given cell, primitive cell, and a sheared double cell of every fourth labelled crystal: equal to the bit."""
+    """Given cell, primitive cell, and a sheared double cell of one in sixteen labelled crystals: equal to the bit."""
     config, limits = Config(), InputLimits()
     clouds = []
-    for path in sorted((shared_data / "obelix-train" / "cifs").glob("*.cif"))[::4]:
+    for path in sorted((shared_data / "obelix-train" / "cifs").glob("*.cif"))[::16]:
         crystal = read_cif(path.read_bytes(), id=path.stem, source=str(path), limits=limits)
         if 3 in crystal.numbers:
             clouds += [cloud for cloud in channel_clouds(crystal, config.cloud).values() if 0 < len(cloud[1]) < 80]
     doubled = [supercell(lattice, positions, [[1, 1, 0], [0, 1, 0], [0, 0, 2]]) for lattice, positions, _ in clouds]
-    assert len(clouds) > 200
+    assert len(clouds) > 50
     primitive = barcodes(CloudBatch.from_clouds(clouds), r_max=5.0)
     as_given = barcodes(CloudBatch.from_clouds(clouds), r_max=5.0, primitive=False)
     from_double = barcodes(batch(*doubled), r_max=5.0)
     np.testing.assert_array_equal(primitive.n_points, from_double.n_points)
-    assert (as_given.n_points > primitive.n_points).sum() > 20
+    assert (as_given.n_points > primitive.n_points).sum() > 5
     for index in range(len(clouds)):
         copies = int(as_given.n_points[index] / primitive.n_points[index])
         for dim in range(3):
