@@ -20,7 +20,7 @@ from screening.learn import Labels, Model, compare_bounds, evaluate, load_model,
 from screening.learn.boosting import Rows, choose_rounds, fit, loss, loss_gradient, parameters, read_booster
 from screening.learn.conventional import conventional_features
 from screening.learn.dataset import join
-from screening.learn.intervals import residual_bounds
+from screening.learn.intervals import fit_bands, residual_bounds
 from screening.learn.scores import r_squared, score, spearman
 from screening.store import FeatureTable
 
@@ -235,6 +235,23 @@ def test_interval_of_exchangeable_residuals_covers_a_new_one() -> None:
     assert 0.8 - 0.02 < np.mean(held) < 0.8 + 2 / 20 + 0.02
 
 
+def test_bands_are_wide_where_errors_are() -> None:
+    rng = np.random.default_rng(0)
+    predicted = rng.uniform(-10, -2, 300)
+    residuals = rng.normal(size=300) * np.where(predicted < -6, 2.0, 0.2)
+    bands = fit_bands(predicted, residuals, level=0.8, n_crystals=300)
+    assert len(bands.edges) == 2
+    lower, upper = bands.at(np.array([-9.0, -2.5]))
+    assert upper[0] - lower[0] > 5 * (upper[1] - lower[1])
+    low, high = bands.at(predicted)
+    assert 0.8 <= ((low <= residuals) & (residuals <= high)).mean() < 0.85
+    assert fit_bands(predicted[:60], residuals[:60], level=0.8, n_crystals=60).edges == ()
+    assert fit_bands(np.full(300, -5.0), residuals, level=0.8, n_crystals=300).edges == ()  # all alike
+    assert fit_bands(predicted, residuals, level=0.99, n_crystals=300).edges == ()  # a band would be too small
+    edge = bands.edges[0]
+    assert bands.at(np.array([edge]))[1][0] == bands.upper[1]  # half open: an edge belongs to the band above
+
+
 def test_intervals_cover_new_crystals(model: Model) -> None:
     fresh = table(400, seed=11)
     truth = planted(fresh.features) + np.random.default_rng(12).normal(0, 0.1, 400)
@@ -394,6 +411,8 @@ def test_no_crystals_no_predictions(model: Model) -> None:
         ({"boosters": "../../etc/passwd"}, "boosters"),
         ({"booster_files": ["../../x"]}, "booster_files"),
         ({"base": "NaN"}, "base"),
+        ({"interval_lower": []}, "interval_lower"),
+        ({"interval_edges": [-5.0]}, "one interval per band"),
         ({"columns": []}, "columns"),
         ({"columns": ["a"] * len(COLUMNS)}, "twice"),
         ({"columns": list(COLUMNS[:-1])}, "features"),

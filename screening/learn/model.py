@@ -22,6 +22,7 @@ from screening.errors import ModelError
 from screening.learn.boosting import read_booster
 from screening.learn.cells import plain_cell
 from screening.learn.dataset import check_finite
+from screening.learn.intervals import Bands
 from screening.learn.labels import BoolArray, ObjectArray
 from screening.learn.space import FeatureSpace
 from screening.store import differences
@@ -46,8 +47,9 @@ class ModelHeader(BaseModel):
     seed: int
     base: FiniteFloat  # added to the boosters' mean, log10 S/cm
     boosters: int = Field(ge=1, le=1000)
-    interval_lower: FiniteFloat  # added to the mean, log units
-    interval_upper: FiniteFloat
+    interval_edges: tuple[FiniteFloat, ...]  # between bands of predictions, log10 S/cm
+    interval_lower: tuple[FiniteFloat, ...] = Field(min_length=1)  # by band, added to the mean, log units
+    interval_upper: tuple[FiniteFloat, ...]
     elements: tuple[str, ...]  # that occur in training
     columns: tuple[str, ...] = Field(min_length=1)
 
@@ -129,7 +131,10 @@ class Model:
 
     def interval(self, mean: FloatArray) -> Prediction:
         """Return `mean` with the interval around it."""
-        return Prediction(mean=mean, lower=mean + self.header.interval_lower, upper=mean + self.header.interval_upper)
+        header = self.header
+        bands = Bands(edges=header.interval_edges, lower=header.interval_lower, upper=header.interval_upper)
+        lower, upper = bands.at(mean)
+        return Prediction(mean=mean, lower=mean + lower, upper=mean + upper)
 
     def contributions(self, features: NDArray[Any]) -> tuple[FloatArray, float]:
         """Return SHAP values (n, n_columns) in log units, exact for the trees, and the expected prediction.
@@ -191,14 +196,7 @@ class Model:
         for index, text in enumerate(self.texts):
             (folder / f"booster-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
         training = self.training
-        facts = (
-            training.ids,
-            training.log_sigma,
-            training.is_bound,
-            training.group,
-            training.formula,
-            training.publication,
-        )
+        facts = (getattr(training, "ids" if name == "id" else name) for name in FACTS)
         arrays = [pa.array(values) for values in facts] + [pa.array(column) for column in training.features.T]
         schema = pa.schema([(name, array.type) for name, array in zip([*FACTS, *self.columns], arrays, strict=True)])
         pq.write_table(pa.Table.from_arrays(arrays, schema=schema), folder / "training.parquet", compression="zstd")
@@ -225,6 +223,8 @@ def load_model(folder: Path) -> Model:
         raise ModelError(f"{folder / 'model.json'} is not of this version: {'; '.join(lines[:5])}") from error
     if len(set(header.columns)) != len(header.columns) or set(header.columns) & set(FACTS):
         raise ModelError(f"{folder / 'model.json'} names a column twice")
+    if {len(header.interval_lower), len(header.interval_upper)} != {len(header.interval_edges) + 1}:
+        raise ModelError(f"{folder / 'model.json'} does not give one interval per band")
     texts = tuple(_read(folder / f"booster-{index}.txt", limit=MAX_BOOSTER_BYTES) for index in range(header.boosters))
     for text in texts:
         read_booster(text, n_features=len(header.columns))

@@ -78,9 +78,12 @@ def score_lines(scores: Score) -> list[str]:
             lines.append(f"{split:<8} {name:<13} {'  '.join(cells)}{held}")
     lines += [f"{split:<8} left out: {reason}" for split, reason in scores["splits_left_out"].items()]
     interval = scores["interval"]
+    widths = ", ".join(
+        f"{low:+.2f}..{high:+.2f}" for low, high in zip(interval["lower"], interval["upper"], strict=True)
+    )
     lines.append(
-        f"{interval['level']:.0%} interval: {interval['lower']:+.2f} to {interval['upper']:+.2f} log units, "
-        f"held in {_number(interval['coverage'])} of measured values left out"
+        f"{interval['level']:.0%} interval by rising prediction: {widths} log units, "
+        f"held in {_number(interval['coverage']).strip()} of measured values left out"
     )
     return lines
 

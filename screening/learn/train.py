@@ -42,7 +42,7 @@ def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Se
     data = join(table, labels, rejections=rejections)
     grouped = evaluate(data, config)
     rounds = int(np.median(grouped.rounds))
-    interval = interval_scores(
+    bands, interval = interval_scores(
         grouped.predictions, level=config.learn.interval, family=dict(zip(data.ids, data.family, strict=True))
     )
     scores = _summary(data, labels, config, grouped=grouped)
@@ -58,8 +58,9 @@ def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Se
         seed=config.seed,
         base=base,
         boosters=len(texts),
-        interval_lower=interval["lower"],
-        interval_upper=interval["upper"],
+        interval_edges=bands.edges,
+        interval_lower=bands.lower,
+        interval_upper=bands.upper,
         elements=tuple(SYMBOLS[number] for number in np.flatnonzero(data.fractions.any(axis=0))),
     )
     training = Training(
