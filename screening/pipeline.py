@@ -199,7 +199,7 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
 
     say("training")
     table = read_table(paths.features)
-    model = train(table, labels, config)
+    model = train(table, labels, config, rejections=rejections)
     model.save(paths.model)
     clock.lap("train")
 
