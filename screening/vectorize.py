@@ -164,8 +164,9 @@ def histograms(  # noqa: PLR0913 - one setting each
     """Return bars per site in bins of birth x persistence, shape (n_clouds, max_dim + 1, n_bins, n_bins) float64.
 
     A histogram as fine as the curves has thousands of columns per channel, most of them empty for nearly every crystal:
-    the trouble that two-dimensional histograms are known for. Here bins are 1 Å wide by default and `vectorize` leaves
-    out those that no bar can reach: 36 columns per dimension up to 8 Å in place of 3,240.
+    the trouble that two-dimensional histograms are known for. `vectorize` leaves out bins that no bar can reach, and
+    makes the others 1 Å wide by default. Measured on 85 conductors, lithium, anions and framework: of 15,320 columns at
+    0.1 Å 97.5 % hold a bar in fewer than 2 % of the crystals, of 2,552 at 0.25 Å 90 %, of 191 at 1 Å 63 %.
 
     Bins are half open, [edge, next edge), the last ones closed at `r_max`. A bar that is alive at `r_cut` counts with
     the persistence seen so far, which is its place by definition where r_cut is `r_max`. Where a budget cut the radius

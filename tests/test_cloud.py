@@ -210,6 +210,9 @@ def test_endless_chain_and_long_row_are_left_alone_and_coincident_points_are_not
     cell = np.diag([8.0, 9.0, 9.0])
     _, merged, _ = merge_sites(cell, chain, np.full(10, 0.1), tolerance=1.0)
     assert_same(cell, (merged, np.full(10, 0.1)), (chain, np.full(10, 0.1)))
+    short = np.array([[0.0, 0, 0], [0.5, 0, 0]])  # endless within half an Å of its mean
+    _, merged, _ = merge_sites(np.diag([1.6, 9.0, 9.0]), short, np.full(2, 0.1), tolerance=1.0)
+    assert len(merged) == 2
     beside = np.concatenate([chain, [[0.5, 0.5, 0.5], [0.5, 0.5, 0.59]]])
     assert len(merge_sites(cell, beside, np.full(12, 0.2), tolerance=1.0)[1]) == 11
     row = np.column_stack([np.arange(5) * 0.8, np.zeros(5), np.zeros(5)]) / 20

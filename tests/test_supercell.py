@@ -74,6 +74,16 @@ def test_reduction_keeps_the_lattice_and_finds_the_shortest_vector(seed: int) ->
     assert np.linalg.norm(basis[0]) <= lengths.min() + 1e-9
 
 
+def test_reduction_finds_what_rounding_misses() -> None:
+    """Above (0.45, 0.45) of a hexagonal net the nearest node is (1, 0) or (0, 1), not the rounded (0, 0)."""
+    hexagonal = np.array([[1.0, 0, 0], [0.5, np.sqrt(0.75), 0]])
+    lattice = np.concatenate([hexagonal, [0.45 * hexagonal.sum(axis=0) + [0, 0, 2]]])
+    basis = reduced_basis(lattice)
+    nodes = np.array(list(itertools.product((-1, 0, 1), repeat=2))) @ hexagonal
+    assert np.linalg.norm(basis[2]) == pytest.approx(np.linalg.norm(lattice[2] + nodes, axis=1).min())
+    assert np.linalg.norm(basis[2]) < np.linalg.norm(lattice[2]) - 0.05
+
+
 def test_over_the_bound_the_radius_is_cut_and_said() -> None:
     lattice, positions = np.eye(3) * 4.0, np.array([[0.0, 0, 0], [0.5, 0.5, 0.5]])
     full = barcodes_redzed(batch(lattice, positions), r_max=np.array([7.0]), max_points=2000)
