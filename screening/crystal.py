@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from pymatgen.core import Structure
+    from pymatgen.core.structure import Structure
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -106,7 +106,10 @@ class Crystal:
 
     def to_pymatgen(self) -> Structure:
         """Return this crystal as a pymatgen `Structure`; atoms sharing a site become one disordered site."""
-        from pymatgen.core import Composition, Lattice, Species, Structure
+        from pymatgen.core.composition import Composition
+        from pymatgen.core.lattice import Lattice
+        from pymatgen.core.periodic_table import Species
+        from pymatgen.core.structure import Structure
 
         species: list[Composition] = []
         positions: list[FloatArray] = []

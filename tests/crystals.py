@@ -37,7 +37,9 @@ def random_crystal(seed: int) -> str:
     cell = 5 + 2 * rng.random(3)
     rows = [
         f"{symbol}{index} {symbol} " + " ".join(f"{value:.4f}" for value in rng.random(3))
-        for index, symbol in enumerate(["Li"] * (2 + seed % 4) + ["P"] + [("O", "S", "Se")[seed % 3]] * (3 + seed // 4 % 5))
+        for index, symbol in enumerate(
+            ["Li"] * (2 + seed % 4) + ["P"] + [("O", "S", "Se")[seed % 3]] * (3 + seed // 4 % 5)
+        )
     ]
     text = ROCKSALT.format(name=f"random{seed}", a=6, anion="S").split("Li1 Li")[0].replace("F m -3 m", "P 1")
     for axis, length in zip("abc", cell, strict=True):

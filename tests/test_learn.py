@@ -146,7 +146,7 @@ def test_planted_signal_beats_conventional_and_dummy(model: Model) -> None:
     assert grouped["curves"]["r2"] > grouped["conventional"]["r2"] + 0.3
     assert grouped["dummy"]["r2"] <= 0.01
     assert len(grouped["curves"]["folds"]) == QUICK.learn.folds * QUICK.learn.repeats
-    assert set(model.scores["splits"]) == {"grouped", "random", "family"}
+    assert set(model.scores["splits"]) == {"grouped", "publication", "random", "family"}
     assert any("grouped" in line and "curves" in line for line in score_lines(model.scores))
 
 

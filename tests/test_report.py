@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from screening.config import Config
 from screening.errors import Code, InputError
+from screening.learn.cells import plain_cell
 from screening.report import curves as packing
 from screening.report import plots, svg, text, write_explanation_plots, write_report
 from screening.report.run import find_rows, model_scores, read_ranking
@@ -99,6 +101,8 @@ def make_run(
         "status": "finished",
         "version": "0.1.0",
         "versions": {"screening": "0.1.0", "python": "3.11.0"},
+        "crystals": ["candidates.zip", HOSTILE],
+        "labels": "labels.csv",
         "engine": "periodic",
         "seed": 7,
         "inputs_sha256": "ab" * 32,
@@ -339,6 +343,9 @@ def test_the_page_says_what_was_run(source: str) -> None:
     assert "ab" * 32 in words
     assert "All 5 rejected inputs" in words
     assert "80 %" in words
+    assert f"Crystals read from candidates.zip , {HOSTILE}" in words
+    assert "measured conductivities from labels.csv" in words
+    assert "OBELiX" in words
     assert "held 79 %" in words
 
 
@@ -356,7 +363,7 @@ def test_rows_carry_values_flags_and_domain(source: str) -> None:
     ]
     # c0000 is an upper bound; it is the nearest of the last row alone
     assert ["&lt; 4.0 × 10⁻⁴" in row for row in rows] == [False] * 11 + [True]
-    assert "Li<sub>3</sub>N" in source
+    assert "Li<sub>3</sub><wbr>N" in source
     assert 'aria-sort="ascending"' in body
 
 
@@ -447,8 +454,8 @@ def test_powers_of_ten(log10: float, words: str) -> None:
 @pytest.mark.parametrize(
     ("formula", "html"),
     [
-        ("Li10Ge(PS6)2", "Li<sub>10</sub>Ge(PS<sub>6</sub>)<sub>2</sub>"),
-        ("Li1.3Al0.3", "Li<sub>1.3</sub>Al<sub>0.3</sub>"),
+        ("Li10Ge(PS6)2", "Li<sub>10</sub><wbr>Ge(PS<sub>6</sub>)<sub>2</sub>"),
+        ("Li1.3Al0.3", "Li<sub>1.3</sub><wbr>Al<sub>0.3</sub>"),
         ("<b>2</b>", "&lt;b&gt;2&lt;/b&gt;"),
         ("", ""),
     ],
@@ -461,6 +468,11 @@ def test_elements_and_guards() -> None:
     assert text.elements("Li10Ge(PS6)2") == ["Li", "Ge", "P", "S"]
     assert text.unguarded("'=a") == "=a"
     assert text.unguarded("'a") == "'a"
+
+
+@given(st.text(alphabet="=+-@\t\r'a", max_size=4).filter(lambda cell: not cell.startswith("'")))
+def test_reading_undoes_the_guard_of_writing(cell: str) -> None:
+    assert text.unguarded(plain_cell(cell)) == cell
 
 
 @settings(deadline=None, max_examples=60)
@@ -567,6 +579,55 @@ def test_what_is_missing_or_wrong_is_named(tmp_path: Path) -> None:
     assert not (run / "report.html").exists()
 
 
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda record: record["counts"].update(found=30), "30 found is not 24 featurized . 5 rejected"),
+        (lambda record: record["counts"].update(found=30, rejected=6), "counts 6 rejected, rejected.csv 5"),
+        (lambda record: record["counts"].pop("labelled"), "lacks counts.labelled"),
+        (lambda record: record.pop("versions"), "lacks versions"),
+    ],
+)
+def test_a_record_that_does_not_close_is_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], Any], complaint: str
+) -> None:
+    run = make_run(tmp_path / "run")
+    record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    change(record)
+    (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(InputError, match=complaint):
+        write_report(run, top=10)
+    assert not (run / "report.html").exists()
+
+
+@pytest.mark.parametrize("top", [0, -1])
+def test_a_report_of_nothing_is_refused(run_dir: Path, top: int) -> None:
+    with pytest.raises(InputError, match="at least 1 candidate"):
+        write_report(run_dir, top=top)
+
+
+def test_a_ranking_in_parquet_makes_the_same_page(tmp_path: Path, source: str) -> None:
+    run = make_run(tmp_path / "run")
+    frame = read_ranking(run / "ranking.csv")
+    frame.to_parquet(run / "ranking.parquet", index=False)
+    (run / "ranking.csv").unlink()
+    assert write_report(run, top=1000).read_text(encoding="utf-8") == source
+    assert "the rest stand in ranking.parquet" in " ".join(write_report(run, top=3).read_text(encoding="utf-8").split())
+
+
+def test_names_that_no_xml_file_may_hold_still_make_a_plot(tmp_path: Path) -> None:
+    from xml.etree import ElementTree
+
+    folder = tmp_path / "explanation"
+    make_explanation(folder, ["a\x01b", "\u05d0\u05d1", "\N{GRINNING FACE}", "]]>"])
+    write_explanation_plots(folder)
+    drawn = "".join(ElementTree.fromstring((folder / "beeswarm.svg").read_bytes()).itertext())
+    assert "a\N{REPLACEMENT CHARACTER}b: " in drawn
+    assert "\u05d0\u05d1: " in drawn
+    assert "\N{GRINNING FACE}: " in drawn
+    assert "]]>: " in drawn
+
+
 def test_ids_are_names_even_if_they_look_like_numbers(tmp_path: Path) -> None:
     make_ranking(tmp_path / "r.csv", ids=["001", "NA", "1e5", "=x"], formulas=["NaN"] * 4, n_training=1)
     frame = read_ranking(tmp_path / "r.csv")
@@ -580,6 +641,7 @@ def test_an_empty_ranking_and_no_rejects_still_make_a_page(tmp_path: Path) -> No
     ranking.head(0).to_csv(run / "ranking.csv", index=False)
     page = write_report(run, top=10).read_text(encoding="utf-8")
     assert "Nothing was rejected" in page
+    assert "<title>Screening report: 0 crystals" in page
     assert page.count("<tr data-i=") == 0
 
 

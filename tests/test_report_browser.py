@@ -120,6 +120,14 @@ def test_the_page_works_in_a_browser(tmp_path: Path) -> None:
         assert await browser.run("document.querySelector('#detail .id').textContent") == f"{HOSTILE} · rank 1"
         assert await browser.run("document.querySelectorAll('#detail svg.curve').length") == 7
         assert await browser.run("document.querySelectorAll('img, #detail script').length") == 0
+        names = "#table .id, #table .formula, #detail bdi"
+        bidi = f"[...document.querySelectorAll('{names}')].map(e => getComputedStyle(e).unicodeBidi)"
+        assert set(await browser.run(bidi)) == {"isolate"}
+        in_table, in_detail = [
+            await browser.run(f"document.querySelector('{place}').innerHTML")
+            for place in ("tr.chosen .formula", "#detail h3 bdi")
+        ]
+        assert in_table == in_detail  # one notation of formulas, written by Python and by the script
 
         await browser.run("document.querySelector('[data-key=distance] button').click()")
         assert await browser.run("document.querySelector('[data-key=distance]').ariaSort") == "ascending"
@@ -159,6 +167,22 @@ def test_the_page_works_in_a_browser(tmp_path: Path) -> None:
         assert await browser.run("document.querySelector('#detail output').textContent") == "4.00 Å"
         await browser.run(type_in("search", "no such crystal"))
         assert await browser.run("document.getElementById('none').hidden") is False
+
+    in_browser(page, tmp_path / "profile", steps)
+
+
+def test_curves_are_drawn_anew_for_another_width(tmp_path: Path) -> None:
+    page = write_report(make_run(tmp_path / "run"), top=1000)
+    # Text keeps its size only where a drawing unit is a pixel.
+    scale = "(s => s.getBoundingClientRect().width / s.viewBox.baseVal.width)(document.querySelector('svg.curve'))"
+
+    async def steps(browser: Browser) -> None:
+        for width in (1440, 390, 800):
+            await browser.send(
+                "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
+            )
+            await browser.wait(f"innerWidth === {width} && Math.abs({scale} - 1) < 0.05")
+        assert await browser.run("document.querySelectorAll('#detail svg.curve').length") == 7
 
     in_browser(page, tmp_path / "profile", steps)
 

@@ -13,7 +13,7 @@ from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError, Rejection
 from screening.learn.conventional import atomic_fractions, conventional_features
 from screening.learn.labels import BoolArray, Labels, ObjectArray
-from screening.learn.splits import Pairs, connected_groups, links
+from screening.learn.splits import Pairs, connected_groups, equal_pairs, links
 from screening.store import FeatureTable
 
 MIN_LABELS = 10  # fewer measured values cannot be split, stopped early and judged
@@ -40,6 +40,19 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def publication_groups(self) -> tuple[dict[str, Pairs], IntArray]:
+        """Return pairs and groups of a split by publication alone, the split that other studies of these data use.
+
+        Raises
+        ------
+        ModelError
+            The labels state no publication.
+        """
+        if not (self.publication != "").any():
+            raise ModelError("the labels state no publication")
+        pairs = {"publication": equal_pairs(self.publication)}
+        return pairs, connected_groups(len(self), pairs)
 
     def family_groups(self) -> tuple[dict[str, Pairs], IntArray] | None:
         """Return pairs and groups of a split by chemical family, or None where the labels state no family."""

@@ -58,8 +58,8 @@ def evaluate(data: Dataset, config: Config, *, split: str = "grouped", repeats: 
     config
         Settings; `config.learn` and `config.seed` are used.
     split
-        ``grouped``: publication, composition and near-duplicates whole; ``random``: every crystal by itself, which
-        flatters; ``family``: a chemical family is predicted from the others.
+        ``grouped``: publication, composition and near-duplicates whole; ``publication``: only that; ``family``: a
+        chemical family is predicted from the others; ``random``: every crystal by itself, which flatters.
     repeats
         Repeats with other fold assignments; `config.learn.repeats` when not given.
 
@@ -94,8 +94,10 @@ def _groups(data: Dataset, split: str) -> tuple[dict[str, NDArray[np.int64]], In
         return data.pairs, data.groups
     if split == "random":
         return {}, np.arange(len(data), dtype=np.int64)
+    if split == "publication":
+        return data.publication_groups()
     if split != "family":
-        raise ModelError(f"no split is named {split!r}; there are grouped, random, family")
+        raise ModelError(f"no split is named {split!r}; there are grouped, publication, family, random")
     by_family = data.family_groups()
     if by_family is None:
         raise ModelError("the labels state no chemical family")

@@ -45,11 +45,11 @@ def links(
     }
     for index, column in enumerate(names):
         if column is not None:
-            found[f"name {index}"] = _equal_pairs(column)
+            found[f"name {index}"] = equal_pairs(column)
     return {reason: np.asarray(pairs, dtype=np.int64).reshape(-1, 2) for reason, pairs in found.items()}
 
 
-def _equal_pairs(column: NDArray[np.object_]) -> Pairs:
+def equal_pairs(column: NDArray[np.object_]) -> Pairs:
     """Return a chain of pairs through each set of equal texts: enough to connect it."""
     order = np.argsort(column.astype(str), kind="stable")
     same = (column[order[1:]] == column[order[:-1]]) & (column[order[1:]] != "")

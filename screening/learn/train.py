@@ -90,10 +90,11 @@ def _summary(data: Dataset, labels: Labels, config: Config, *, grouped: Evaluati
     splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
     splits["random"] = evaluate(data, config, split="random", repeats=1).scores
     left_out: dict[str, str] = {}
-    try:
-        splits["family"] = evaluate(data, config, split="family", repeats=1).scores
-    except ModelError as error:  # no family stated, or all crystals hang together: said in the scores
-        left_out["family"] = str(error)
+    for split in ("publication", "family"):
+        try:
+            splits[split] = evaluate(data, config, split=split, repeats=1).scores
+        except ModelError as error:  # none stated, or all crystals hang together: said in the scores
+            left_out[split] = str(error)
     _, sizes = np.unique(data.groups, return_counts=True)
     return {
         "n_labelled": len(labels),

@@ -52,7 +52,8 @@ def draw_barcode(sublattices: Mapping[str, Sublattice], path: Path, *, title: st
     figure.suptitle(title.replace("$", r"\$"), fontsize=13)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".png":
-        FigureCanvasAgg(figure).print_png(path)
+        FigureCanvasAgg(figure)
+        figure.savefig(path, format="png")
         return
     svg = _svg(figure)
     if path.suffix == ".html":

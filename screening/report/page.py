@@ -20,6 +20,7 @@ from screening.report.words import BADGES, CODES, CURVES, LIMITS, MODELS, REFERE
 
 REJECTS_SHOWN = 2_000  # rows of the full list; the rest stands in rejected.csv, and the page says so
 EXAMPLES = 3  # examples per rejection code
+PATHS_SHOWN = 10  # inputs named; a shell pattern may have given thousands
 SCRIPTS = ("table.js", "curves.js")
 
 
@@ -29,7 +30,7 @@ def write_report(run_dir: Path, *, top: int) -> Path:
     Parameters
     ----------
     run_dir
-        Folder with ranking.csv, rejected.csv, model/, explanation/, run.json and features.zarr.
+        Folder with ranking.csv (or .parquet), rejected.csv, model/, explanation/, run.json and features.zarr.
     top
         Number of candidates shown, at least 1.
 
@@ -66,6 +67,8 @@ def render(run: Run, detail: dict[str, Any]) -> str:
         run=run,
         record=run.record,
         counts=run.record["counts"],
+        paths=run.record["crystals"][:PATHS_SHOWN],
+        n_more_paths=max(0, len(run.record["crystals"]) - PATHS_SHOWN),
         interval=f"{interval(run):.0%}".replace("%", " %"),
         rows=[_row(row) for row in _records(run.ranking)],
         bounds=set(detail["bounds"]),

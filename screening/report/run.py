@@ -21,6 +21,8 @@ TEXT = ("id", "source", "formula", "nearest", "nearest_formula", "elements_unsee
 NUMBER = ("prediction", "lower", "upper", "conductivity", "distance", "nearest_measured", "measured")
 FLAG = ("in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce")
 MODELS = ("curves", "conventional", "nearest", "dummy")
+RECORD = ("version", "versions", "crystals", "labels", "engine", "seed", "inputs_sha256", "counts", "config")
+COUNTS = ("found", "featurized", "rejected", "labelled")
 WORDS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
 
 
@@ -30,7 +32,8 @@ class Run:
 
     record: dict[str, Any]  # run.json
     ranking: pd.DataFrame  # the rows shown, best first; text unguarded, numbers and flags typed
-    n_ranked: int  # rows of ranking.csv, shown or not
+    n_ranked: int  # rows of the ranking, shown or not
+    ranking_name: str  # file that holds all of them: ranking.csv or ranking.parquet
     rejected: pd.DataFrame  # id, source, code, detail
     scores: dict[str, Any]  # model/scores.json
     folds: pd.DataFrame  # out-of-fold predictions
@@ -44,14 +47,20 @@ def read_run(run_dir: Path, *, top: int) -> Run:
     Raises
     ------
     InputError
-        A file is missing, cannot be parsed or lacks a column; the message names it.
+        A file is missing, cannot be parsed, lacks a column or does not fit the others; the message names it.
     """
-    ranking = read_ranking(run_dir / "ranking.csv")
+    if top < 1:
+        raise InputError(f"a report shows at least 1 candidate, not {top}")
+    csv, parquet = run_dir / "ranking.csv", run_dir / "ranking.parquet"
+    path = parquet if parquet.is_file() and not csv.is_file() else csv
+    ranking = read_ranking(path)
+    rejected = _unguard(read_csv(run_dir / "rejected.csv", ("id", "source", "code", "detail")))
     return Run(
-        record=read_json(run_dir / "run.json"),
+        record=read_record(run_dir / "run.json", n_rejected=len(rejected)),
         ranking=ranking.head(top).reset_index(drop=True),
         n_ranked=len(ranking),
-        rejected=_unguard(read_csv(run_dir / "rejected.csv", ("id", "source", "code", "detail"))),
+        ranking_name=path.name,
+        rejected=rejected,
         scores=read_json(run_dir / "model" / "scores.json"),
         folds=read_folds(run_dir / "model" / "folds.csv"),
         kinds=read_kinds(run_dir / "explanation"),
@@ -72,6 +81,31 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
+def read_record(path: Path, *, n_rejected: int) -> dict[str, Any]:
+    """Return run.json, whose counts close.
+
+    The number ranked is not held against the ranking: that table may be written anew by `screening rank`.
+
+    Raises
+    ------
+    InputError
+        A key is missing, or found is not featurized + rejected, or rejected.csv has another number of rows.
+    """
+    record = read_json(path)
+    missing = [key for key in RECORD if key not in record]
+    missing += [f"counts.{key}" for key in COUNTS if key not in record.get("counts", {})]
+    if missing:
+        raise InputError(f"{path} lacks {', '.join(missing)}; the report needs a finished run")
+    counts = record["counts"]
+    if counts["found"] != counts["featurized"] + counts["rejected"]:
+        raise InputError(
+            f"{path}: {counts['found']} found is not {counts['featurized']} featurized + {counts['rejected']} rejected"
+        )
+    if counts["rejected"] != n_rejected:
+        raise InputError(f"{path} counts {counts['rejected']} rejected, rejected.csv {n_rejected}: two different runs")
+    return record
+
+
 def read_csv(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     """Return a CSV file with every cell as text: an id such as 001 or NA is a name, not a number."""
     try:
@@ -87,8 +121,11 @@ def read_csv(path: Path, needed: Sequence[str]) -> pd.DataFrame:
 
 
 def read_ranking(path: Path) -> pd.DataFrame:
-    """Return ranking.csv with its text unguarded, its numbers as float64 (NaN = empty) and its flags as bool."""
-    frame = _unguard(read_csv(path, ("rank", *TEXT, *NUMBER, *FLAG)), TEXT)
+    """Return a ranking (.csv or .parquet) with plain text, numbers as float64 (NaN = empty) and flags as bool."""
+    needed = ("rank", *TEXT, *NUMBER, *FLAG)
+    if path.suffix == ".parquet":
+        return _read_parquet(path, needed)
+    frame = _unguard(read_csv(path, needed), TEXT)
     frame["rank"] = _typed(frame["rank"], int, path)
     for name in NUMBER:
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
@@ -103,7 +140,7 @@ def read_folds(path: Path) -> pd.DataFrame:
     for name in ("measured", "curves"):
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
     frame["is_bound"] = _typed(frame["is_bound"], _flag, path).astype(bool)
-    return frame
+    return _unguard(frame, ("id", "formula"))
 
 
 def read_kinds(explanation_dir: Path) -> pd.DataFrame:
@@ -130,12 +167,15 @@ def read_beeswarm(explanation_dir: Path) -> pd.DataFrame:
 
 def read_training(model_dir: Path) -> pd.DataFrame:
     """Return the training crystals of a model: id, formula, log_sigma and one column per feature."""
-    path = model_dir / "training.parquet"
+    return _read_parquet(model_dir / "training.parquet", ("id", "is_bound"))
+
+
+def _read_parquet(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read {path}: {error}; the report needs a finished run") from error
-    missing = [name for name in ("id", "is_bound") if name not in frame.columns]
+    missing = [name for name in needed if name not in frame.columns]
     if missing:
         raise InputError(f"{path} lacks the column {', '.join(missing)}")
     return frame

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 NAMESPACE = "http://www.w3.org/2000/svg"  # needed in a file of its own, implied within HTML
+FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2, Char
 # Okabe & Ito's palette, told apart with every common kind of colour blindness; the dark variants are lightened.
 STYLE = """
 .plot{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;--ink:#1c2430;--faint:#5b6675;--rule:#d9dee5;
@@ -95,7 +97,10 @@ def figure(parts: Sequence[Markup], *, width: int, height: int, name: str, alt: 
 
 
 def standalone(plot: Markup) -> str:
-    """Return a plot as a file of its own: with its colours, dark ones where the reader's screen is dark."""
+    """Return a plot as a file of its own: with its colours, dark ones where the reader's screen is dark.
+
+    Characters that no XML file may hold, which an HTML page may, are shown as the mark for an unknown character.
+    """
     head, rest = str(plot).split(">", 1)
     head = head.replace("<svg", f'<svg xmlns="{NAMESPACE}"', 1)
-    return f"{head}><style>{STYLE}</style>{rest}\n"
+    return FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", f"{head}><style>{STYLE}</style>{rest}\n")

@@ -9,10 +9,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from screening.learn.cells import plain_cell
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
 SYMBOL = re.compile(r"[A-Z][a-z]?")
-GUARDED = re.compile(r"'[=+\-@\t]")
 
 
 def power(log10: float) -> str:
@@ -34,11 +35,21 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def formula(text: str) -> Markup:
-    """Return a formula as HTML with its amounts as subscripts; everything else in it is escaped."""
+    """Return a formula as HTML with its amounts as subscripts; everything else in it is escaped.
+
+    A long formula may break after an amount that another element follows, and so never before an amount.
+    """
     pieces = AMOUNT.split(text)
-    return Markup("").join(
-        Markup("<sub>{}</sub>").format(piece) if index % 2 else escape(piece) for index, piece in enumerate(pieces)
-    )
+    marked = [
+        Markup("<sub>{}</sub>").format(piece) if index % 2 else Markup("<wbr>") * begins(piece, index) + escape(piece)
+        for index, piece in enumerate(pieces)
+    ]
+    return Markup("").join(marked)
+
+
+def begins(piece: str, index: int) -> bool:
+    """Return whether a piece between two amounts begins with a new element or group."""
+    return index > 0 and (piece[:1].isupper() or piece[:1] in ("(", "["))
 
 
 def elements(text: str) -> list[str]:
@@ -48,7 +59,8 @@ def elements(text: str) -> list[str]:
 
 def unguarded(cell: str) -> str:
     """Return a text cell of a CSV file without the ``'`` that keeps spreadsheets from running it as a formula."""
-    return cell[1:] if GUARDED.match(cell) else cell
+    bare = cell.removeprefix("'")
+    return bare if plain_cell(bare) == cell else cell
 
 
 def embedded_json(value: Any) -> Markup:

@@ -84,6 +84,15 @@ LIMITS: tuple[str, ...] = (
 
 REFERENCES: tuple[tuple[str, str], ...] = (
     (
+        "OBELiX, if the model was trained on it: F. Therrien et al., OBELiX: a curated dataset of crystal structures "
+        "and experimentally measured ionic conductivities for lithium solid-state electrolytes (2025), CC BY 4.0.",
+        "https://doi.org/10.48550/arXiv.2502.14234",
+    ),
+    (
+        "Materials Project, if its crystals were screened: A. Jain et al., APL Materials 1, 011002 (2013), CC BY 4.0.",
+        "https://doi.org/10.1063/1.4812323",
+    ),
+    (
         "Gradient boosting: G. Ke et al., LightGBM: a highly efficient gradient boosting decision tree, "
         "Advances in Neural Information Processing Systems 30, 3146–3154 (2017).",
         "",

@@ -36,7 +36,13 @@ const measured = (id, log10) => `${data.bounds.includes(id) ? "< " : ""}${power(
 const short = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "–");
 
 function formula(parent, text) {
-  text.split(/(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)/).forEach((piece, k) => (k % 2 ? make(parent, "sub", {}, piece) : parent.append(piece)));
+  text.split(/(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)/).forEach((piece, k) => {
+    if (k % 2) make(parent, "sub", {}, piece);
+    else {
+      if (k && /^[\p{Lu}([]/u.test(piece)) make(parent, "wbr");
+      parent.append(piece);
+    }
+  });
 }
 
 function fact(list, name, value) {
@@ -48,15 +54,19 @@ function fact(list, name, value) {
 function showDetail(i) {
   detail.replaceChildren();
   const heading = make(detail, "h3");
-  formula(heading, cell(i, "formula"));
-  make(detail, "p", { class: "id" }, `${cell(i, "id")} · rank ${cell(i, "rank")}`);
+  formula(make(heading, "bdi"), cell(i, "formula")); // bdi: names in a script that runs right to left turn nothing around them
+  const name = make(detail, "p", { class: "id" });
+  make(name, "bdi", {}, cell(i, "id"));
+  name.append(` · rank ${cell(i, "rank")}`);
   const list = make(detail, "dl", { class: "facts" });
   fact(list, "predicted σ", `${power(cell(i, "prediction"))} S/cm`);
   fact(list, "interval", `${power(cell(i, "lower"))} to ${power(cell(i, "upper"))}`);
   if (cell(i, "measured") !== null) fact(list, "measured σ", measured(cell(i, "id"), cell(i, "measured")));
   const near = fact(list, "nearest known", "");
-  formula(near, cell(i, "nearest_formula"));
-  near.append(` (${cell(i, "nearest")}), ${measured(cell(i, "nearest"), cell(i, "nearest_measured"))}`);
+  formula(make(near, "bdi"), cell(i, "nearest_formula"));
+  near.append(" (");
+  make(near, "bdi", {}, cell(i, "nearest"));
+  near.append(`), ${measured(cell(i, "nearest"), cell(i, "nearest_measured"))}`);
   fact(list, "distance", `${cell(i, "distance") === "Infinity" ? "∞" : short(cell(i, "distance") ?? NaN)}${cell(i, "in_domain") ? "" : ", out of domain"}`);
   const [sites, volume, group] = data.facts[i];
   fact(list, "cell", `${sites} sites, ${volume} Å³${group > 0 ? `, space group ${group}` : ""}`);
@@ -73,8 +83,9 @@ function drawCurves(i) {
   const read = make(bar, "output", {}, "");
   const legend = make(detail, "p", { class: "legend" });
   for (const [css, words] of [["line-this", "this crystal"], ["line-near", "nearest known conductor"], ["line-band", "training, 10–90 %"]]) {
-    make(legend, "span", { class: css });
-    make(legend, "span", {}, words);
+    const entry = make(legend, "span");
+    make(entry, "i", { class: css });
+    entry.append(words);
   }
   const places = { beta: ["Betti curves: holes per site", make(detail, "div")], rank: ["Percolation: share of sites", make(detail, "div")] };
   for (const [kind, [title, box]] of Object.entries(places)) {
@@ -161,3 +172,9 @@ function chart(parent, { curve, k, i }) {
 }
 
 if (lines.length) choose(lines[0], false);
+let width = detail.clientWidth;
+window.addEventListener("resize", () => {
+  if (detail.clientWidth === width || chosen < 0) return; // a phone's address bar changes the height alone
+  width = detail.clientWidth;
+  ;
+});
