@@ -176,5 +176,5 @@ let width = detail.clientWidth;
 window.addEventListener("resize", () => {
   if (detail.clientWidth === width || chosen < 0) return; // a phone's address bar changes the height alone
   width = detail.clientWidth;
-  ;
+  showDetail(chosen);
 });
