@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Times the homology engines on the channels of real crystals.
 
-    scripts/bench_homology.py PATH... [--every N] [--threads 1 2] [--compare] [--max-points 500]
+    scripts/bench_homology.py PATH... [--every N] [--threads 1 2] [--compare] [--max-points 500] [--record]
 
 PATH is a folder, archive or CIF file. --compare adds the torus engines: supercells wider than twice the radius, of at
 most --max-points points; the periodic engine is then also timed on the clouds that they can do, persistence alone on
@@ -11,10 +11,16 @@ both sides (the torus distances are made beforehand).
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import resource
+import sys
 import time
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
+from benchmarks import record
 
 from screening.cif import read_cif
 from screening.cloud import channel_clouds
@@ -105,6 +111,53 @@ def bench_torus(batches: dict[str, CloudBatch], max_points: int) -> None:
         print(f"{name:10s} {seconds:9.2f} s   {seconds / spent['periodic']:7.1f} x periodic")
 
 
+def bench_whole(paths: list[str], every: int, max_points: int) -> None:
+    """CIF to barcodes on both sides, the clouds that a supercell of `max_points` can do, the four partial channels."""
+    from pymatgen.io.cif import CifParser
+    from ripser import ripser
+
+    limits, config = InputLimits(), CloudConfig(channels=("mobile", "anion", "cation", "framework"))
+    ours, theirs, done = 0.0, 0.0, 0
+    for index, item in enumerate(iter_items(paths, limits)):
+        if index % every or item.rejection is not None:
+            continue
+        try:
+            seconds, crystal = timed(lambda i=item: read_cif(i.text, id=i.id, source=i.source, limits=limits))
+            spent, clouds = timed(lambda c=crystal: channel_clouds(c, config))
+        except RejectionError:
+            continue
+        ours += seconds + spent
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parser = io.StringIO(item.text.decode())
+            theirs += timed(lambda p=parser: CifParser(p, occupancy_tolerance=100).parse_structures(primitive=False))[0]
+        for channel, cloud in clouds.items():
+            limit = int(ticks(np.array(RADII[channel])))
+            spent, (distances, reached) = timed(
+                lambda c=cloud, t=limit: supercell_distances(c[0], c[1], limit=t, max_points=max_points)
+            )
+            if reached < limit or len(distances) < 2:
+                continue
+            done += 1
+            alone = CloudBatch.from_clouds([cloud])
+            ours += timed(lambda a=alone, c=channel: barcodes(a, r_max=RADII[c]))[0]
+            ours += timed(lambda a=alone, c=channel: percolation_ranks(a, r_max=RADII[c]))[0]
+            matrix = distances.astype(np.float64)
+            theirs += spent
+            theirs += timed(lambda d=matrix, t=limit: ripser(d, maxdim=2, thresh=float(t), distance_matrix=True))[0]
+    print(f"\nwhole path, CIF to barcodes, {done} clouds as given (no primitive cell for the torus)")
+    print(f"screening                         {ours:9.2f} s")
+    print(f"pymatgen + supercell + ripser.py  {theirs:9.2f} s   {theirs / ours:7.1f} x screening")
+
+
+class _Tee(io.StringIO):
+    """Keeps what is printed, and shows it."""
+
+    def write(self, text: str) -> int:
+        sys.__stdout__.write(text)
+        return super().write(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+")
@@ -112,13 +165,25 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--max-points", type=int, default=500)
+    parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
     options = parser.parse_args()
+    kept = _Tee()
+    with contextlib.redirect_stdout(kept):
+        run(options)
+    if options.record:
+        record("homology", "Engines", f"```\n{kept.getvalue().strip()}\n```")
+
+
+def run(options: argparse.Namespace) -> None:
     seconds, (batches, crystals) = timed(lambda: load(options.paths, options.every))
     print(f"read {crystals} crystals in {seconds:.1f} s")
     for threads in options.threads:
         bench_periodic(batches, crystals, threads)
     if options.compare:
         bench_torus(batches, options.max_points)
+        bench_whole(options.paths, options.every, options.max_points)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"\npeak memory of this process {peak:.0f} MiB")
 
 
 if __name__ == "__main__":
