@@ -100,8 +100,9 @@ def _judge(table: FeatureTable, model: Model, *, rows: np.ndarray[Any, Any]) -> 
     mean[is_known] = [model.out_of_fold[str(id)] for id in ids[is_known]]
     prediction = model.interval(mean)
     nearest, distance = model.space.nearest(features)
-    others, other_distance = model.space.nearest_others()
-    nearest[is_known], distance[is_known] = others[labels[is_known]], other_distance[labels[is_known]]
+    if is_known.any():
+        others, other_distance = model.space.nearest_others()
+        nearest[is_known], distance[is_known] = others[labels[is_known]], other_distance[labels[is_known]]
     distance = _relative(distance, model.domain_radius)
     elements = [frozenset(SYMBOLS[number] for number in np.flatnonzero(row)) for row in table.composition[rows]]
     seen = frozenset(model.header.elements)

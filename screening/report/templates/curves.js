@@ -172,9 +172,10 @@ function chart(parent, { curve, k, i }) {
 }
 
 if (lines.length) choose(lines[0], false);
+// Drawn anew whenever the panel has another width than at the last drawing, whatever changed it (window, scrollbar, fonts).
 let width = detail.clientWidth;
-window.addEventListener("resize", () => {
+new ResizeObserver(() => {
   if (detail.clientWidth === width || chosen < 0) return; // a phone's address bar changes the height alone
   width = detail.clientWidth;
   showDetail(chosen);
-});
+}).observe(detail);
