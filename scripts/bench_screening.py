@@ -30,7 +30,7 @@ def main() -> None:
         [
             f"{counts['found']} crystals found, {counts['featurized']} featurized, {counts['rejected']} rejected "
             f"({told['rejected_by_code']}), {counts['ranked']} ranked, {counts['radius_cut']} with a radius cut back.",
-            f"Whole command {total:.0f} s: {stages}; {counts['found'] / seconds['featurize']:.0f} crystals/s featurized.",
+            f"Whole command {total:.0f} s: {stages}.",
             "",
             "| rank | formula | id | log10 σ (S/cm) | 80 % interval | nearest known conductor | in domain |",
             "|---|---|---|---|---|---|---|",
