@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,9 +76,9 @@ def evaluate(data: Dataset, config: Config, *, split: str = "grouped", repeats: 
     def judge(fold: Fold) -> tuple[pd.DataFrame, int]:
         return _judge_fold(data, fold, groups=groups, config=config)
 
-    # One LightGBM thread per fold and folds side by side: the result does not depend on how many run at once.
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        judged = list(pool.map(judge, tasks))
+    # One fold after the other: LightGBM keeps thread settings in globals, and training in several Python threads at
+    # once has ended in memory faults.
+    judged = [judge(fold) for fold in tasks]
     predictions = pd.concat([frame for frame, _ in judged], ignore_index=True)
     return Evaluation(
         predictions=predictions,

@@ -57,6 +57,7 @@ MODELS: dict[str, str] = {
 
 SPLITS: dict[str, str] = {
     "grouped": "grouped: a publication, a composition and its near-duplicates are never split; the honest score",
+    "publication": "publication: a publication is never split, though its composition may stand on both sides",
     "random": "random: every crystal by itself, which flatters",
     "family": "family: a chemical family predicted from the others, the hardest question",
 }
