@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import random
 import tarfile
 import zipfile
 from pathlib import Path
@@ -187,3 +188,152 @@ def test_rejections_carry_the_id_and_source(tmp_path: Path) -> None:
     assert only.rejection is not None
     assert (only.rejection.id, only.rejection.code) == ("x", Code.TOO_LARGE)
     assert only.rejection.source.endswith("x.cif")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "data_a\n_p 'Müller'\ndata_b\n_p 'Ü'\n".encode("latin-1"),
+        b"\xef\xbb\xbfdata_a\n_p 1\ndata_b\n_p 2\n",
+        b"data_a\r\n_p 1\r\ndata_b\r\n_p 2\r\n",
+        b"data_a\r_p 1\rdata_b\r_p 2\r",
+    ],
+    ids=["latin-1", "byte order mark", "CRLF", "CR"],
+)
+def test_blocks_in_every_encoding_and_line_end(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.cif").write_bytes(data)
+    found = items(tmp_path)
+    assert [item.id for item in found] == ["x#a", "x#b"]
+    assert all(item.text.decode("utf-8").startswith(f"data_{item.block}") for item in found)
+
+
+def test_blocks_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "x.cif").write_bytes(b"data_a\n_p 1\ndata_a\n_p 2\n")
+    found = items(tmp_path)
+    assert [item.id for item in found] == ["x#a", "x#a~2"]
+    assert b"_p 2" in found[1].text.replace(b"  ", b"")
+
+
+@pytest.mark.parametrize("damage", ["cut between members", "cut within a header", "cut within a member", "header"])
+def test_a_damaged_tar_never_ends_in_silence(tmp_path: Path, damage: str) -> None:
+    """Two of five members are whole; tarfile itself takes most of this damage for the end of the archive."""
+    data = bytearray(tar_bytes({f"{n}.cif": GOOD for n in range(5)}))
+    third = 2 * 1024
+    if damage == "header":
+        data[third + 150] ^= 0xFF
+    else:
+        data = data[
+            : third + {"cut between members": 0, "cut within a header": 100, "cut within a member": 520}[damage]
+        ]
+    (tmp_path / "a.tar").write_bytes(data)
+    assert [(item.id, outcome(item)) for item in items(tmp_path)] == [
+        ("0", "read"),
+        ("1", "read"),
+        ("a", "unreadable"),
+    ]
+
+
+def test_zstd_frames_are_joined_and_a_cut_is_noticed(tmp_path: Path) -> None:
+    text = GOOD + os.urandom(100_000).hex().encode()
+    whole = zstandard.compress(text[:70_000]) + zstandard.compress(text[70_000:])
+    (tmp_path / "whole.cif.zst").write_bytes(whole)
+    (tmp_path / "torn.cif.zst").write_bytes(whole[:-20])
+    (tmp_path / "bomb.cif.zst").write_bytes(zstandard.compress(b" " * 30_000_000))
+    found = {item.id: item for item in items(tmp_path)}
+    assert found["whole"].text == text
+    assert outcome(found["torn"]) == "unreadable"
+    assert outcome(found["bomb"]) == "too-large"
+
+
+def test_packed_members_of_archives_are_unpacked(tmp_path: Path) -> None:
+    members = {
+        "a.cif.gz": gzip.compress(GOOD),
+        "torn.cif.gz": gzip.compress(GOOD)[:-6],
+        "bomb.cif.gz": gzip.compress(b" " * 200_000),
+    }
+    (tmp_path / "a.tar").write_bytes(tar_bytes(members))
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    found = items(tmp_path, limits=InputLimits(max_file_bytes=100_000))
+    assert [outcome(item) for item in found] == ["read", "unreadable", "too-large"] * 2
+    assert (found[0].id, found[0].text) == ("a", GOOD)
+
+
+def test_a_zip_whose_members_unpack_to_too_much_together(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(8):
+            archive.writestr(f"{number}.cif", b" " * 15_000_000)
+    found = [outcome(item) for item in items(path, limits=InputLimits(max_ratio=300))]
+    assert found == ["too-large"] * 8  # each member by its own ratio
+    found = [outcome(item) for item in items(path, limits=InputLimits(max_ratio=1_000))]
+    assert found == ["read"] * 8
+    mixed = tmp_path / "mixed.zip"
+    with zipfile.ZipFile(mixed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(80):
+            archive.writestr(f"{number}.cif", b" " * 900_000)  # each within the free bytes of a member
+    found = [outcome(item) for item in items(mixed, limits=InputLimits(max_ratio=10))]
+    assert found == ["read"] * (len(found) - 1) + ["too-large"]
+    assert len(found) < 80
+
+
+def test_damaged_archives_never_raise(tmp_path: Path) -> None:
+    """Random bytes overwritten and cut: whatever comes, it comes as items."""
+    rng = random.Random(1)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(3):
+            archive.writestr(f"{number}.cif", GOOD)
+    tar = tar_bytes({f"{n}.cif": GOOD for n in range(3)})
+    packed = {"zip": buffer.getvalue(), "tar": tar, "tar.gz": gzip.compress(tar), "tar.zst": zstandard.compress(tar)}
+    for suffix, data in packed.items():
+        for _ in range(150):
+            damaged = bytearray(data)
+            for _ in range(rng.choice([1, 2, 8])):
+                damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+            path = tmp_path / f"x.{suffix}"
+            path.write_bytes(damaged[: rng.choice([len(damaged), rng.randrange(len(damaged))])])
+            assert all(item.id for item in items(path))
+
+
+def test_links_in_circles_pipes_and_names_too_long(tmp_path: Path) -> None:
+    folder = tmp_path / "crystals"
+    folder.mkdir()
+    (folder / "x.cif").write_bytes(GOOD)
+    (folder / "again").symlink_to(folder)
+    (folder / "self.cif").symlink_to(folder / "self.cif")
+    os.mkfifo(folder / "pipe.cif")
+    assert {item.id: outcome(item) for item in items(folder)} == {
+        "x": "read",
+        "self": "unreadable",
+        "pipe": "unreadable",
+    }
+    listing = tmp_path / "list.txt"
+    listing.write_text("a" * 5000 + "\ncrystals/x.cif\n")
+    assert [outcome(item) for item in items(f"@{listing}")] == ["unreadable", "read"]
+    with pytest.raises(InputError, match="too long"):
+        iter_items(["a" * 5000], LIMITS)
+
+
+def test_a_folder_that_cannot_be_listed_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The permission is refused by hand: tests may run as root, whom no permission stops."""
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "x.cif").write_bytes(GOOD)
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert [(item.id, outcome(item)) for item in items(tmp_path)] == [("x", "read"), ("locked", "unreadable")]
+
+
+def test_names_are_printable_and_never_empty(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("x/a\x1b[31m.cif", GOOD)
+    assert [item.id for item in items(tmp_path)] == ["a?[31m"]
+    (tmp_path / ".cif").write_bytes(GOOD)
+    assert [item.id for item in items(tmp_path / ".cif")] == ["unnamed"]

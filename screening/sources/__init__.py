@@ -40,10 +40,15 @@ def iter_items(paths: Sequence[str], limits: InputLimits) -> Iterator[Item]:
 
 def _checked(path: str) -> None:
     target = Path(path.removeprefix("@"))
-    if not target.exists():
-        raise InputError(f"{path}: no such file or folder")
-    if path.startswith("@") and not target.is_file():
-        raise InputError(f"{path}: a list is a text file with one path a line")
+    try:
+        if not target.exists():
+            raise InputError(f"{path:.200}: no such file or folder")
+        if path.startswith("@"):
+            if not target.is_file():
+                raise InputError(f"{path}: a list is a text file with one path a line")
+            target.open("rb").close()
+    except OSError as error:
+        raise InputError(f"{path:.200}: {error.strerror}") from error
 
 
 def _iter_path(path: str, limits: InputLimits) -> Iterator[Raw]:
@@ -51,11 +56,18 @@ def _iter_path(path: str, limits: InputLimits) -> Iterator[Raw]:
         yield from _iter_list(Path(path[1:]), limits)
         return
     target = Path(path)
-    if target.is_dir():
+    if _is_folder(target):
         for file in iter_folder(target):
             yield from _iter_file(file, limits)
     else:
         yield from _iter_file(target, limits)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name too long, say: reading it as a file gives the row that tells
+        return False
 
 
 def _iter_file(file: Path, limits: InputLimits) -> Iterator[Raw]:

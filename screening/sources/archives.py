@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import io
+import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Self
 
 from screening.config import InputLimits
 from screening.errors import Code
-from screening.sources.files import DAMAGED, is_crystal_name, open_packed
+from screening.sources.files import DAMAGED, PACKED, is_crystal_name, open_packed, unpacked
 from screening.sources.raw import Raw
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
+BROKEN = (*DAMAGED, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, ValueError, struct.error)
 # An archive of a few small files may legitimately unpack to much more than its own size.
 FREE_BYTES = 50_000_000
+PASSED = "the archive unpacks to more than max_ratio times its size; the rest was not read"
 
 
 class _RatioError(Exception):
@@ -44,16 +47,15 @@ def iter_archive(path: Path, limits: InputLimits) -> Iterator[Raw]:
             yield member
     except _RatioError as error:
         yield Raw(path.name, path.as_posix(), code=Code.TOO_LARGE, detail=str(error))
-    except (*DAMAGED, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except BROKEN as error:
         detail = f"the archive breaks off: {type(error).__name__}: {error}"
         yield Raw(path.name, path.as_posix(), code=Code.UNREADABLE, detail=detail)
 
 
 def _iter_tar(path: Path, limits: InputLimits) -> Iterator[Raw]:
     with path.open("rb") as packed:
-        allowed = FREE_BYTES + int(limits.max_ratio * path.stat().st_size)
-        stream = _Metered(open_packed(packed, path.name), allowed)
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        stream = _Metered(open_packed(packed, path.name), _allowed(path, limits))
+        with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
             for member in archive:
                 if member.isdir() or not is_crystal_name(member.name):
                     continue
@@ -63,10 +65,11 @@ def _iter_tar(path: Path, limits: InputLimits) -> Iterator[Raw]:
                     yield Raw(member.name, source, code=refusal[0], detail=refusal[1])
                     continue
                 content = archive.extractfile(member)
-                yield Raw(member.name, source, content.read() if content else b"")
+                yield _content(content.read() if content else b"", member.name, source, limits)
 
 
 def _iter_zip(path: Path, limits: InputLimits) -> Iterator[Raw]:
+    left = _allowed(path, limits)
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             # zipfile turns backslashes and NUL in names into something harmless; the original decides.
@@ -78,11 +81,14 @@ def _iter_zip(path: Path, limits: InputLimits) -> Iterator[Raw]:
             refusal = _refusal(name, link=link, size=member.file_size, limits=limits)
             if refusal is None and member.file_size > limits.max_ratio * member.compress_size + 1_000_000:
                 refusal = (Code.TOO_LARGE, f"unpacks to more than max_ratio = {limits.max_ratio:g} times its size")
-            yield (
-                _zip_member(archive, member, name, source, limits)
-                if refusal is None
-                else Raw(name, source, code=refusal[0], detail=refusal[1])
-            )
+            if refusal is not None:
+                yield Raw(name, source, code=refusal[0], detail=refusal[1])
+                continue
+            # Members may overlap, so that no single one shows what all of them unpack to.
+            left -= member.file_size
+            if left < 0:
+                raise _RatioError(PASSED)
+            yield _zip_member(archive, member, name, source, limits)
 
 
 def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, source: str, limits: InputLimits) -> Raw:
@@ -91,11 +97,29 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, so
     try:
         with archive.open(member) as content:
             data = content.read(limits.max_file_bytes + 1)
-    except (*DAMAGED, zipfile.BadZipFile, NotImplementedError) as error:
+    except BROKEN as error:
         return Raw(name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
     if len(data) > limits.max_file_bytes:
         return Raw(name, source, code=Code.TOO_LARGE, detail=f"more than max_file_bytes = {limits.max_file_bytes}")
+    return _content(data, name, source, limits)
+
+
+def _content(data: bytes, name: str, source: str, limits: InputLimits) -> Raw:
+    """Return a member with its content, unpacked where the member itself is packed (``x.cif.gz``)."""
+    if name.lower().endswith(PACKED):
+        try:
+            data = unpacked(data, name, limits)
+        except DAMAGED as error:
+            return Raw(name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
+        if len(data) > limits.max_file_bytes:
+            detail = f"more than max_file_bytes = {limits.max_file_bytes} once unpacked"
+            return Raw(name, source, code=Code.TOO_LARGE, detail=detail)
     return Raw(name, source, data)
+
+
+def _allowed(path: Path, limits: InputLimits) -> int:
+    """Return how many bytes an archive may unpack to in all."""
+    return FREE_BYTES + int(limits.max_ratio * path.stat().st_size)
 
 
 def _refusal(name: str, *, link: bool, size: int, limits: InputLimits) -> tuple[Code, str] | None:
@@ -107,6 +131,19 @@ def _refusal(name: str, *, link: bool, size: int, limits: InputLimits) -> tuple[
     if size > limits.max_file_bytes:
         return Code.TOO_LARGE, f"{size} bytes, more than max_file_bytes = {limits.max_file_bytes}"
     return None
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header whose damage is an error wherever it stands: tarfile takes it for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise  # the block of zeros that ends an archive
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(f"{error} at byte {archive.offset}") from error
 
 
 class _Metered(io.RawIOBase):
@@ -123,5 +160,5 @@ class _Metered(io.RawIOBase):
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise _RatioError("the archive unpacks to more than max_ratio times its size; the rest was not read")
+            raise _RatioError(PASSED)
         return data

@@ -11,10 +11,10 @@ import gemmi
 
 from screening.config import InputLimits
 from screening.errors import Code, Rejection
+from screening.sources.files import PACKED
 from screening.sources.raw import Raw
 
-PACKED = (".gz", ".bz2", ".xz", ".zst")
-_BLOCK = re.compile(rb"^[ \t]*data_", re.IGNORECASE | re.MULTILINE)
+_BLOCK = re.compile(rb"(?:^|\r|\A\xef\xbb\xbf)[ \t]*data_", re.IGNORECASE | re.MULTILINE)
 _SUFFIX = re.compile(r"\.[A-Za-z]\w*$")
 
 
@@ -37,11 +37,34 @@ class Item:
 def name_of(file_name: str) -> str:
     """Return the id of a file: its name without folder, packing and type suffix; never empty."""
     name = file_name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
-    for suffix in PACKED:
-        name = name.removesuffix(suffix)
-    stem = _SUFFIX.sub("", name)
-    printable = "".join(char if char.isprintable() else "?" for char in stem.encode("utf-8", "replace").decode())
-    return printable or "unnamed"
+    if name.lower().endswith(PACKED):
+        name = name.rsplit(".", maxsplit=1)[0]
+    return _printable(_SUFFIX.sub("", name)) or "unnamed"
+
+
+def text_of(data: bytes) -> str:
+    """Return the text of a CIF file: UTF-8, with or without byte order mark, else Latin-1, which never fails."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _document(text: str) -> gemmi.cif.Document:
+    try:
+        return gemmi.cif.read_string(text)
+    except (ValueError, RuntimeError) as error:
+        # Files put together from many have blocks of one name; ids tell them apart.
+        if "duplicate block name" not in str(error):
+            raise
+        return gemmi.cif.read_string(text, check_level=0)
+
+
+def _printable(name: str) -> str:
+    """Return the name with ``?`` for each character that a table or terminal cannot show."""
+    if name.isprintable():
+        return name
+    return "".join(char if char.isprintable() else "?" for char in name.encode("utf-8", "replace").decode())
 
 
 def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
@@ -53,12 +76,13 @@ def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
         yield Item(id=id, source=source, text=b"", rejection=rejection)
         return
     # Text fields may hold lines that look like headers, so several matches only mean: look closer.
-    if len(_BLOCK.findall(raw.data)) < 2:
+    # Counting comes first: it is ten times faster than the expression.
+    if raw.data.lower().count(b"data_") < 2 or len(_BLOCK.findall(raw.data)) < 2:
         yield Item(id=id, source=source, text=raw.data)
         return
     try:
-        document = gemmi.cif.read_string(raw.data)
-    except (ValueError, RuntimeError, UnicodeDecodeError):
+        document = _document(text_of(raw.data))
+    except (ValueError, RuntimeError):
         yield Item(id=id, source=source, text=raw.data)
         return
     if len(document) == 1:
@@ -70,4 +94,5 @@ def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
         yield Item(id=id, source=source, text=b"", rejection=rejection)
         return
     for block in document:
-        yield Item(id=f"{id}#{block.name}", source=source, text=block.as_string().encode(), block=block.name)
+        name = _printable(block.name.strip())
+        yield Item(id=f"{id}#{name}", source=source, text=block.as_string().encode(), block=name)
