@@ -20,8 +20,11 @@ from screening.symmetry import Expansion, Symmetry, expand, find_value, read_sym
 COORDINATES = ("fract_x", "fract_y", "fract_z")
 # Occupancies are typed by hand with two to four decimals; a sum over a site that misses 1 by less is rounding.
 OCCUPANCY_ROUNDING = 0.011
-_TYPE_SYMBOL = re.compile(r"([A-Za-z]{1,2})(?:(\d*\.?\d*)([+-])(\d*\.?\d*)|\d*)$")
+_AMOUNT = r"(\d+\.?\d*|\.\d+)?"
+_TYPE_SYMBOL = re.compile(rf"([A-Za-z]{{1,2}})(?:{_AMOUNT}([+-]){_AMOUNT}|\d*)\Z")
 _LABEL = re.compile(r"[A-Za-z]{1,2}")
+# Labels of what is no atom, each of which begins with the symbol of an element (D, V, W, L is none).
+_NO_ATOM = re.compile(r"(?:dum|vac|wat)", re.IGNORECASE)
 _HYDROGEN = {"D": 1, "T": 1}
 
 
@@ -223,7 +226,7 @@ def _element(symbol: str | None, label: str | None) -> tuple[int, float]:
     text = "" if label is None or gemmi.cif.is_null(label) else gemmi.cif.as_string(label).strip()
     match = _LABEL.match(text)
     number = None
-    if match:
+    if match and not _NO_ATOM.match(text):
         number = _number(match[0]) or _number(match[0][0])
     if number is None:
         raise RejectionError(Code.BAD_ELEMENT, f"the label {text[:40]!r} names no element")
@@ -259,4 +262,6 @@ def _coordinate(text: str | None, label: str | None) -> float:
 
 def _multiplicity(text: str | None) -> float:
     """Return how often the file says that an atom stands in the cell, NaN where it does not say."""
-    return math.nan if text is None else float(gemmi.cif.as_number(text))
+    value = math.nan if text is None else float(gemmi.cif.as_number(text))
+    # No group has more than 192 operations in a cell; a multiplicity beyond that says nothing.
+    return value if 1 <= value <= 192 and value == int(value) else math.nan

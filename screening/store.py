@@ -192,13 +192,16 @@ class FeatureStore:
             self._resize(n_rows)
 
     def finish(self, n_rows: int) -> None:
-        """Set the final number of rows and forget what lies beyond."""
+        """Set the final number of rows, forget what lies beyond, and clear what killed writers left half written."""
         last = (n_rows + self.shard_rows - 1) // self.shard_rows
         kept = [entry for entry in self.ledger().values() if entry.shard < last]
         if len(kept) < len(self.ledger()):
             _write_atomically(self.path / LEDGER, "".join(_ledger_line(entry) for entry in kept))
         if n_rows != self.n_rows:
             self._resize(n_rows)
+        for name in ARRAYS:
+            for partial in (self.path / name).rglob("*.partial"):
+                partial.unlink(missing_ok=True)
 
     def _resize(self, n_rows: int) -> None:
         for array in self._arrays.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -32,6 +34,8 @@ NUMBER_TAGS = (
     "_space_group.IT_number",
     "_symmetry.Int_Tables_number",
 )
+_SETTING = re.compile(r"(.+?)\s*:?\s*([ZSHR])\Z", re.IGNORECASE)
+_SETTINGS = {"Z": "2", "S": "1", "H": "H", "R": "R"}
 # An atom that an operation moves by less than this sits on that operation's element: three decimals of a 20 Å cell
 # leave 0.02 Å, while the two halves of a split site are at least 0.1 Å apart. Å.
 SPECIAL_TOLERANCE = 0.05
@@ -93,13 +97,13 @@ def read_symmetry(block: gemmi.cif.Block, limits: InputLimits) -> Symmetry:
         bad-symmetry: unreadable, unknown, or not a group; too-large: more operations than allowed.
     """
     listed = _listed(block, limits)
-    stated = _stated_number(block)
     if listed:
         rotations, translations, number = _operations(listed)
-        flags = {"symmetry-contradiction"} if stated and number and stated != number else set()
-        if not number and stated:
-            number = stated
-        return Symmetry(rotations, translations, number, flags)
+        contradicted, stated = _contradicted(block, number)
+        return Symmetry(
+            rotations, translations, number or stated, {"symmetry-contradiction"} if contradicted else set()
+        )
+    stated = _stated_number(block)
     group = _stated_group(block)
     if group is None:
         return Symmetry(np.eye(3)[None], np.zeros((1, 3)), 1, {"no-symmetry-stated"})
@@ -139,6 +143,34 @@ def _stated_number(block: gemmi.cif.Block) -> int:
     return int(value)
 
 
+def _contradicted(block: gemmi.cif.Block, number: int) -> tuple[bool, int]:
+    """Return whether the stated number or name is of another group than the operations, and the number stated (or 0).
+
+    A name or number that cannot be read contradicts nothing but is no help either: the operations decide alone.
+    """
+    text, name = find_value(block, *NUMBER_TAGS), find_value(block, *NAME_TAGS)
+    value = math.nan if text is None else gemmi.cif.as_number(text)
+    readable = 1 <= value <= 230 and value == int(value)
+    stated = {int(value)} if readable else set()
+    group = None if name is None else _named_group(block, name)
+    if group is not None:
+        stated.add(int(group.number))
+    unreadable = text is not None and not readable
+    return unreadable or bool(number and stated - {number}), int(value) if readable else 0
+
+
+def _named_group(block: gemmi.cif.Block, name: str) -> gemmi.SpaceGroup | None:
+    """Return the group of a Hermann-Mauguin name in the setting that suffix and cell angles tell, None if unknown."""
+    # Databases write origin and axes as a last letter: Z for origin 2, S for origin 1, H and R for the axes.
+    match = _SETTING.match(name)
+    names = [name] if match is None else [name, f"{match[1]} :{_SETTINGS[match[2].upper()]}"]
+    alpha, gamma = (
+        gemmi.cif.as_number(find_value(block, f"_cell_angle_{n}", f"_cell.angle_{n}") or "?")
+        for n in ("alpha", "gamma")
+    )
+    return next((group for n in names if (group := gemmi.find_spacegroup_by_name(n, alpha, gamma)) is not None), None)
+
+
 def _stated_group(block: gemmi.cif.Block) -> gemmi.GroupOps | None:
     hall, name, number = find_value(block, *HALL_TAGS), find_value(block, *NAME_TAGS), _stated_number(block)
     try:
@@ -148,8 +180,7 @@ def _stated_group(block: gemmi.cif.Block) -> gemmi.GroupOps | None:
         if name is None and not number:
             raise RejectionError(Code.BAD_SYMMETRY, f"Hall symbol {hall!r:.60}: {error}") from error
     if name is not None:
-        alpha, gamma = (gemmi.cif.as_number(block.find_value(f"_cell_angle_{n}") or "?") for n in ("alpha", "gamma"))
-        group = gemmi.find_spacegroup_by_name(name, alpha, gamma)
+        group = _named_group(block, name)
         if group is not None:
             return group.operations()
         if not number:
@@ -157,7 +188,9 @@ def _stated_group(block: gemmi.cif.Block) -> gemmi.GroupOps | None:
                 Code.BAD_SYMMETRY, f"space group {name[:40]!r} is not known, and no operations are listed"
             )
     if number:
-        return gemmi.find_spacegroup_by_number(number).operations()
+        # By its name, so that the cell tells rhombohedral axes from hexagonal ones.
+        group = _named_group(block, gemmi.find_spacegroup_by_number(number).hm)
+        return None if group is None else group.operations()
     return None
 
 

@@ -129,6 +129,74 @@ def test_labels_name_elements_where_no_type_is_given() -> None:
     }
 
 
+@pytest.mark.parametrize("label", ["Dum1", "VAC1", "Wat3"])
+def test_a_label_of_no_atom_is_no_element(label: str) -> None:
+    header = ATOMS.replace("_atom_site_type_symbol\n", "")
+    with pytest.raises(RejectionError) as raised:
+        read(cif(f"Li1 0 0 0 1\n{label} 0.5 0 0 1\n", header=header))
+    assert raised.value.code is Code.BAD_ELEMENT
+
+
+@pytest.mark.parametrize(("symbol", "charge"), [("Li+", 1), ("Fe3+", 3), ("S-2", -2), ("V+4.5", 4.5), ("O1.5-", -1.5)])
+def test_charges_of_type_symbols(symbol: str, charge: float) -> None:
+    assert read(cif(f"A {symbol} 0 0 0 1\n")).charges.tolist() == [charge]
+
+
+def test_a_type_symbol_ends_where_the_text_ends() -> None:
+    with pytest.raises(RejectionError) as raised:
+        read(cif("A Li.+ 0 0 0 1\n", header=ATOMS.replace("_atom_site_label\n", "_atom_site_other\n")))
+    assert raised.value.code is Code.BAD_ELEMENT
+
+
+@pytest.mark.parametrize("multiplicity", ["0", "-4", "1000", "2.5", "many"])
+def test_an_impossible_multiplicity_says_nothing(multiplicity: str) -> None:
+    header = ATOMS.replace("_atom_site_occupancy", "_atom_site_symmetry_multiplicity\n_atom_site_occupancy")
+    symmetry = "_symmetry_space_group_name_H-M 'P m m m'\n"
+    assert read(cif(f"Li Li 0.1 0.2 0.3 {multiplicity} 1\n", symmetry=symmetry, header=header)).n_sites == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "sites"),
+    [
+        ("F d -3 m Z", {}, 16),  # origin 2: 16c at 0 0 0
+        ("F d -3 m S", {}, 8),  # origin 1: 8a at 0 0 0
+        ("Fd-3m:2", {}, 16),
+        ("R -3 m H", {"a": 4, "b": 4, "c": 14, "gamma": 120}, 3),
+        ("R -3 m R", {"a": 5, "b": 5, "c": 5, "alpha": 60, "beta": 60, "gamma": 60}, 1),
+        ("R -3 m", {"a": 5, "b": 5, "c": 5, "alpha": 60, "beta": 60, "gamma": 60}, 1),
+    ],
+)
+def test_settings_named_as_databases_name_them(name: str, cell: dict[str, float], sites: int) -> None:
+    crystal = read(cif("Li Li 0 0 0 1\n", symmetry=f"_symmetry_space_group_name_H-M '{name}'\n", cell=cell))
+    assert crystal.n_sites == sites
+
+
+def test_a_number_alone_takes_its_axes_from_the_cell() -> None:
+    rhombohedral = {"a": 5, "b": 5, "c": 5, "alpha": 60, "beta": 60, "gamma": 60}
+    hexagonal = {"a": 4, "b": 4, "c": 14, "gamma": 120}
+    number = "_symmetry_Int_Tables_number 166\n"
+    assert read(cif("Li Li 0 0 0 1\n", symmetry=number, cell=rhombohedral)).n_sites == 1
+    assert read(cif("Li Li 0 0 0 1\n", symmetry=number, cell=hexagonal)).n_sites == 3
+
+
+@pytest.mark.parametrize(
+    ("stated", "contradicts"),
+    [
+        ("_symmetry_Int_Tables_number 1\n", False),
+        ("_symmetry_Int_Tables_number 225\n", True),
+        ("_symmetry_Int_Tables_number nonsense\n", True),
+        ("_symmetry_space_group_name_H-M 'P -1'\n", True),
+        ("_symmetry_space_group_name_H-M 'P 1'\n", False),
+        ("_symmetry_space_group_name_H-M 'no such group'\n", False),
+    ],
+)
+def test_what_is_stated_beside_listed_operations(stated: str, *, contradicts: bool) -> None:
+    listed = "loop_\n_symmetry_equiv_pos_as_xyz\nx,y,z\n"
+    crystal = read(cif("Li Li 0.1 0.2 0.3 1\n", symmetry=stated + listed))
+    assert crystal.n_sites == 1
+    assert ("symmetry-contradiction" in crystal.flags) is contradicts
+
+
 def test_atoms_without_coordinates_stay_in_the_composition() -> None:
     crystal = read(cif("Li Li 0 0 0 1\nH1 H ? ? ? 1\n"))
     assert crystal.composition() == {"H": 1.0, "Li": 1.0}

@@ -137,6 +137,16 @@ def test_finish_forgets_shards_beyond_the_end(tmp_path: Path) -> None:
     assert len(read_table(tmp_path / "s")) == 3
 
 
+def test_finish_clears_what_a_killed_writer_left(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s")
+    left = tmp_path / "s" / "composition" / "c" / "0" / "0.2747559b04dd.partial"
+    left.write_bytes(b"half")
+    before = read_table(tmp_path / "s").features.tobytes()
+    store.finish(store.n_rows)
+    assert not left.exists()
+    assert read_table(tmp_path / "s").features.tobytes() == before
+
+
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no feature store"):
         FeatureStore.open(tmp_path)
