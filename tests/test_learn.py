@@ -17,7 +17,7 @@ from synthetic import COLUMNS, QUICK, header, labels, planted, table
 from screening.config import Config, LearnConfig
 from screening.errors import Code, ModelError, Rejection
 from screening.learn import Labels, Model, compare_bounds, evaluate, load_model, score_lines, train
-from screening.learn.boosting import Rows, choose_rounds, fit, loss, loss_gradient, parameters, read_booster
+from screening.learn.boosting import Rows, fit, loss, loss_gradient, parameters, read_booster
 from screening.learn.conventional import conventional_features
 from screening.learn.dataset import join
 from screening.learn.intervals import fit_bands, residual_bounds
@@ -77,7 +77,7 @@ def rows(n: int = 80, seed: int = 0) -> Rows:
 
 def test_predictions_start_at_the_mean_whatever_lightgbm_adds() -> None:
     data = rows()
-    booster, base = fit(data, params=parameters(QUICK.learn, seed=0) | {"learning_rate": 1e-9}, rounds=1)
+    booster, base = fit(data, params=parameters(QUICK.learn, seed=0) | {"learning_rate": 1e-9}, trees=1)
     assert base == pytest.approx(data.target.mean())
     assert np.abs(booster.predict(data.features)).max() < 1e-6
 
@@ -89,7 +89,7 @@ def test_a_held_bound_does_not_pull_the_prediction_up() -> None:
     params = parameters(QUICK.learn, seed=0)
     errors = {}
     for bounds in ("censored", "value"):
-        booster, base = fit(Rows(data.features, stated, bound, data.groups).under(bounds), params=params, rounds=100)
+        booster, base = fit(Rows(data.features, stated, bound, data.groups).under(bounds), params=params, trees=100)
         errors[bounds] = np.abs(booster.predict(data.features[bound]) + base - data.target[bound]).mean()
     assert errors["censored"] < 0.8 * errors["value"]
 
@@ -105,7 +105,7 @@ def test_bounds_under_each_treatment() -> None:
 def test_threads_do_not_change_the_trees() -> None:
     data = rows(400)
     texts = {
-        fit(data, params=parameters(QUICK.learn, seed=3, threads=threads), rounds=20)[0]
+        fit(data, params=parameters(QUICK.learn, seed=3, threads=threads), trees=20)[0]
         .model_to_string()
         .partition("\nparameters:")[0]
         for threads in (1, 2, 3)
@@ -113,10 +113,9 @@ def test_threads_do_not_change_the_trees() -> None:
     assert len(texts) == 1
 
 
-def test_the_number_of_trees_follows_the_signal() -> None:
-    settings = QUICK.learn
-    noise = dataclasses.replace(rows(), target=np.random.default_rng(9).normal(size=80))
-    assert choose_rounds(rows(), settings=settings, seed=0) > 3 * choose_rounds(noise, settings=settings, seed=0)
+def test_the_number_of_trees_is_the_one_asked_for() -> None:
+    booster, _ = fit(rows(), params=parameters(QUICK.learn, seed=0), trees=17)
+    assert booster.num_trees() == 17
 
 
 # Scores.

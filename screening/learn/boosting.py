@@ -1,4 +1,4 @@
-"""LightGBM with a one-sided loss for upper bounds: fit, choose the number of trees, check a booster's text."""
+"""LightGBM with a one-sided loss for upper bounds: fit a booster, check a booster's text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from screening.config import LearnConfig
 from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError
 from screening.learn.labels import BoolArray
-from screening.learn.splits import grouped_folds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,10 +34,6 @@ class Rows:
             return self
         as_measured = Rows(self.features, self.target, np.zeros_like(self.is_bound), self.groups)
         return as_measured if bounds == "value" else as_measured[~self.is_bound]
-
-
-INNER_FOLDS = 3  # inner grouped folds that choose the number of trees
-PATIENCE = 50  # rounds without gain before an inner fit stops
 
 
 def loss(prediction: FloatArray, target: FloatArray, is_bound: BoolArray) -> FloatArray:
@@ -86,17 +81,12 @@ def parameters(settings: LearnConfig, *, seed: int, threads: int = 1) -> dict[st
 
 
 def fit(
-    rows: Rows,
-    *,
-    params: dict[str, Any],
-    rounds: int,
-    columns: Sequence[str] | None = None,
-    validation: Rows | None = None,
+    rows: Rows, *, params: dict[str, Any], trees: int, columns: Sequence[str] | None = None
 ) -> tuple[lgb.Booster, float]:
     """Return a booster of the target minus its base score, and the base score.
 
     The base is subtracted from the targets, so the booster's output plus the base is the prediction whether or not
-    LightGBM would add an average of its own. With `validation` the fit stops early and `best_iteration` is set.
+    LightGBM would add an average of its own.
     """
     base = base_score(rows.target, rows.is_bound)
     target = rows.target - base
@@ -106,38 +96,7 @@ def fit(
 
     names: Any = "auto" if columns is None else list(columns)
     data = lgb.Dataset(rows.features, label=target, feature_name=names, params=params)
-    params = {**params, "objective": objective}
-    if validation is None:
-        return lgb.train(params, data, num_boost_round=rounds), base
-    held_target, held_bound = validation.target - base, validation.is_bound
-
-    def metric(scores: FloatArray, data: lgb.Dataset) -> tuple[str, float, bool]:
-        return "loss", float(loss(scores, held_target, held_bound).mean()), False
-
-    held = lgb.Dataset(validation.features, label=held_target, reference=data, params=params)
-    stop = lgb.early_stopping(PATIENCE, verbose=False)
-    return lgb.train(params, data, num_boost_round=rounds, valid_sets=[held], feval=metric, callbacks=[stop]), base
-
-
-def choose_rounds(rows: Rows, *, settings: LearnConfig, seed: int) -> int:
-    """Return the number of trees: the median over inner grouped folds of where the held-out loss is least.
-
-    Raises
-    ------
-    ModelError
-        The rows cannot be split once more.
-    """
-    folds = grouped_folds(rows.groups, rows.target, folds=INNER_FOLDS, seed=seed)
-    best = [
-        fit(
-            rows[folds != fold],
-            params=parameters(settings, seed=seed),
-            rounds=settings.trees,
-            validation=rows[folds == fold],
-        )[0].best_iteration
-        for fold in range(int(folds.max()) + 1)
-    ]
-    return max(1, int(np.median(best)))
+    return lgb.train({**params, "objective": objective}, data, num_boost_round=trees), base
 
 
 def read_booster(text: str, *, n_features: int) -> lgb.Booster:

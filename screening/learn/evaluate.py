@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from screening.config import Config
 from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError
-from screening.learn.boosting import Rows, base_score, choose_rounds, fit, parameters
+from screening.learn.boosting import Rows, base_score, fit, parameters
 from screening.learn.dataset import Dataset, join
 from screening.learn.labels import Labels
 from screening.learn.scores import Score, score, summarise
@@ -29,7 +29,6 @@ class Evaluation:
 
     predictions: pd.DataFrame  # repeat, fold, id, formula, is_bound, measured, then one column per model
     scores: dict[str, Score]  # by model
-    rounds: tuple[int, ...]  # trees of the curves model in each fold
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,18 +72,12 @@ def evaluate(data: Dataset, config: Config, *, split: str = "grouped", repeats: 
         check_no_leak(folds, groups, pairs)
         tasks += [Fold(repeat=repeat, index=fold, held=folds == fold) for fold in range(int(folds.max()) + 1)]
 
-    def judge(fold: Fold) -> tuple[pd.DataFrame, int]:
-        return _judge_fold(data, fold, groups=groups, config=config)
-
     # One fold after the other: LightGBM keeps thread settings in globals, and training in several Python threads at
     # once has ended in memory faults.
-    judged = [judge(fold) for fold in tasks]
-    predictions = pd.concat([frame for frame, _ in judged], ignore_index=True)
-    return Evaluation(
-        predictions=predictions,
-        scores={name: _scores(predictions, name) for name in JUDGED},
-        rounds=tuple(rounds for _, rounds in judged),
+    predictions = pd.concat(
+        [_judge_fold(data, fold, groups=groups, config=config) for fold in tasks], ignore_index=True
     )
+    return Evaluation(predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED})
 
 
 def _groups(data: Dataset, split: str) -> tuple[dict[str, NDArray[np.int64]], IntArray]:
@@ -102,22 +95,19 @@ def _groups(data: Dataset, split: str) -> tuple[dict[str, NDArray[np.int64]], In
     return by_family
 
 
-def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config) -> tuple[pd.DataFrame, int]:
-    """Return the predictions for the held-out crystals of one fold, and the trees of the curves model."""
+def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config) -> pd.DataFrame:
+    """Return the predictions of every model for the held-out crystals of one fold."""
     seed = seeded(config.seed, 2, fold.repeat, fold.index)
 
-    def boosted(features: NDArray[Any]) -> tuple[FloatArray, int]:
-        everything = Rows(features, data.target, data.is_bound, groups)
-        training = everything[~fold.held].under(config.learn.bounds)
-        rounds = choose_rounds(training, settings=config.learn, seed=seed)
-        booster, base = fit(training, params=parameters(config.learn, seed=seed), rounds=rounds)
-        return np.asarray(booster.predict(features[fold.held]), dtype=np.float64) + base, rounds
-
-    curves, rounds = boosted(data.features)
-    conventional, _ = boosted(data.conventional)
     training = Rows(data.features, data.target, data.is_bound, groups)[~fold.held].under(config.learn.bounds)
+
+    def boosted(features: NDArray[Any]) -> FloatArray:
+        rows = Rows(features, data.target, data.is_bound, groups)[~fold.held].under(config.learn.bounds)
+        booster, base = fit(rows, params=parameters(config.learn, seed=seed), trees=config.learn.trees)
+        return np.asarray(booster.predict(features[fold.held]), dtype=np.float64) + base
+
     nearest, _ = FeatureSpace.of(training.features).nearest(data.features[fold.held])
-    frame = pd.DataFrame(
+    return pd.DataFrame(
         {
             "repeat": fold.repeat,
             "fold": fold.index,
@@ -125,13 +115,12 @@ def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config) 
             "formula": data.formula[fold.held],
             "is_bound": data.is_bound[fold.held],
             "measured": data.target[fold.held],
-            "curves": curves,
-            "conventional": conventional,
+            "curves": boosted(data.features),
+            "conventional": boosted(data.conventional),
             "dummy": base_score(training.target, training.is_bound),
             "nearest": training.target[nearest],
         }
     )
-    return frame, rounds
 
 
 def _scores(predictions: pd.DataFrame, model: str) -> Score:

@@ -41,14 +41,13 @@ def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Se
     """
     data = join(table, labels, rejections=rejections)
     grouped = evaluate(data, config)
-    rounds = int(np.median(grouped.rounds))
     bands, interval = interval_scores(
         grouped.predictions, level=config.learn.interval, family=dict(zip(data.ids, data.family, strict=True))
     )
     scores = _summary(data, labels, config, grouped=grouped)
-    scores["trees"] = rounds
+    scores["trees"] = config.learn.trees
     scores["interval"] = interval
-    texts, base = _boosters(data, config, rounds=rounds)
+    texts, base = _boosters(data, config)
     header = ModelHeader(
         columns=data.columns,
         features_hash=table.header["features_hash"],
@@ -75,13 +74,13 @@ def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Se
     return Model(header=header, texts=texts, training=training, scores=scores, folds=grouped.predictions)
 
 
-def _boosters(data: Dataset, config: Config, *, rounds: int) -> tuple[tuple[str, ...], float]:
+def _boosters(data: Dataset, config: Config) -> tuple[tuple[str, ...], float]:
     """Return the boosters of the final model as LightGBM text, one per seed, and their common base score."""
     rows = Rows(data.features, data.target, data.is_bound, data.groups).under(config.learn.bounds)
     texts: list[str] = []
     for index in range(config.learn.seeds):
         params = parameters(config.learn, seed=seeded(config.seed, 3, index))
-        booster, base = fit(rows, params=params, rounds=rounds, columns=data.columns)
+        booster, base = fit(rows, params=params, trees=config.learn.trees, columns=data.columns)
         texts.append(booster.model_to_string())
     return tuple(texts), base
 
