@@ -5,7 +5,8 @@ ScreeningError                 anything this package raises on purpose; the CLI 
 ├── InputError                 a path, table or archive cannot be used as a whole
 ├── StoreError                 a feature store is missing, damaged or of another config
 ├── ModelError                 a model directory cannot be read or does not fit the features
-├── EngineUnavailableError     a named engine or device is not installed here
+├── EngineUnavailableError     a named engine is not installed here
+├── DeviceUnavailableError     a GPU was asked for and none answers
 └── RejectionError             one crystal cannot be used; becomes a `Rejection` row, the run goes on
 """
 
@@ -36,7 +37,11 @@ class ModelError(ScreeningError):
 
 
 class EngineUnavailableError(ScreeningError):
-    """A named engine or device is not available here; the message says how to get it."""
+    """A named engine is not available here; the message says how to get it."""
+
+
+class DeviceUnavailableError(ScreeningError):
+    """A GPU was asked for and none answers; the message says what to do."""
 
 
 class Code(StrEnum):
