@@ -39,7 +39,12 @@ ConfigFile = Annotated[
 Seed = Annotated[int | None, typer.Option(help="seed of everything random")]
 Workers = Annotated[int | None, typer.Option(help="worker processes; 0 = one per core", min=0)]
 Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask scheduler")]
-Engine = Annotated[str | None, typer.Option(help="homology engine: periodic, supercell or ripser")]
+Engine = Annotated[
+    str | None, typer.Option(help="homology engine: periodic, supercell, ripser, ripserpp (GPU) or auto")
+]
+Device = Annotated[
+    str | None, typer.Option(help="auto: a GPU if one answers; cuda: a GPU or an error; cpu: no CUDA at all")
+]
 Ion = Annotated[str | None, typer.Option(help="mobile ion: Li, Na, K, Mg, Ag, ...")]
 IdColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the crystal id")]
 TargetColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the conductivity, S/cm")]
@@ -119,6 +124,7 @@ def run(
     rank_labelled: RankLabelled = False,
     engine: Engine = None,
     ion: Ion = None,
+    device: Device = None,
     seed: Seed = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -135,6 +141,7 @@ def run(
     chosen = settings(
         config,
         seed=seed,
+        device=device,
         homology__engine=engine,
         cloud__mobile_ion=ion,
         cluster__workers=workers,
@@ -162,6 +169,7 @@ def featurize(
     config: ConfigFile = None,
     engine: Engine = None,
     ion: Ion = None,
+    device: Device = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
     quiet: Quiet = False,
@@ -171,13 +179,14 @@ def featurize(
 
     chosen = settings(
         config,
+        device=device,
         homology__engine=engine,
         cloud__mobile_ion=ion,
         cluster__workers=workers,
         cluster__scheduler=scheduler,
     )
     with shown_progress(quiet=quiet) as progress:
-        featurize_all(crystals, config=chosen, out=out_store, progress=progress)
+        featurize_all(crystals, config=chosen, out=out_store, progress=progress, say=_say(quiet=quiet))
     done = progress.found - progress.rejected
     typer.echo(f"{progress.found} found = {done} featurized + {progress.rejected} rejected; {out_store}")
 

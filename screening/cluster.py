@@ -1,4 +1,8 @@
-"""Where tasks run: one context manager around a Dask client."""
+"""Where tasks run: one context manager around a Dask client, for local CPUs, local GPUs, SLURM jobs or an address.
+
+A worker that owns a GPU offers the resource ``GPU`` once, whatever its number of threads: a task that asks for it has
+the GPU to itself, while the other threads parse the next crystals and write the last ones.
+"""
 
 from __future__ import annotations
 
@@ -7,43 +11,150 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from distributed import Client, LocalCluster
 
-from screening.config import ClusterConfig
-from screening.errors import InputError
+from screening.config import ClusterConfig, Config, SlurmConfig
+from screening.device import Device
+from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError
+
+GPU = {"GPU": 1}  # what a task on a GPU asks for, and a GPU worker offers
+
+
+def is_remote(config: ClusterConfig) -> bool:
+    """Return whether the workers are on other machines."""
+    return config.scheduler is not None or config.kind == "slurm"
 
 
 @contextmanager
-def open_client(config: ClusterConfig) -> Iterator[Client]:
-    """Yield a client of the scheduler named in the config, or of worker processes started here on loopback.
+def open_client(config: Config, device: Device) -> Iterator[Client]:
+    """Yield a client of the scheduler named in the config, or of workers started for it.
 
     Raises
     ------
     InputError
         The scheduler does not answer.
+    DeviceUnavailableError
+        The device is ``cuda`` and no worker of the scheduler offers a GPU.
+    EngineUnavailableError
+        The package for this kind of cluster is not installed.
     """
-    if config.scheduler is not None:
+    if config.cluster.scheduler is not None:
         try:
-            client = Client(config.scheduler, timeout=20)
+            client = Client(config.cluster.scheduler, timeout=20)
         except (OSError, ValueError, TimeoutError) as error:
-            raise InputError(f"no Dask scheduler answers at {config.scheduler}: {error}") from error
+            raise InputError(f"no Dask scheduler answers at {config.cluster.scheduler}: {error}") from error
         with client:
+            _check_gpus(client, config.cluster.scheduler, device)
             yield client
         return
     with (
         tempfile.TemporaryDirectory(prefix="screening-dask-") as scratch,
-        LocalCluster(
-            n_workers=config.workers or os.cpu_count() or 1,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            local_directory=scratch,
-            # A worker whose heartbeat meets the closing scheduler logs an error with a traceback; what is wrong with a
-            # task or a worker reaches the client as an exception.
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
+        _started(config, device, scratch) as cluster,
         Client(cluster) as client,
     ):
         yield client
+
+
+def _started(config: Config, device: Device, scratch: str) -> Any:
+    """Return a cluster of workers started for this run."""
+    if config.cluster.kind == "slurm":
+        return _slurm_cluster(config.slurm, device)
+    common: dict[str, Any] = {
+        "processes": True,
+        "host": "127.0.0.1",
+        "dashboard_address": "127.0.0.1:0",
+        "local_directory": scratch,
+        # A worker whose heartbeat meets the closing scheduler logs an error with a traceback; what is wrong with a
+        # task or a worker reaches the client as an exception.
+        "silence_logs": logging.CRITICAL,
+    }
+    if device.kind == "cuda":
+        return _cuda_cluster(config.cluster, device, common)
+    return LocalCluster(n_workers=config.cluster.workers or os.cpu_count() or 1, threads_per_worker=1, **common)
+
+
+def cuda_options(config: ClusterConfig, device: Device) -> dict[str, Any]:
+    """Return the keywords of `dask_cuda.LocalCUDACluster` beside the common ones."""
+    n_workers = config.workers or len(device.gpus)
+    options: dict[str, Any] = {
+        "n_workers": n_workers,
+        "threads_per_worker": config.gpu_threads or max(2, (os.cpu_count() or 1) // n_workers),
+        "resources": GPU,
+        "device_memory_limit": config.gpu_memory_limit,
+    }
+    if config.gpu_pool:
+        options |= {"rmm_pool_size": config.gpu_pool, "rmm_allocator_external_lib_list": "cupy"}
+    return options
+
+
+def _cuda_cluster(config: ClusterConfig, device: Device, common: dict[str, Any]) -> Any:
+    if config.workers > len(device.gpus):
+        raise DeviceUnavailableError(
+            f"cluster.workers is {config.workers}, but {len(device.gpus)} GPU(s) answer: one worker owns one GPU"
+        )
+    from dask_cuda import LocalCUDACluster
+
+    try:
+        return LocalCUDACluster(**cuda_options(config, device), **common)
+    except ValueError as error:  # a pool without rmm
+        raise EngineUnavailableError(str(error)) from error
+
+
+def slurm_options(config: SlurmConfig, device: Device) -> dict[str, Any]:
+    """Return the keywords of `dask_jobqueue.SLURMCluster`.
+
+    Raises
+    ------
+    DeviceUnavailableError
+        The device is ``cuda`` and the jobs ask for no GPU.
+    """
+    directives = list(config.directives)
+    command: dict[str, Any] = {}
+    processes = config.workers
+    if config.gpus:
+        directives.append(f"--gres=gpu:{config.gpus}")
+    if device.kind == "cuda":
+        if not config.gpus:
+            raise DeviceUnavailableError("device cuda on SLURM needs slurm.gpus, the GPUs of one job")
+        processes = config.gpus
+        command = {"worker_command": "dask_cuda.cli worker", "worker_extra_args": ["--resources", "GPU=1"]}
+    return {
+        "n_workers": processes * config.jobs,  # counted in processes
+        "queue": config.queue,
+        "account": config.account,
+        "walltime": config.walltime,
+        "cores": config.cores,
+        "memory": config.memory,
+        "processes": processes,
+        "interface": config.interface,
+        "job_name": "screening",
+        "job_extra_directives": directives,
+        "job_script_prologue": list(config.prologue),
+        # Scheduler and workers talk over the cluster's network: encrypted, with certificates made for this run.
+        "security": True,
+        "shared_temp_directory": str(config.tls_folder or Path.cwd()),
+        "scheduler_options": {"dashboard_address": "127.0.0.1:0"},
+        **command,
+    }
+
+
+def _slurm_cluster(config: SlurmConfig, device: Device) -> Any:
+    try:
+        from dask_jobqueue.slurm import SLURMCluster
+    except ImportError as error:
+        raise EngineUnavailableError(
+            "cluster.kind slurm needs dask-jobqueue: pip install 'screening[slurm]'"
+        ) from error
+    return SLURMCluster(**slurm_options(config, device))
+
+
+def _check_gpus(client: Client, address: str, device: Device) -> None:
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    if device.kind == "cuda" and not any(worker["resources"].get("GPU") for worker in workers.values()):
+        raise DeviceUnavailableError(
+            f"none of the {len(workers)} workers of {address} offers the resource GPU: start them with "
+            "`dask cuda worker ADDRESS --resources GPU=1`, or use --device cpu"
+        )

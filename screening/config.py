@@ -66,9 +66,10 @@ CHANNELS: tuple[str, ...] = ("mobile", "anion", "cation", "framework", "all")
 class HomologyConfig(Section):
     """How barcodes are computed."""
 
-    engine: Literal["auto", "periodic", "supercell", "ripser"] = Field(
+    engine: Literal["auto", "periodic", "supercell", "ripser", "ripserpp"] = Field(
         "periodic",
-        description="periodic: exact, per unit cell; supercell: torus with RedZeD; ripser: the same with ripser.py",
+        description="periodic: exact, per unit cell; torus of a supercell: supercell (RedZeD), ripser (ripser.py), "
+        "ripserpp (ripser++ on a GPU); auto: chosen and said",
     )
     max_dim: Annotated[int, Field(ge=0, le=2)] = Field(2, description="highest homology dimension")
     r_max: dict[str, PositiveFloat] = Field(
@@ -100,9 +101,42 @@ class StoreConfig(Section):
 class ClusterConfig(Section):
     """Where tasks run."""
 
-    scheduler: str | None = Field(None, description="address of a running Dask scheduler; none = start one here")
-    workers: Annotated[int, Field(ge=0)] = Field(0, description="worker processes started here; 0 = one per core")
+    kind: Literal["local", "slurm"] = Field("local", description="local: processes here; slurm: jobs, see [slurm]")
+    scheduler: str | None = Field(None, description="address of a running Dask scheduler; none = start one")
+    workers: Annotated[int, Field(ge=0)] = Field(
+        0, description="worker processes started here; 0 = one per core, or one per GPU with device cuda"
+    )
     in_flight: PositiveInt = Field(3, description="shards in flight per worker")
+    gpu_threads: Annotated[int, Field(ge=0)] = Field(
+        0, description="threads of a GPU worker, one feeds the GPU, the others parse and write; 0 = cores / GPUs"
+    )
+    gpu_pool: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="share of a GPU's memory held as RMM pool for arrays (needs rmm); 0 = no pool"
+    )
+    gpu_memory_limit: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="share of a GPU's memory beyond which Dask moves its data to the host"
+    )
+
+
+class SlurmConfig(Section):
+    """Jobs that hold the workers where cluster.kind is slurm; one job is one node."""
+
+    jobs: PositiveInt = Field(1, description="jobs asked for")
+    queue: str | None = Field(None, description="partition (-p)")
+    account: str | None = Field(None, description="account (-A)")
+    walltime: Annotated[str, Field(pattern=r"^(\d+-)?\d{1,3}:\d{2}(:\d{2})?$")] = Field(
+        "12:00:00", description="time limit of a job (-t)"
+    )
+    cores: PositiveInt = Field(16, description="cores per job")
+    memory: str = Field("64GB", description="memory per job")
+    gpus: Annotated[int, Field(ge=0)] = Field(0, description="GPUs per job; asked for with --gres=gpu:N")
+    workers: PositiveInt = Field(16, description="worker processes per job without GPUs; with GPUs one per GPU")
+    interface: str | None = Field(None, description="network interface of scheduler and workers, such as ib0")
+    directives: tuple[str, ...] = Field((), description="further #SBATCH lines, such as --constraint=a100")
+    prologue: tuple[str, ...] = Field((), description="shell lines before the worker, such as module load cuda")
+    tls_folder: Path | None = Field(
+        None, description="folder that all nodes see, for the certificates of this run; none = the current folder"
+    )
 
 
 class LearnConfig(Section):
@@ -134,12 +168,16 @@ class Config(Section):
     """All settings of one run."""
 
     seed: Annotated[int, Field(ge=0)] = Field(0, description="seed of everything random")
+    device: Literal["auto", "cuda", "cpu"] = Field(
+        "auto", description="auto: a GPU if one answers; cuda: a GPU or an error; cpu; no result depends on it"
+    )
     input: InputLimits = InputLimits()
     cloud: CloudConfig = CloudConfig()
     homology: HomologyConfig = HomologyConfig()
     curves: CurveConfig = CurveConfig()
     store: StoreConfig = StoreConfig()
     cluster: ClusterConfig = ClusterConfig()
+    slurm: SlurmConfig = SlurmConfig()
     learn: LearnConfig = LearnConfig()
     rank: RankConfig = RankConfig()
 
@@ -194,8 +232,11 @@ def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 def as_toml(config: Config) -> str:
     """Return the settings as TOML with each field's description as a comment above it."""
-    lines: list[str] = []
-    lines.append(f"# {Config.model_fields['seed'].description}\nseed = {config.seed}\n")
+    lines = [
+        f"# {Config.model_fields[key].description}\n{key} = {_toml_value(getattr(config, key))}"
+        for key in ("seed", "device")
+    ]
+    lines.append("")
     for name, section in config:
         if not isinstance(section, Section):
             continue
@@ -211,6 +252,8 @@ def as_toml(config: Config) -> str:
 def _toml_value(value: Any) -> str:
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{key} = {_toml_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, Path):
+        return json.dumps(str(value))
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return json.dumps(value)

@@ -1,22 +1,27 @@
-"""One batch of crystals → the rows of one shard: the pure body of a Dask task."""
+"""One batch of crystals → the rows of one shard: the pure body of Dask tasks, whole or in four steps.
+
+``prepare`` (parse, clouds) → ``persist`` (barcodes) → ``assemble`` (curves, rows) → ``write_shard``. On CPUs one task
+does all four; with GPUs each step is a task, so that parsing and writing go on beside the GPU.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from screening.cif import read_cif
 from screening.cloud import channel_clouds, channel_label
 from screening.config import Config
 from screening.crystal import CloudBatch, Crystal, FloatArray
 from screening.errors import Code, Rejection, RejectionError
-from screening.homology import engine, percolation_ranks
+from screening.homology import PercolationRanks, engine, percolation_ranks
 from screening.homology.barcodes import Barcodes
 from screening.sources import Item
 from screening.store import (
@@ -45,10 +50,35 @@ def inputs_digest(items: Sequence[Item]) -> str:
     return digest.hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Inputs of one shard, read: what the later steps need of them."""
+
+    inputs: str  # SHA-256 (hex) of the inputs
+    outcomes: list[tuple[Crystal, Clouds] | Rejection]  # one per input, in order
+    names: list[tuple[str, str]]  # id and source of each input
+    seconds: float  # time spent so far
+
+    def clouds(self) -> list[Clouds]:
+        """Return the clouds by channel of the crystals that can be used."""
+        return [outcome[1] for outcome in self.outcomes if not isinstance(outcome, Rejection)]
+
+
+@dataclass(frozen=True, slots=True)
+class Homology:
+    """Clouds of one shard with their barcodes and percolation ranks, by channel."""
+
+    clouds: dict[str, CloudBatch]
+    barcodes: dict[str, Barcodes]
+    percolation: dict[str, PercolationRanks]
+    seconds: float  # time spent on them
+
+
 def featurize_shard(path: str, index: int, items: Sequence[Item], config: Config) -> LedgerEntry:
     """Compute and write one shard of the store at `path`; return the ledger entry that makes it count."""
-    rows = featurize(items, config)
-    return FeatureStore.open(Path(path)).write_shard(index, rows, inputs=inputs_digest(items))
+    prepared = prepare(items, config)
+    rows = assemble(prepared, persist(prepared, config), config)
+    return write_shard(path, index, rows, prepared.inputs)
 
 
 def featurize(items: Sequence[Item], config: Config) -> ShardRows:
@@ -56,36 +86,91 @@ def featurize(items: Sequence[Item], config: Config) -> ShardRows:
 
     Rows depend on their own crystal alone, whatever stands beside it in the batch.
     """
+    prepared = prepare(items, config)
+    return assemble(prepared, persist(prepared, config), config)
+
+
+def prepare(items: Sequence[Item], config: Config) -> Prepared:
+    """Return the inputs read and turned into clouds; the first of four steps, on a CPU."""
     started = time.perf_counter()
-    outcomes = [_prepare(item, config) for item in items]
-    used = [index for index, outcome in enumerate(outcomes) if not isinstance(outcome, Rejection)]
-    prepared = [outcome for outcome in outcomes if not isinstance(outcome, Rejection)]
+    return Prepared(
+        inputs=inputs_digest(items),
+        outcomes=[_prepare(item, config) for item in items],
+        names=[(item.id, item.source) for item in items],
+        seconds=time.perf_counter() - started,
+    )
+
+
+def persist(prepared: Prepared, config: Config) -> Homology:
+    """Return barcodes and percolation ranks of every channel; the second step, on a GPU if the engine wants one."""
+    started = time.perf_counter()
+    crystals = prepared.clouds()
+    batches: dict[str, CloudBatch] = {}
+    barcodes: dict[str, Barcodes] = {}
+    percolation: dict[str, PercolationRanks] = {}
+    settings = config.homology
+    compute = engine(settings.engine)
+    budgets = {"periodic": {"budget": settings.budget}}.get(settings.engine, {"max_points": settings.max_points})
+    for channel in config.cloud.channels if crystals else ():
+        batch = CloudBatch.from_clouds([clouds[channel] for clouds in crystals])
+        r_max = np.full(len(batch), settings.r_max[channel])
+        batches[channel] = batch
+        barcodes[channel] = compute(batch, r_max=r_max, max_dim=settings.max_dim, **budgets)
+        if config.curves.percolation:
+            percolation[channel] = percolation_ranks(batch, r_max=r_max)
+    return Homology(batches, barcodes, percolation, time.perf_counter() - started)
+
+
+def assemble(
+    prepared: Prepared, homology: Homology, config: Config, arrays: Literal["numpy", "cupy"] = "numpy"
+) -> ShardRows:
+    """Return the rows of a shard; the third step, on a GPU where `arrays` is ``cupy``."""
+    started = time.perf_counter()
     labels = [channel_label(channel, config.cloud) for channel in config.cloud.channels]
     names = [*NUMBERS, *(f"r_cut/{label}" for label in labels)]
-
-    features = np.full((len(items), len(columns(config))), np.nan, dtype=np.float32)
-    composition = np.zeros((len(items), N_ELEMENTS), dtype=np.float32)
-    numbers = np.full((len(items), len(names)), np.nan)
-    strings = np.full((len(items), len(STRINGS)), "", dtype=object)
-    for index, (item, outcome) in enumerate(zip(items, outcomes, strict=True)):
+    n_rows = len(prepared.outcomes)
+    features = np.full((n_rows, len(columns(config))), np.nan, dtype=np.float32)
+    composition = np.zeros((n_rows, N_ELEMENTS), dtype=np.float32)
+    numbers = np.full((n_rows, len(names)), np.nan)
+    strings = np.full((n_rows, len(STRINGS)), "", dtype=object)
+    used: list[int] = []
+    for index, ((id, source), outcome) in enumerate(zip(prepared.names, prepared.outcomes, strict=True)):
         if isinstance(outcome, Rejection):
             numbers[index, 0] = REJECTED
-            strings[index] = [item.id, item.source, "", "", outcome.code.value, outcome.detail]
+            strings[index] = [id, source, "", "", outcome.code.value, outcome.detail]
             continue
         crystal, _ = outcome
+        used.append(index)
         numbers[index, : len(NUMBERS)] = [FEATURIZED, *_facts(crystal)]
         strings[index] = [crystal.id, crystal.source, crystal.formula, ";".join(crystal.flags), "", ""]
         composition[index] = _composition(crystal)
     if used:
-        values, r_cut = _features([clouds for _, clouds in prepared], config)
-        features[used] = values
+        xp = import_module(arrays)
+        features[used] = vectorize(config, homology.clouds, homology.barcodes, homology.percolation, xp=xp)
+        r_cut = np.column_stack([homology.barcodes[channel].r_cut for channel in config.cloud.channels])
         numbers[np.ix_(used, range(len(NUMBERS), len(names)))] = r_cut
     return ShardRows(
         features=features,
         composition=composition,
         numbers=numbers,
         strings=strings,
-        seconds=time.perf_counter() - started,
+        seconds=prepared.seconds + homology.seconds + time.perf_counter() - started,
+        fallbacks=_fallbacks([prepared.names[index][0] for index in used], homology, config),
+    )
+
+
+def write_shard(path: str, index: int, rows: ShardRows, inputs: str) -> LedgerEntry:
+    """Write one shard of the store at `path` and return its ledger entry; the last step, on a CPU."""
+    return FeatureStore.open(Path(path)).write_shard(index, rows, inputs=inputs)
+
+
+def _fallbacks(ids: list[str], homology: Homology, config: Config) -> tuple[tuple[str, str, str], ...]:
+    """Return (crystal id, channel, reason) of every cloud that another engine than the one asked for computed."""
+    return tuple(
+        (ids[fallback.cloud], channel_label(channel, config.cloud), fallback.reason)
+        for channel in config.cloud.channels
+        if channel in homology.barcodes
+        for fallback in homology.barcodes[channel].fallbacks
     )
 
 
@@ -100,25 +185,6 @@ def _prepare(item: Item, config: Config) -> tuple[Crystal, Clouds] | Rejection:
     except Exception as error:  # one crystal must not end the run; the row says it was our fault
         detail = f"{type(error).__name__}: {error}"
         return Rejection(id=item.id, source=item.source, stage="featurize", code=Code.INTERNAL, detail=detail)
-
-
-def _features(clouds: list[Clouds], config: Config) -> tuple[NDArray[np.float32], FloatArray]:
-    """Return the features (n, n_columns) and the radius per channel to which they are complete (n, n_channels), Å."""
-    batches: dict[str, CloudBatch] = {}
-    barcodes: dict[str, Barcodes] = {}
-    percolation: dict[str, Any] = {}
-    settings = config.homology
-    compute = engine(settings.engine)
-    budgets = {"periodic": {"budget": settings.budget}}.get(settings.engine, {"max_points": settings.max_points})
-    for channel in config.cloud.channels:
-        batch = CloudBatch.from_clouds([crystal[channel] for crystal in clouds])
-        r_max = np.full(len(batch), settings.r_max[channel])
-        batches[channel] = batch
-        barcodes[channel] = compute(batch, r_max=r_max, max_dim=settings.max_dim, **budgets)
-        if config.curves.percolation:
-            percolation[channel] = percolation_ranks(batch, r_max=r_max)
-    values = vectorize(config, batches, barcodes, percolation)
-    return values, np.column_stack([barcodes[channel].r_cut for channel in config.cloud.channels])
 
 
 def _facts(crystal: Crystal) -> list[float]:

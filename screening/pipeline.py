@@ -18,12 +18,13 @@ import distributed
 
 import screening
 from screening.cloud import channel_label
-from screening.cluster import open_client
+from screening.cluster import GPU, is_remote, open_client
 from screening.config import Config
-from screening.errors import StoreError
+from screening.device import Device, resolve
+from screening.errors import DeviceUnavailableError, StoreError
 from screening.explain import explain
-from screening.featurize import featurize_shard, inputs_digest
-from screening.homology import engine
+from screening.featurize import assemble, featurize_shard, inputs_digest, persist, prepare, write_shard
+from screening.homology import GPU_ENGINES, choose_engine, engine
 from screening.learn import load_model, read_labels, train
 from screening.rank import rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
@@ -44,6 +45,7 @@ class Progress:
     rejected: int = 0  # of these, refused
     resumed: int = 0  # of these, finished by an earlier run
     listed: bool = False  # whether `found` is final
+    fallbacks: Counter[str] = field(default_factory=Counter)  # clouds done by another engine than asked for, by reason
 
 
 @dataclass(slots=True)
@@ -71,6 +73,26 @@ def versions() -> dict[str, str]:
     """Return the versions that decide a result: this package, Python, and the libraries that compute."""
     found = {name: version(name) for name in PACKAGES}
     return {"screening": screening.__version__, "python": platform.python_version(), **found}
+
+
+def settle(config: Config, say: Callable[[str], None]) -> tuple[Config, Device]:
+    """Return the config with its engine decided, and the device; what was chosen is said. Nothing is started.
+
+    Raises
+    ------
+    EngineUnavailableError, DeviceUnavailableError
+        The engine or device that was asked for is not here.
+    """
+    device = resolve(config.device, remote=is_remote(config.cluster))
+    say(f"device {device.why}")
+    name, why = choose_engine(config.homology.engine)
+    if config.homology.engine != name:
+        say(f"engine {name}: {why}")
+        config = config.model_copy(update={"homology": config.homology.model_copy(update={"engine": name})})
+    engine(name)
+    if name in GPU_ENGINES and device.kind != "cuda":
+        raise DeviceUnavailableError(f"engine {name} computes on a GPU, and the device is {device.why}")
+    return config, device
 
 
 def open_store(path: Path, config: Config) -> FeatureStore:
@@ -103,12 +125,19 @@ def open_store(path: Path, config: Config) -> FeatureStore:
     return store
 
 
-def featurize_all(crystals: Sequence[str], *, config: Config, out: Path, progress: Progress) -> str:
+def featurize_all(
+    crystals: Sequence[str],
+    *,
+    config: Config,
+    out: Path,
+    progress: Progress,
+    say: Callable[[str], None] = lambda _: None,
+) -> str:
     """Return the SHA-256 of the inputs after featurizing every one into the store at `out`.
 
     Goes on where an earlier run stopped: shards whose inputs and bytes are unchanged are not computed again.
     """
-    engine(config.homology.engine)  # an engine that is missing stops the run here, before any work
+    config, device = settle(config, say)
     items = iter_items(crystals, config.input)
     store = open_store(out, config)
     finished = {index: entry for index, entry in store.ledger().items() if store.is_sound(entry)}
@@ -133,7 +162,9 @@ def featurize_all(crystals: Sequence[str], *, config: Config, out: Path, progres
     work = unfinished()
     first = next(work, None)
     if first is not None:  # no cluster is started where nothing is left to do
-        _compute(store, itertools.chain([first], work), config=config, progress=progress)
+        _compute(store, itertools.chain([first], work), config=config, device=device, progress=progress)
+    for entry in store.ledger().values():
+        progress.fallbacks.update(reason for _, _, reason in entry.fallbacks)
     if progress.found == 0:
         raise StoreError("no crystal found: none of the given paths holds a CIF file")
     store.finish(progress.found)
@@ -146,26 +177,51 @@ def _shards(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _compute(
-    store: FeatureStore, work: Iterator[tuple[int, list[Item]]], *, config: Config, progress: Progress
+    store: FeatureStore,
+    work: Iterator[tuple[int, list[Item]]],
+    *,
+    config: Config,
+    device: Device,
+    progress: Progress,
 ) -> None:
     """Run the shards of `work` on the cluster with a bounded number in flight; commit each as it comes back."""
-    with open_client(config.cluster) as client:
-        limit = config.cluster.in_flight * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+    with open_client(config, device) as client:
+
+        def room() -> int:
+            """Return how many shards may be in flight; workers may come and go."""
+            return config.cluster.in_flight * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
 
         def submit(index: int, shard: list[Item]) -> distributed.Future[LedgerEntry]:
             store.reserve((index + 1) * store.shard_rows)
-            return client.submit(featurize_shard, str(store.path.resolve()), index, shard, config, pure=False)
+            path = str(store.path.resolve())
+            if device.kind == "cpu":
+                return client.submit(featurize_shard, path, index, shard, config, pure=False)
+            return submit_steps(client, path, index, shard, config=config, device=device)
 
-        pending = distributed.as_completed([submit(*shard) for shard in itertools.islice(work, limit)])
+        pending = distributed.as_completed([submit(*shard) for shard in itertools.islice(work, room())])
         for future in pending:
             entry: LedgerEntry = future.result()
             store.commit(entry)
             progress.done += entry.rows
             progress.rejected += entry.rejected
             progress.tell(progress)
-            following = next(work, None)
-            if following is not None:
-                pending.add(submit(*following))
+            for shard in itertools.islice(work, max(0, room() - pending.count())):
+                pending.add(submit(*shard))
+
+
+def submit_steps(  # noqa: PLR0913
+    client: distributed.Client, path: str, index: int, shard: list[Item], *, config: Config, device: Device
+) -> distributed.Future[LedgerEntry]:
+    """Return the future of a shard whose steps are tasks of their own; only those that use a GPU ask for one.
+
+    While one shard's task has the GPU, the worker's other threads parse the next shards and write the last ones.
+    """
+    on_gpu = {"resources": GPU}
+    prepared = client.submit(prepare, shard, config, pure=False)
+    needs = on_gpu if config.homology.engine in GPU_ENGINES else {}
+    homology = client.submit(persist, prepared, config, pure=False, **needs)
+    rows = client.submit(assemble, prepared, homology, config, device.arrays, pure=False, **on_gpu)
+    return client.submit(write_shard, path, index, rows, inputs_digest(shard), pure=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +247,7 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
         target_column=options.target_column,
         group_column=options.group_column,
     )
+    config, device = settle(config, say)
     paths.root.mkdir(parents=True, exist_ok=True)
     inputs = featurize_all(options.crystals, config=config, out=paths.features, progress=progress)
     rejections = read_rejections(paths.features)
@@ -222,6 +279,8 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
         "crystals": list(options.crystals),
         "labels": str(options.labels),
         "engine": config.homology.engine,
+        "device": {"wanted": config.device, "used": device.kind, "why": device.why},
+        "fallbacks": dict(sorted(progress.fallbacks.items())),
         "seed": config.seed,
         "inputs_sha256": inputs,
         "counts": {

@@ -52,7 +52,8 @@ class ShardRows:
     composition: NDArray[np.float32]  # (n, 119)
     numbers: NDArray[np.float64]  # (n, n_facts)
     strings: NDArray[np.object_]  # (n, 6)
-    seconds: float  # wall time of the task
+    seconds: float  # time spent on them
+    fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +83,7 @@ class LedgerEntry:
     inputs: str  # SHA-256 (hex) of ids, sources and texts of its inputs
     chunks: dict[str, str]  # array name -> SHA-256 (hex) of its chunk as stored
     seconds: float
+    fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
 
 
 class FeatureStore:
@@ -228,7 +230,13 @@ class FeatureStore:
             chunks[name] = _digest(chunk)
         rejected = int((rows.numbers[:, 0] == REJECTED).sum())
         return LedgerEntry(
-            shard=index, rows=n_rows, rejected=rejected, inputs=inputs, chunks=chunks, seconds=round(rows.seconds, 6)
+            shard=index,
+            rows=n_rows,
+            rejected=rejected,
+            inputs=inputs,
+            chunks=chunks,
+            seconds=round(rows.seconds, 6),
+            fallbacks=rows.fallbacks,
         )
 
     def commit(self, entry: LedgerEntry) -> None:
@@ -273,7 +281,7 @@ class FeatureStore:
                     "run the same command again to compute it anew"
                 )
         span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
-        data = {name: np.asarray(self._arrays[name][span]) for name in ARRAYS}
+        data: dict[str, Any] = {name: np.asarray(self._arrays[name][span]) for name in ARRAYS}
         data["strings"] = data["strings"].astype(object)
         return ShardRows(**data, seconds=entry.seconds)
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import cast
 
 from screening.errors import ConfigError
-from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, Engine, radii_of, ticks
+from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, Engine, Fallback, radii_of, ticks
 from screening.homology.percolation import PercolationRanks, percolation_ranks
 from screening.homology.periodic import PeriodicBarcode, Vertex, periodic_barcodes
 from screening.homology.primitive import primitive_cells
@@ -24,6 +24,15 @@ ENGINES: dict[str, tuple[str, str]] = {
     "supercell": ("screening.homology.supercell", "barcodes_redzed"),
     "ripser": ("screening.homology.supercell", "barcodes_ripser"),
 }
+
+GPU_ENGINES = ("ripserpp",)  # these compute on a GPU
+
+
+def choose_engine(name: str) -> tuple[str, str]:
+    """Return the engine that a setting means, and why: ``auto`` is decided here, other names are what they say."""
+    if name != "auto":
+        return name, "as asked for"
+    return "periodic", "exact per unit cell, and on the CPU faster than the supercell engines"
 
 
 def engine(name: str) -> Engine:
@@ -44,13 +53,16 @@ def engine(name: str) -> Engine:
 
 __all__ = [
     "ENGINES",
+    "GPU_ENGINES",
     "PHASE",
     "RESOLUTION",
     "Barcodes",
     "Engine",
+    "Fallback",
     "PercolationRanks",
     "PeriodicBarcode",
     "Vertex",
+    "choose_engine",
     "engine",
     "percolation_ranks",
     "periodic_barcodes",

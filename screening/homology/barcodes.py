@@ -28,6 +28,14 @@ def radii_of(tick: NDArray[np.integer]) -> FloatArray:
     return np.asarray(tick, dtype=np.float64) * RESOLUTION
 
 
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """A cloud that another engine than the one asked for computed; the bars are the same."""
+
+    cloud: int  # index in the batch
+    reason: str  # stable code: few-points, memory, crash, timeout, dimension
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Barcodes:
     """Bars of a batch of clouds, flat with offsets, sorted by (dim, birth, death) within a cloud.
@@ -42,6 +50,7 @@ class Barcodes:
     offsets: IntArray  # (n_clouds + 1,)
     n_points: FloatArray  # (n_clouds,) points the bars were counted over: sites x copies of the cell
     r_cut: FloatArray  # (n_clouds,) Å, radius up to which the bars are complete; < r_max where a budget was hit
+    fallbacks: tuple[Fallback, ...] = ()
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
