@@ -307,6 +307,34 @@ def known(out_dir: Out) -> None:
     typer.echo(f"{write_known(out_dir)} crystals; {out_dir}")
 
 
+@app.command()
+def bench(
+    crystals: Crystals,
+    n: Annotated[int, typer.Option("-n", help="how many crystals to draw for the trial", min=1)] = 200,
+    config: ConfigFile = None,
+    workers: Workers = None,
+    seed: Seed = None,
+) -> None:
+    """Measure which engine and device featurizes your crystals fastest here; print the config lines to use."""
+    from rich.table import Table
+
+    from screening import bench as trial
+
+    chosen = settings(config, cluster__workers=workers, seed=seed)
+    items = trial.sample(crystals, n=n, config=chosen, seed=chosen.seed)
+    measured = trial.measure(items, chosen, tell=_say(quiet=False))
+    table = Table(title=f"{len(items)} crystals, CIF to store")
+    for title in ("engine", "device", "crystals/s", "watts of GPUs", "note"):
+        table.add_column(title, justify="right" if title.startswith(("crystals", "watts")) else "left", overflow="fold")
+    for one in measured:
+        rate = "-" if one.rate is None else f"{one.rate:.1f}"
+        watts = "-" if one.watts is None else f"{one.watts:.0f}"
+        table.add_row(one.engine, one.device, rate, watts, one.note)
+    Console(width=max(err.width, 100)).print(table)
+    typer.echo("# fastest here; supercell engines give other features than periodic, and a model of their own")
+    typer.echo(trial.config_lines(measured[0]), nl=False)
+
+
 @app.command("config")
 def show_config(config: ConfigFile = None) -> None:
     """Print the effective settings as TOML, each with its meaning."""

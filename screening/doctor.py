@@ -5,12 +5,22 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import shutil
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
-from screening.errors import EngineUnavailableError
+from screening.device import driver_version, find_gpus
+from screening.errors import DeviceUnavailableError, EngineUnavailableError
 from screening.homology import ENGINES, engine
 from screening.pipeline import versions
+
+# module, package of the wheel, how to get it
+PACKAGES = (
+    ("cupy", "cupy-cuda12x", "pip install 'screening[gpu]'"),
+    ("dask_cuda", "dask-cuda", "pip install 'screening[gpu]'"),
+    ("rmm", "rmm-cu12", "pip install rmm-cu12 (only for cluster.gpu_pool)"),
+    ("ripserplusplus", "ripserplusplus", "scripts/install_ripserpp (needs nvcc)"),
+    ("dask_jobqueue", "dask-jobqueue", "pip install 'screening[slurm]' (only for SLURM)"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +42,27 @@ def findings() -> list[Finding]:
             lines.append(Finding(f"engine {name}", ok=True, detail="available"))
         except EngineUnavailableError as error:
             lines.append(Finding(f"engine {name}", ok=False, detail=str(error)))
-    lines.append(_driver())
-    for package, remedy in (("cupy", "pip install 'screening[gpu]'"), ("dask_cuda", "pip install 'screening[gpu]'")):
-        found = importlib.util.find_spec(package) is not None
-        lines.append(Finding(package, ok=found, detail="installed" if found else f"not installed: {remedy}"))
+    lines += _gpu()
     return lines
 
 
-def _driver() -> Finding:
-    found = shutil.which("nvidia-smi")
-    detail = found or "no NVIDIA driver found; everything runs on the CPU"
-    return Finding("gpu", ok=found is not None, detail=detail)
+def _gpu() -> list[Finding]:
+    """Return the state of the GPU path: driver, devices, packages, each with the command that brings it."""
+    lines: list[Finding] = []
+    try:
+        gpus = find_gpus()
+        lines.append(Finding("CUDA driver", ok=True, detail=f"supports CUDA {driver_version()}"))
+        for gpu in gpus:
+            major, minor = gpu.capability
+            told = f"{gpu.name}, {gpu.memory / 2**30:.0f} GiB, compute capability {major}.{minor}"
+            lines.append(Finding(f"GPU {gpu.index}", ok=True, detail=told))
+    except DeviceUnavailableError as error:
+        lines.append(Finding("GPU", ok=False, detail=str(error)))
+    for name, package, remedy in PACKAGES:
+        there = importlib.util.find_spec(name) is not None
+        try:
+            detail = version(package) if there else f"not installed: {remedy}"
+        except PackageNotFoundError:
+            detail = "installed"  # by conda, or under a wheel of another CUDA version
+        lines.append(Finding(name, ok=there, detail=detail))
+    return lines

@@ -45,6 +45,7 @@ class Progress:
     rejected: int = 0  # of these, refused
     resumed: int = 0  # of these, finished by an earlier run
     listed: bool = False  # whether `found` is final
+    started: float = 0.0  # time.perf_counter() when the workers were there
     fallbacks: Counter[str] = field(default_factory=Counter)  # clouds done by another engine than asked for, by reason
 
 
@@ -186,6 +187,7 @@ def _compute(
 ) -> None:
     """Run the shards of `work` on the cluster with a bounded number in flight; commit each as it comes back."""
     with open_client(config, device) as client:
+        progress.started = time.perf_counter()
 
         def room() -> int:
             """Return how many shards may be in flight; workers may come and go."""

@@ -27,7 +27,7 @@ LAYERS = (
     ("report",),
     ("cluster",),
     ("pipeline",),
-    ("export", "doctor", "barcode"),
+    ("export", "doctor", "barcode", "bench"),
     ("cli", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
@@ -40,6 +40,8 @@ LIBRARIES = {
     "shap": {"explain"},
     "distributed": {"cluster", "pipeline"},
     "dask_cuda": {"cluster"},
+    "dask_jobqueue": {"cluster"},
+    "pynvml": {"bench"},
     "plotly": {"report"},
     "matplotlib": {"report"},
     "typer": {"cli"},
