@@ -19,7 +19,6 @@ from screening.errors import InputError
 def folder(tmp_path: Path) -> Path:
     for index in range(9):
         (tmp_path / f"c{index}.cif").write_text(rocksalt(anion="Cl", scale=1 + index / 100))
-    (tmp_path / "empty.cif").write_text("")
     return tmp_path
 
 
@@ -47,8 +46,7 @@ def test_candidates() -> None:
 def test_measured_rates_and_what_is_not_available(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "CANDIDATES", (("periodic", "cuda"), ("periodic", "cpu"), ("supercell", "cpu")))
     monkeypatch.setattr("screening.device.DRIVER", "libcuda-that-is-not-there.so.1")
-    config = read_config(None, {"cluster": {"workers": 1}, "homology": {"r_max": {"mobile": 4.0}}})
-    config = config.model_copy(update={"cloud": config.cloud.model_copy(update={"channels": ("mobile",)})})
+    config = read_config(None, {"cluster": {"workers": 1}, "cloud": {"channels": ["mobile"]}})
     said: list[str] = []
     found = bench.measure(bench.sample([str(folder)], n=5, config=config, seed=0), config, tell=said.append)
     assert len(said) == 3
