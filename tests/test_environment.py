@@ -8,7 +8,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Needed by conda to build or to drive a GPU; pip brings them by extras or build requirements.
-CONDA_ONLY = {"cupy", "dask-cuda", "cxx-compiler", "cmake", "ninja", "scikit-build-core", "nanobind", "pip", "python"}
+CONDA_ONLY = {
+    "cupy",
+    "dask-cuda",
+    "cuda-nvcc",
+    "cuda-cudart-dev",
+    "cxx-compiler",
+    "cmake",
+    "ninja",
+    "scikit-build-core",
+    "nanobind",
+    "pip",
+    "python",
+}
 
 
 def pinned(requirement: str) -> tuple[str, str]:
