@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 err = Console(stderr=True)
+# Faults of a file system that pass when somebody makes room or mounts it again.
+PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 Crystals = Annotated[
     list[str], typer.Argument(help="CIF files, folders, .zip or .tar[.gz|.bz2|.xz|.zst] archives, or @list.txt")
@@ -342,6 +345,38 @@ def show_config(config: ConfigFile = None) -> None:
 
 
 @app.command()
+def verify(path: Annotated[Path, typer.Argument(metavar="RUN", help="RUN folder or feature store")]) -> None:
+    """Prove that a RUN or feature store is complete and unchanged; exit code 1 and what is wrong if not."""
+    from screening.verify import verify as faults_of
+
+    faults = faults_of(path)
+    for fault in faults:
+        typer.echo(fault)
+    if faults:
+        raise typer.Exit(1)
+    typer.echo(f"{path}: complete and unchanged")
+
+
+@app.command()
+def status(run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder of `screening run`")]) -> None:
+    """Show how far a RUN is: while it runs, after it finished or was killed."""
+    from screening.status import status as status_of
+
+    found = status_of(run_dir)
+    typer.echo(f"{found.state}: {found.stage} ({found.time})")
+    total = f"{found.found}" if found.listed else f"{found.found}+"
+    typer.echo(f"{found.done} of {total} crystals done, {found.rejected} rejected")
+    for code, count in found.codes.items():
+        typer.echo(f"  {code} {count}")
+    if found.state == "running" and found.stage == "featurize":
+        left = found.seconds_left
+        ending = "" if left is None else f", {left / 60:.0f} min left"
+        typer.echo(f"{found.rate:.0f} crystals/s, {found.workers} workers{ending}")
+    if found.state == "stopped":
+        typer.echo("the same `screening run` command goes on from here")
+
+
+@app.command()
 def doctor() -> None:
     """Show versions, devices and engines: what is available here, what is not, and how to get it."""
     from screening.doctor import findings
@@ -383,8 +418,10 @@ def main() -> None:
     except ScreeningError as error:
         err.print(f"screening: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
-    except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        err.print(f"screening: {error.filename}: {error.strerror}", style="red", markup=False, soft_wrap=True)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        after = "; the same command goes on from here" if error.errno in PASSING else ""
+        err.print(f"screening: {place}{error.strerror or error}{after}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("screening: interrupted; the same command goes on from here")

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 from distributed import Client, LocalCluster
 
 from screening.config import ClusterConfig, Config, SlurmConfig
@@ -51,11 +52,21 @@ def open_client(config: Config, device: Device) -> Iterator[Client]:
             yield client
         return
     with (
+        dask.config.set(scheduler_settings(config.cluster)),
         tempfile.TemporaryDirectory(prefix="screening-dask-") as scratch,
         _started(config, device, scratch) as cluster,
         Client(cluster) as client,
     ):
         yield client
+
+
+def scheduler_settings(config: ClusterConfig) -> dict[str, Any]:
+    """Return Dask's settings for a scheduler started here."""
+    return {
+        # A shard that was on a worker when it died is not tried again with others: it is taken apart.
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.scheduler.worker-ttl": f"{config.worker_ttl:g}s",
+    }
 
 
 def _started(config: Config, device: Device, scratch: str) -> Any:
@@ -67,6 +78,7 @@ def _started(config: Config, device: Device, scratch: str) -> Any:
         "host": "127.0.0.1",
         "dashboard_address": "127.0.0.1:0",
         "local_directory": scratch,
+        "memory_limit": config.cluster.memory_bytes(),
         # A worker whose heartbeat meets the closing scheduler logs an error with a traceback; what is wrong with a
         # task or a worker reaches the client as an exception.
         "silence_logs": logging.CRITICAL,

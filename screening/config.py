@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -35,6 +36,7 @@ class InputLimits(Section):
     max_operations: PositiveInt = Field(192, description="most symmetry operations in one block, centring included")
     max_members: PositiveInt = Field(5_000_000, description="most members in one archive")
     max_ratio: PositiveFloat = Field(200.0, description="largest ratio of unpacked to packed bytes of an archive")
+    time_limit: PositiveFloat = Field(120.0, description="longest time one crystal may take, s")
 
 
 class CloudConfig(Section):
@@ -107,6 +109,12 @@ class ClusterConfig(Section):
         0, description="worker processes started here; 0 = one per core, or one per GPU with device cuda"
     )
     in_flight: PositiveInt = Field(3, description="shards in flight per worker")
+    memory: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="most memory of a worker process, GiB; beyond it the worker is restarted; 0 = its share"
+    )
+    worker_ttl: PositiveFloat = Field(
+        300.0, description="a worker that has not been heard of for so long is given up, s; above input.time_limit"
+    )
     gpu_threads: Annotated[int, Field(ge=0)] = Field(
         0, description="threads of a GPU worker, one feeds the GPU, the others parse and write; 0 = cores / GPUs"
     )
@@ -116,6 +124,12 @@ class ClusterConfig(Section):
     gpu_memory_limit: Annotated[float, Field(gt=0, le=1)] = Field(
         0.8, description="share of a GPU's memory beyond which Dask moves its data to the host"
     )
+
+    def memory_bytes(self) -> int:
+        """Return the most memory of a local worker process, bytes: as set, or its share of the machine's."""
+        if self.memory:
+            return int(self.memory * 2**30)
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (self.workers or os.cpu_count() or 1)
 
 
 class SlurmConfig(Section):

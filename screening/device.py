@@ -71,7 +71,7 @@ def resolve(wanted: Wanted, *, remote: bool = False) -> Device:
     except (DeviceUnavailableError, EngineUnavailableError) as error:
         if wanted == "cuda":
             raise
-        return Device("cpu", f"cpu: {error}")
+        return Device("cpu", f"cpu: {str(error).partition(';')[0]}")  # nothing was asked for: no remedy
     names = ", ".join(sorted({gpu.name for gpu in gpus}))
     return Device("cuda", f"cuda: {len(gpus)} GPU(s), {names}", gpus=gpus, arrays="cupy")
 

@@ -35,6 +35,7 @@ from screening.store import (
     ShardRows,
 )
 from screening.vectorize import columns, vectorize
+from screening.watchdog import time_limit
 
 Clouds = dict[str, tuple[FloatArray, FloatArray, FloatArray]]
 
@@ -79,6 +80,12 @@ def featurize_shard(path: str, index: int, items: Sequence[Item], config: Config
     prepared = prepare(items, config)
     rows = assemble(prepared, persist(prepared, config), config)
     return write_shard(path, index, rows, prepared.inputs)
+
+
+def featurize_shard_in_time(path: str, index: int, items: Sequence[Item], config: Config) -> LedgerEntry:
+    """Do what `featurize_shard` does; if it takes longer than one crystal may, end the worker process."""
+    with time_limit(config.input.time_limit):
+        return featurize_shard(path, index, items, config)
 
 
 def featurize(items: Sequence[Item], config: Config) -> ShardRows:
@@ -182,6 +189,8 @@ def _prepare(item: Item, config: Config) -> tuple[Crystal, Clouds] | Rejection:
         return crystal, channel_clouds(crystal, config.cloud)
     except RejectionError as error:
         return Rejection(id=item.id, source=item.source, stage="featurize", code=error.code, detail=error.detail)
+    except MemoryError:  # says nothing of the crystal: it is tried again by itself
+        raise
     except Exception as error:  # one crystal must not end the run; the row says it was our fault
         detail = f"{type(error).__name__}: {error}"
         return Rejection(id=item.id, source=item.source, stage="featurize", code=Code.INTERNAL, detail=detail)

@@ -15,16 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import distributed
+from distributed.comm.core import CommClosedError
 
 import screening
 from screening.cloud import channel_label
 from screening.cluster import GPU, is_remote, open_client
 from screening.config import Config
 from screening.device import Device, resolve
-from screening.errors import DeviceUnavailableError, StoreError
+from screening.errors import DeviceUnavailableError, ScreeningError, StoreError
 from screening.explain import explain
-from screening.featurize import assemble, featurize_shard, inputs_digest, persist, prepare, write_shard
+from screening.featurize import assemble, featurize_shard_in_time, inputs_digest, persist, prepare, write_shard
 from screening.homology import GPU_ENGINES, choose_engine, engine
+from screening.isolate import featurize_apart
+from screening.journal import Journal
 from screening.learn import load_model, read_labels, train
 from screening.rank import rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
@@ -33,6 +36,9 @@ from screening.store import FeatureStore, LedgerEntry, differences, iter_tables,
 from screening.vectorize import columns
 
 PACKAGES = ("numpy", "gemmi", "pymatgen", "zarr", "dask", "lightgbm", "scikit-learn", "redzed-tda")
+
+# A shard that was taken apart does not end its worker; it may still be on one that another shard ends.
+MAX_FAILURES = 20
 
 
 @dataclass(slots=True)
@@ -43,10 +49,20 @@ class Progress:
     found: int = 0  # inputs listed
     done: int = 0  # inputs whose shard is finished
     rejected: int = 0  # of these, refused
-    resumed: int = 0  # of these, finished by an earlier run
+    resumed: int = 0  # of the done, finished by an earlier run
     listed: bool = False  # whether `found` is final
+    codes: Counter[str] = field(default_factory=Counter)  # rejections by code
+    apart: int = 0  # shards computed crystal by crystal, because a worker did not survive them
+    workers: int = 0  # worker processes there now
     started: float = 0.0  # time.perf_counter() when the workers were there
     fallbacks: Counter[str] = field(default_factory=Counter)  # clouds done by another engine than asked for, by reason
+
+    def count(self, entry: LedgerEntry) -> None:
+        """Count a finished shard, and tell."""
+        self.done += entry.rows
+        self.rejected += entry.rejected
+        self.codes.update(entry.codes)
+        self.tell(self)
 
 
 @dataclass(slots=True)
@@ -151,24 +167,23 @@ def featurize_all(
             progress.found += len(shard)
             entry = finished.get(index)
             if entry is not None and entry.inputs == digest and entry.rows == len(shard):
-                progress.done += entry.rows
                 progress.resumed += entry.rows
-                progress.rejected += entry.rejected
-                progress.tell(progress)
+                progress.count(entry)
             else:
                 yield index, shard
         progress.listed = True
         progress.tell(progress)
 
-    work = unfinished()
-    first = next(work, None)
-    if first is not None:  # no cluster is started where nothing is left to do
-        _compute(store, itertools.chain([first], work), config=config, device=device, progress=progress)
+    with store.locked():
+        work = unfinished()
+        first = next(work, None)
+        if first is not None:  # no cluster is started where nothing is left to do
+            _compute(store, itertools.chain([first], work), config=config, device=device, progress=progress, say=say)
+        if progress.found == 0:
+            raise StoreError("no crystal found: none of the given paths holds a CIF file")
+        store.finish(progress.found)
     for entry in store.ledger().values():
         progress.fallbacks.update(reason for _, _, reason in entry.fallbacks)
-    if progress.found == 0:
-        raise StoreError("no crystal found: none of the given paths holds a CIF file")
-    store.finish(progress.found)
     return digests.hexdigest()
 
 
@@ -177,38 +192,83 @@ def _shards(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
         yield shard
 
 
-def _compute(
+def _compute(  # noqa: PLR0913
     store: FeatureStore,
     work: Iterator[tuple[int, list[Item]]],
     *,
     config: Config,
     device: Device,
     progress: Progress,
+    say: Callable[[str], None],
 ) -> None:
-    """Run the shards of `work` on the cluster with a bounded number in flight; commit each as it comes back."""
+    """Run the shards of `work` on the cluster with a bounded number in flight; commit each as it comes back.
+
+    A shard that a worker did not survive, or that failed, is computed once more crystal by crystal.
+    """
+    path = str(store.path.resolve())
+    flying: dict[Any, tuple[int, list[Item], int]] = {}  # by key of the future: index, inputs, failures so far
     with open_client(config, device) as client:
         progress.started = time.perf_counter()
 
         def room() -> int:
             """Return how many shards may be in flight; workers may come and go."""
-            return config.cluster.in_flight * max(1, len(client.scheduler_info(n_workers=-1)["workers"]))
+            workers = len(client.scheduler_info(n_workers=-1)["workers"])
+            if workers != progress.workers:
+                say(f"{workers} worker{'s' if workers != 1 else ''}")
+                progress.workers = workers
+            return config.cluster.in_flight * max(1, workers)
 
-        def submit(index: int, shard: list[Item]) -> distributed.Future[LedgerEntry]:
+        def submit(index: int, shard: list[Item], *, failures: int = 0) -> distributed.Future[LedgerEntry]:
             store.reserve((index + 1) * store.shard_rows)
-            path = str(store.path.resolve())
-            if device.kind == "cpu":
-                return client.submit(featurize_shard, path, index, shard, config, pure=False)
-            return submit_steps(client, path, index, shard, config=config, device=device)
+            if failures:
+                needs = {"resources": GPU} if config.homology.engine in GPU_ENGINES else {}
+                future = client.submit(featurize_apart, path, index, shard, config, pure=False, **needs)
+            elif device.kind == "cpu":
+                future = client.submit(featurize_shard_in_time, path, index, shard, config, pure=False)
+            else:
+                future = submit_steps(client, path, index, shard, config=config, device=device)
+            flying[future.key] = (index, shard, failures)
+            return future
 
         pending = distributed.as_completed([submit(*shard) for shard in itertools.islice(work, room())])
         for future in pending:
-            entry: LedgerEntry = future.result()
+            index, shard, failures = flying.pop(future.key)
+            entry, fault = _outcome(future, path)
+            if entry is None:
+                if failures == MAX_FAILURES:
+                    raise StoreError(f"shard {index} cannot be computed: {fault}")
+                if failures == 0:
+                    say(f"shard {index} is taken apart, crystal by crystal: {fault}")
+                    progress.apart += 1
+                pending.add(submit(index, shard, failures=failures + 1))
+                continue
             store.commit(entry)
-            progress.done += entry.rows
-            progress.rejected += entry.rejected
-            progress.tell(progress)
-            for shard in itertools.islice(work, max(0, room() - pending.count())):
-                pending.add(submit(*shard))
+            progress.count(entry)
+            for following in itertools.islice(work, max(0, room() - pending.count())):
+                pending.add(submit(*following))
+
+
+def _outcome(future: distributed.Future[LedgerEntry], path: str) -> tuple[LedgerEntry | None, str]:
+    """Return the entry of a finished shard, or None and what went wrong with it.
+
+    Raises
+    ------
+    StoreError
+        The store cannot be written, or the scheduler is gone: no other shard would do better.
+    """
+    try:
+        return future.result(), ""
+    except (distributed.CancelledError, CommClosedError) as error:
+        raise StoreError("the Dask scheduler is gone; the same command goes on from here") from error
+    except OSError as error:
+        told = error.strerror or str(error)
+        raise StoreError(f"{path} cannot be written: {told}; the same command goes on from here") from error
+    except ScreeningError:
+        raise
+    except distributed.KilledWorker:
+        return None, "a worker ended on it"
+    except Exception as error:
+        return None, f"{type(error).__name__}: {error}"
 
 
 def submit_steps(  # noqa: PLR0913
@@ -251,23 +311,24 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
     )
     config, device = settle(config, say)
     paths.root.mkdir(parents=True, exist_ok=True)
-    inputs = featurize_all(options.crystals, config=config, out=paths.features, progress=progress)
+    say, stage = _watched(Journal(paths.root), progress, say, config=config, crystals=options.crystals)
+    inputs = featurize_all(options.crystals, config=config, out=paths.features, progress=progress, say=say)
     rejections = read_rejections(paths.features)
     write_rejections(rejections, paths.rejected)
     clock.lap("featurize")
 
-    say("training")
+    stage("training")
     table = read_table(paths.features)
     model = train(table, labels, config, rejections=rejections)
     model.save(paths.model)
     clock.lap("train")
 
-    say("explaining")
+    stage("explaining")
     explain(table, model, seed=config.seed).save(paths.explanation)
     write_explanation_plots(paths.explanation)
     clock.lap("explain")
 
-    say("ranking")
+    stage("ranking")
     ranking = rank(iter_tables(paths.features), model, labelled=options.rank_labelled, config=config.rank)
     write_ranking(ranking, paths.ranking)
     clock.lap("rank")
@@ -295,17 +356,73 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
             "ranked": len(ranking),
             "radius_cut": int((cuts < [radius - 1e-3 for radius in wanted]).any(axis=1).sum()),
         },
+        "outputs": output_digests(paths),
         "rejected_by_code": dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
         "scores": model.scores,
         "seconds": clock.laps,
         "config": config.model_dump(mode="json"),
     }
     write_record(paths.record, record)
-    say("writing the report")
+    stage("writing the report")
     write_report(paths.root, top=config.rank.top)
     clock.lap("report")
     write_record(paths.record, record)
+    stage("finished")
     return record
+
+
+def _watched(
+    journal: Journal,
+    progress: Progress,
+    say: Callable[[str], None],
+    *,
+    config: Config,
+    crystals: Sequence[str],
+) -> tuple[Callable[[str], None], Callable[[str], None]]:
+    """Return `say` and a teller of stages that also write the journal; progress is written there from now on."""
+    journal.event("start", crystals=list(crystals), versions=versions(), config=config.model_dump(mode="json"))
+    tell, current, rate = progress.tell, ["featurize"], [0.0]
+
+    def counts() -> dict[str, Any]:
+        if progress.started and current[0] == "featurize":
+            rate[0] = (progress.done - progress.resumed) / (time.perf_counter() - progress.started)
+        return {
+            "found": progress.found,
+            "done": progress.done,
+            "rejected": progress.rejected,
+            "listed": progress.listed,
+            "workers": progress.workers,
+            "rate": round(rate[0], 3),
+        }
+
+    def watch(progress: Progress) -> None:
+        tell(progress)
+        journal.progress(current[0], counts())
+
+    def say_too(text: str) -> None:
+        say(text)
+        journal.event(text)
+
+    def stage(name: str) -> None:
+        current[0] = name
+        journal.event(name, **counts())
+        journal.progress(name, counts(), force=True)
+        if name != "finished":
+            say(name)
+
+    progress.tell = watch
+    journal.progress(current[0], counts(), force=True)
+    return say_too, stage
+
+
+def output_digests(paths: RunPaths) -> dict[str, str]:
+    """Return the SHA-256 (hex) of every file of a RUN that is neither the store nor made anew at will, by its name."""
+    files = [paths.ranking, paths.rejected, *sorted(paths.model.rglob("*")), *sorted(paths.explanation.rglob("*"))]
+    return {
+        str(file.relative_to(paths.root)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:

@@ -8,7 +8,9 @@
       composition        (n_rows, 119) float32, atoms per cell by atomic number
       numbers            (n_rows, n_facts) float64, the columns named in the header: status, n_sites, volume, ...
       strings            (n_rows, 6) str: id, source, formula, flags, code, detail
-      ledger.jsonl       one line per finished shard: rows, digest of its inputs, checksums of its chunks, seconds
+      ledger.jsonl       one line per finished shard: rows, digest of its inputs, checksums of its chunks, seconds,
+                         and a link to the line before it
+      lock               held by the run that writes
 
 Row i is the i-th input in listing order, rejected ones included, so nothing can get lost. A shard is `shard_rows`
 consecutive rows: one chunk of each array, written whole by one task. A shard counts only once its line is in the
@@ -17,11 +19,14 @@ ledger; chunks without a line are overwritten. Arrays depend on inputs and confi
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +47,7 @@ NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", 
 MISSING, FEATURIZED, REJECTED = 0, 1, 2
 ARRAYS = ("features", "composition", "numbers", "strings")
 LEDGER = "ledger.jsonl"
+LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +89,7 @@ class LedgerEntry:
     inputs: str  # SHA-256 (hex) of ids, sources and texts of its inputs
     chunks: dict[str, str]  # array name -> SHA-256 (hex) of its chunk as stored
     seconds: float
+    codes: dict[str, int]  # rejections by code
     fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
 
 
@@ -102,6 +109,7 @@ class FeatureStore:
         self.header: dict[str, Any] = dict(group.attrs)
         self.columns: tuple[str, ...] = tuple(self.header["columns"])
         self.shard_rows: int = int(self.header["shard_rows"])
+        self._chain: str | None = None  # link of the last ledger line, once known
         self._arrays: dict[str, zarr.Array[Any]] = {name: _array(group, name) for name in ARRAYS}
 
     @classmethod
@@ -183,6 +191,22 @@ class FeatureStore:
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise StoreError(f"{path} cannot be read as a feature store: {error!r}") from error
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the store for the one process that hands out shards; released when it ends, however it ends.
+
+        Raises
+        ------
+        StoreError
+            Another process holds it.
+        """
+        with (self.path / LOCK).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise StoreError(f"{self.path} is being written by another run; see `screening status`") from error
+            yield
+
     @property
     def n_rows(self) -> int:
         """Number of rows, finished or not."""
@@ -198,7 +222,12 @@ class FeatureStore:
         last = (n_rows + self.shard_rows - 1) // self.shard_rows
         kept = [entry for entry in self.ledger().values() if entry.shard < last]
         if len(kept) < len(self.ledger()):
-            _write_atomically(self.path / LEDGER, "".join(_ledger_line(entry) for entry in kept))
+            lines, chain = [], str(self.header["features_hash"])
+            for entry in kept:
+                line, chain = _ledger_line(entry, chain)
+                lines.append(line)
+            _write_atomically(self.path / LEDGER, "".join(lines))
+            self._chain = chain
         if n_rows != self.n_rows:
             self._resize(n_rows)
         for name in ARRAYS:
@@ -228,35 +257,60 @@ class FeatureStore:
             chunk = self.path / name / "c" / str(index) / "0"
             _sync(chunk)
             chunks[name] = _digest(chunk)
-        rejected = int((rows.numbers[:, 0] == REJECTED).sum())
+        refused = rows.numbers[:, 0] == REJECTED
         return LedgerEntry(
             shard=index,
             rows=n_rows,
-            rejected=rejected,
+            rejected=int(refused.sum()),
             inputs=inputs,
             chunks=chunks,
             seconds=round(rows.seconds, 6),
+            codes=dict(sorted(Counter(rows.strings[:, STRINGS.index("code")][refused].tolist()).items())),
             fallbacks=rows.fallbacks,
         )
 
     def commit(self, entry: LedgerEntry) -> None:
         """Append a finished shard to the ledger and sync it; one process only."""
+        if self._chain is None:
+            self._chain = self._read_ledger()[1]
+        line, chain = _ledger_line(entry, self._chain)
         with (self.path / LEDGER).open("a", encoding="utf-8") as file:
-            file.write(_ledger_line(entry))
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
+        self._chain = chain
 
     def ledger(self) -> dict[int, LedgerEntry]:
-        """Return the finished shards by index; a torn last line counts as not written."""
+        """Return the finished shards by index; a torn last line counts as not written.
+
+        Raises
+        ------
+        StoreError
+            A line is damaged, or is not the one that was written after the line before it.
+        """
+        return self._read_ledger()[0]
+
+    def _read_ledger(self) -> tuple[dict[int, LedgerEntry], str]:
+        """Return the finished shards by index, and the link that the next line continues."""
         entries: dict[int, LedgerEntry] = {}
-        text = (self.path / LEDGER).read_bytes()
+        chain = str(self.header["features_hash"])
+        try:
+            text = (self.path / LEDGER).read_bytes()
+        except OSError as error:
+            raise StoreError(f"{self.path / LEDGER} cannot be read: {error.strerror}") from error
         for number, line in enumerate(text.split(b"\n")[:-1], start=1):
             try:
-                entry = LedgerEntry(**json.loads(line))
-            except (ValueError, TypeError) as error:
+                fields = json.loads(line)
+                stated = fields.pop("chain")
+                fields["fallbacks"] = tuple(tuple(fallback) for fallback in fields["fallbacks"])
+                entry = LedgerEntry(**fields)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise StoreError(f"{self.path / LEDGER}, line {number} is damaged: {error}") from error
+            written, chain = _ledger_line(entry, chain)
+            if stated != chain or written.encode() != line + b"\n":
+                raise StoreError(f"{self.path / LEDGER}, line {number} is not as it was written, or lines are missing")
             entries[entry.shard] = entry
-        return entries
+        return entries, chain
 
     def mend_ledger(self) -> None:
         """Cut off a last line that a crash left torn; called before anything is appended."""
@@ -264,6 +318,7 @@ class FeatureStore:
         text = ledger.read_bytes()
         if text and not text.endswith(b"\n"):
             _write_atomically(ledger, text[: text.rfind(b"\n") + 1].decode())
+            self._chain = None
 
     def read_shard(self, entry: LedgerEntry) -> ShardRows:
         """Return the rows of a finished shard.
@@ -382,9 +437,14 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return member.with_config({"write_empty_chunks": True})
 
 
-def _ledger_line(entry: LedgerEntry) -> str:
+def _ledger_line(entry: LedgerEntry, chain: str) -> tuple[str, str]:
+    """Return the line of an entry and its link: the SHA-256 of the link before it and the entry.
+
+    The first line links to the hash of the settings, so a line can be neither changed, moved nor taken out unseen.
+    """
     fields = {name: getattr(entry, name) for name in LedgerEntry.__slots__}
-    return json.dumps(fields, separators=(",", ":")) + "\n"
+    link = hashlib.sha256(f"{chain}\n{json.dumps(fields, separators=(',', ':'))}".encode()).hexdigest()
+    return json.dumps({**fields, "chain": link}, separators=(",", ":")) + "\n", link
 
 
 def _digest(path: Path) -> str:

@@ -12,7 +12,7 @@ import screening
 ROOT = Path(screening.__file__).parent
 # One row per stage, in data-flow order; a module imports from its own row or rows above it.
 LAYERS = (
-    ("__init__", "errors", "crystal", "config", "chemistry", "neighbours", "_kernels", "device"),
+    ("__init__", "errors", "crystal", "config", "chemistry", "neighbours", "_kernels", "device", "watchdog"),
     ("sources",),
     ("symmetry", "cif"),
     ("data", "generate"),
@@ -21,13 +21,15 @@ LAYERS = (
     ("vectorize",),
     ("store",),
     ("featurize",),
+    ("isolate",),
     ("learn",),
     ("explain",),
     ("rank",),
     ("report",),
     ("cluster",),
+    ("journal",),
     ("pipeline",),
-    ("export", "doctor", "barcode", "bench"),
+    ("export", "doctor", "barcode", "bench", "verify", "status"),
     ("cli", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
