@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -60,9 +61,15 @@ def base_score(target: FloatArray, is_bound: BoolArray) -> float:
     return float(target[~is_bound].mean() if (~is_bound).any() else target.mean())
 
 
-def parameters(settings: LearnConfig, *, seed: int, threads: int = 1) -> dict[str, Any]:
-    """Return LightGBM's parameters; results do not depend on `threads`."""
+def parameters(settings: LearnConfig, *, seed: int, threads: int = 1, device_type: str = "cpu") -> dict[str, Any]:
+    """Return LightGBM's parameters; results do not depend on `threads`.
+
+    `device_type` is LightGBM's learner: ``cpu``, ``gpu`` (OpenCL) or ``cuda``. On a GPU histograms are summed in double
+    precision, as on the CPU: in single precision equal gains are told apart by rounding, and other trees grow.
+    """
+    on_gpu = {} if device_type == "cpu" else {"device_type": device_type, "gpu_use_dp": True}
     return {
+        **on_gpu,
         "learning_rate": settings.learning_rate,
         "num_leaves": settings.leaves,
         "min_data_in_leaf": settings.min_leaf,
@@ -122,6 +129,9 @@ def read_booster(text: str, *, n_features: int) -> lgb.Booster:
             _check_tree(_fields(block), n_features=n_features)
         except (KeyError, ValueError) as error:
             raise ModelError(f"tree {index} of a booster file is damaged: {error}") from error
+    # LightGBM would jump by the stated sizes of the trees, into foreign memory if they are wrong; without them it reads
+    # tree after tree.
+    text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
     try:
         booster = lgb.Booster(model_str=text)
     except lgb.basic.LightGBMError as error:
