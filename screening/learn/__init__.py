@@ -1,5 +1,6 @@
 """Labels, fair splits, LightGBM, intervals: from features and measured conductivities to a judged model."""
 
+from screening.learn.device import Learner, choose_learner
 from screening.learn.evaluate import compare_bounds, evaluate
 from screening.learn.labels import Labels, read_labels
 from screening.learn.model import Model, Prediction, load_model
@@ -8,8 +9,10 @@ from screening.learn.train import train
 
 __all__ = [
     "Labels",
+    "Learner",
     "Model",
     "Prediction",
+    "choose_learner",
     "compare_bounds",
     "evaluate",
     "load_model",

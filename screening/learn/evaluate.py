@@ -45,7 +45,9 @@ def seeded(seed: int, *words: int) -> int:
     return int(np.random.SeedSequence([seed, *words]).generate_state(1)[0] & 0x7FFFFFFF)
 
 
-def evaluate(data: Dataset, config: Config, *, split: str = "grouped", repeats: int | None = None) -> Evaluation:
+def evaluate(
+    data: Dataset, config: Config, *, split: str = "grouped", repeats: int | None = None, device_type: str = "cpu"
+) -> Evaluation:
     """Return out-of-fold predictions and scores under a split.
 
     Parameters
@@ -59,6 +61,8 @@ def evaluate(data: Dataset, config: Config, *, split: str = "grouped", repeats: 
         chemical family is predicted from the others; ``random``: every crystal by itself, which flatters.
     repeats
         Repeats with other fold assignments; `config.learn.repeats` when not given.
+    device_type
+        LightGBM's learner.
 
     Raises
     ------
@@ -75,7 +79,8 @@ def evaluate(data: Dataset, config: Config, *, split: str = "grouped", repeats: 
     # One fold after the other: LightGBM keeps thread settings in globals, and training in several Python threads at
     # once has ended in memory faults.
     predictions = pd.concat(
-        [_judge_fold(data, fold, groups=groups, config=config) for fold in tasks], ignore_index=True
+        [_judge_fold(data, fold, groups=groups, config=config, device_type=device_type) for fold in tasks],
+        ignore_index=True,
     )
     return Evaluation(predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED})
 
@@ -95,15 +100,15 @@ def _groups(data: Dataset, split: str) -> tuple[dict[str, NDArray[np.int64]], In
     return by_family
 
 
-def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config) -> pd.DataFrame:
+def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config, device_type: str) -> pd.DataFrame:
     """Return the predictions of every model for the held-out crystals of one fold."""
-    seed = seeded(config.seed, 2, fold.repeat, fold.index)
+    params = parameters(config.learn, seed=seeded(config.seed, 2, fold.repeat, fold.index), device_type=device_type)
 
     training = Rows(data.features, data.target, data.is_bound, groups)[~fold.held].under(config.learn.bounds)
 
     def boosted(features: NDArray[Any]) -> FloatArray:
         rows = Rows(features, data.target, data.is_bound, groups)[~fold.held].under(config.learn.bounds)
-        booster, base = fit(rows, params=parameters(config.learn, seed=seed), trees=config.learn.trees)
+        booster, base = fit(rows, params=params, trees=config.learn.trees)
         return np.asarray(booster.predict(features[fold.held]), dtype=np.float64) + base
 
     nearest, _ = FeatureSpace.of(training.features).nearest(data.features[fold.held])

@@ -33,6 +33,15 @@ MAX_TRAINING_VALUES = 1_000_000_000  # rows x columns of training.parquet
 SECTIONS = ("cloud", "homology", "curves")  # settings that decide what a column means
 
 
+class TrainedBy(BaseModel):
+    """What grew the trees."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    device_type: Literal["cpu", "gpu", "cuda"]  # LightGBM's learner
+    lightgbm: str = Field(max_length=64)  # version
+
+
 class ModelHeader(BaseModel):
     """What model.json says."""
 
@@ -44,6 +53,7 @@ class ModelHeader(BaseModel):
     features_config: dict[str, Any]
     engine: str = Field(max_length=64)
     learn: dict[str, Any]
+    learner: TrainedBy | None = None  # None = written before this was told
     seed: int
     base: FiniteFloat  # added to the boosters' mean, log10 S/cm
     boosters: int = Field(ge=1, le=1000)

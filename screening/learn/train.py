@@ -12,15 +12,23 @@ from screening.crystal import SYMBOLS
 from screening.errors import ModelError, Rejection
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.dataset import Dataset, join
+from screening.learn.device import CPU, Learner
 from screening.learn.evaluate import Evaluation, evaluate, seeded
 from screening.learn.intervals import interval_scores
 from screening.learn.labels import Labels
-from screening.learn.model import Model, ModelHeader, Training
+from screening.learn.model import Model, ModelHeader, TrainedBy, Training
 from screening.learn.scores import Score
 from screening.store import FeatureTable
 
 
-def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Sequence[Rejection] = ()) -> Model:
+def train(
+    table: FeatureTable,
+    labels: Labels,
+    config: Config,
+    *,
+    rejections: Sequence[Rejection] = (),
+    learner: Learner | None = None,
+) -> Model:
     """Return a LightGBM model of log10 conductivity with its scores under grouped cross-validation.
 
     Parameters
@@ -33,6 +41,8 @@ def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Se
         Settings; `learn` and `seed` are used.
     rejections
         Inputs that have no features, to say why a label is not used.
+    learner
+        What LightGBM trains on, see `screening.learn.device.choose_learner`; the CPU when not given.
 
     Raises
     ------
@@ -40,20 +50,22 @@ def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Se
         Too few labels or groups, or features that cannot be.
     """
     data = join(table, labels, rejections=rejections)
-    grouped = evaluate(data, config)
+    learner = learner or CPU
+    grouped = evaluate(data, config, device_type=learner.device_type)
     bands, interval = interval_scores(
         grouped.predictions, level=config.learn.interval, family=dict(zip(data.ids, data.family, strict=True))
     )
-    scores = _summary(data, labels, config, grouped=grouped)
+    scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type)
     scores["trees"] = config.learn.trees
     scores["interval"] = interval
-    texts, base = _boosters(data, config)
+    texts, base = _boosters(data, config, device_type=learner.device_type)
     header = ModelHeader(
         columns=data.columns,
         features_hash=table.header["features_hash"],
         features_config=table.header["config"],
         engine=table.header["engine"],
         learn=config.learn.model_dump(mode="json"),
+        learner=TrainedBy(device_type=learner.device_type, lightgbm=learner.lightgbm),
         seed=config.seed,
         base=base,
         boosters=len(texts),
@@ -74,24 +86,24 @@ def train(table: FeatureTable, labels: Labels, config: Config, *, rejections: Se
     return Model(header=header, texts=texts, training=training, scores=scores, folds=grouped.predictions)
 
 
-def _boosters(data: Dataset, config: Config) -> tuple[tuple[str, ...], float]:
+def _boosters(data: Dataset, config: Config, *, device_type: str) -> tuple[tuple[str, ...], float]:
     """Return the boosters of the final model as LightGBM text, one per seed, and their common base score."""
     rows = Rows(data.features, data.target, data.is_bound, data.groups).under(config.learn.bounds)
     texts: list[str] = []
     for index in range(config.learn.seeds):
-        params = parameters(config.learn, seed=seeded(config.seed, 3, index))
+        params = parameters(config.learn, seed=seeded(config.seed, 3, index), device_type=device_type)
         booster, base = fit(rows, params=params, trees=config.learn.trees, columns=data.columns)
         texts.append(booster.model_to_string())
     return tuple(texts), base
 
 
-def _summary(data: Dataset, labels: Labels, config: Config, *, grouped: Evaluation) -> dict[str, Any]:
+def _summary(data: Dataset, labels: Labels, config: Config, *, grouped: Evaluation, device_type: str) -> dict[str, Any]:
     splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
-    splits["random"] = evaluate(data, config, split="random", repeats=1).scores
+    splits["random"] = evaluate(data, config, split="random", repeats=1, device_type=device_type).scores
     left_out: dict[str, str] = {}
     for split in ("publication", "family"):
         try:
-            splits[split] = evaluate(data, config, split=split, repeats=1).scores
+            splits[split] = evaluate(data, config, split=split, repeats=1, device_type=device_type).scores
         except ModelError as error:  # none stated, or all crystals hang together: said in the scores
             left_out[split] = str(error)
     _, sizes = np.unique(data.groups, return_counts=True)
