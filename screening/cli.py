@@ -207,10 +207,10 @@ def train(
 ) -> None:
     """Train LightGBM on log10 conductivity with grouped cross-validation."""
     from screening import learn
-    from screening.store import read_table
+    from screening.store import read_some
 
     table = learn.read_labels(labels, id_column=id_column, target_column=target_column, group_column=group_column)
-    model = learn.train(read_table(features), table, settings(config, seed=seed))
+    model = learn.train(read_some(features, ids=set(table.ids)), table, settings(config, seed=seed))
     model.save(out_dir)
     _print_scores(model.scores)
     typer.echo(f"model: {out_dir}")
@@ -221,10 +221,13 @@ def explain(features: Features, model: ModelDir, out_dir: Out, seed: Seed = None
     """Sum SHAP values to kinds of hole: which channel, dimension and radius band decides."""
     from screening import learn
     from screening.explain import explain as explain_table
+    from screening.pipeline import EXPLAINED_OTHERS
     from screening.report import write_explanation_plots
-    from screening.store import read_table
+    from screening.store import read_some
 
-    explain_table(read_table(features), learn.load_model(model), seed=seed or 0).save(out_dir)
+    loaded = learn.load_model(model)
+    table = read_some(features, ids=set(loaded.training.ids), others=EXPLAINED_OTHERS, seed=seed or 0)
+    explain_table(table, loaded, seed=seed or 0).save(out_dir)
     write_explanation_plots(out_dir)
     typer.echo(f"explanation: {out_dir}")
 

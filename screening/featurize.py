@@ -22,7 +22,7 @@ from screening.config import Config
 from screening.crystal import CloudBatch, Crystal, FloatArray
 from screening.errors import Code, Rejection, RejectionError
 from screening.homology import PercolationRanks, engine, percolation_ranks
-from screening.homology.barcodes import Barcodes
+from screening.homology.barcodes import Barcodes, ticks
 from screening.sources import Item
 from screening.store import (
     FEATURIZED,
@@ -141,6 +141,7 @@ def assemble(
     numbers = np.full((n_rows, len(names)), np.nan)
     strings = np.full((n_rows, len(STRINGS)), "", dtype=object)
     used: list[int] = []
+    cut = 0
     for index, ((id, source), outcome) in enumerate(zip(prepared.names, prepared.outcomes, strict=True)):
         if isinstance(outcome, Rejection):
             numbers[index, 0] = REJECTED
@@ -156,12 +157,15 @@ def assemble(
         features[used] = vectorize(config, homology.clouds, homology.barcodes, homology.percolation, xp=xp)
         r_cut = np.column_stack([homology.barcodes[channel].r_cut for channel in config.cloud.channels])
         numbers[np.ix_(used, range(len(NUMBERS), len(names)))] = r_cut
+        asked = np.array([config.homology.r_max[channel] for channel in config.cloud.channels])
+        cut = int((ticks(r_cut) < ticks(asked)).any(axis=1).sum())
     return ShardRows(
         features=features,
         composition=composition,
         numbers=numbers,
         strings=strings,
         seconds=prepared.seconds + homology.seconds + time.perf_counter() - started,
+        cut=cut,
         fallbacks=_fallbacks([prepared.names[index][0] for index in used], homology, config),
     )
 

@@ -52,6 +52,7 @@ def rows_apart(items: Sequence[Item], config: Config) -> ShardRows:
         numbers=np.concatenate([part.numbers for part in parts]),
         strings=np.concatenate([part.strings for part in parts]),
         seconds=sum(part.seconds for part in parts),
+        cut=sum(part.cut for part in parts),
         fallbacks=tuple(fallback for part in parts for fallback in part.fallbacks),
     )
 

@@ -32,13 +32,16 @@ from screening.learn import load_model, read_labels, train
 from screening.rank import rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
 from screening.sources import Item, iter_items
-from screening.store import FeatureStore, LedgerEntry, differences, iter_tables, read_rejections, read_table
+from screening.store import FeatureStore, LedgerEntry, differences, iter_tables, read_rejections, read_some
 from screening.vectorize import columns
 
 PACKAGES = ("numpy", "gemmi", "pymatgen", "zarr", "dask", "lightgbm", "scikit-learn", "redzed-tda")
 
 # A shard that was taken apart does not end its worker; it may still be on one that another shard ends.
 MAX_FAILURES = 20
+
+# Candidates that SHAP values are averaged over, beside all labelled crystals.
+EXPLAINED_OTHERS = 2_000
 
 
 @dataclass(slots=True)
@@ -318,13 +321,13 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
     clock.lap("featurize")
 
     stage("training")
-    table = read_table(paths.features)
-    model = train(table, labels, config, rejections=rejections)
+    model = train(read_some(paths.features, ids=set(labels.ids)), labels, config, rejections=rejections)
     model.save(paths.model)
     clock.lap("train")
 
     stage("explaining")
-    explain(table, model, seed=config.seed).save(paths.explanation)
+    explained = read_some(paths.features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
+    explain(explained, model, seed=config.seed).save(paths.explanation)
     write_explanation_plots(paths.explanation)
     clock.lap("explain")
 
@@ -333,8 +336,8 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
     write_ranking(ranking, paths.ranking)
     clock.lap("rank")
 
-    cuts = table.facts[[f"r_cut/{channel_label(name, config.cloud)}" for name in config.cloud.channels]].to_numpy()
-    wanted = [config.homology.r_max[channel] for channel in config.cloud.channels]
+    entries = FeatureStore.open(paths.features).entries()
+    featurized = progress.found - len(rejections)
     record: dict[str, Any] = {
         "status": "finished",
         "version": screening.__version__,
@@ -348,13 +351,13 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
         "inputs_sha256": inputs,
         "counts": {
             "found": progress.found,
-            "featurized": len(table),
+            "featurized": featurized,
             "rejected": len(rejections),
             "resumed": progress.resumed,
             "labelled": model.scores["n_used"],
-            "candidates": len(table) - model.scores["n_used"],
+            "candidates": featurized - model.scores["n_used"],
             "ranked": len(ranking),
-            "radius_cut": int((cuts < [radius - 1e-3 for radius in wanted]).any(axis=1).sum()),
+            "radius_cut": sum(entry.cut for entry in entries),
         },
         "outputs": output_digests(paths),
         "rejected_by_code": dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),

@@ -19,13 +19,15 @@ ledger; chunks without a line are overwritten. Arrays depend on inputs and confi
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import hashlib
+import heapq
 import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,7 @@ class ShardRows:
     numbers: NDArray[np.float64]  # (n, n_facts)
     strings: NDArray[np.object_]  # (n, 6)
     seconds: float  # time spent on them
+    cut: int = 0  # crystals with a channel whose radius was cut back
     fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
 
 
@@ -90,6 +93,7 @@ class LedgerEntry:
     chunks: dict[str, str]  # array name -> SHA-256 (hex) of its chunk as stored
     seconds: float
     codes: dict[str, int]  # rejections by code
+    cut: int  # crystals with a channel whose radius was cut back
     fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
 
 
@@ -266,6 +270,7 @@ class FeatureStore:
             chunks=chunks,
             seconds=round(rows.seconds, 6),
             codes=dict(sorted(Counter(rows.strings[:, STRINGS.index("code")][refused].tolist()).items())),
+            cut=rows.cut,
             fallbacks=rows.fallbacks,
         )
 
@@ -353,6 +358,17 @@ class FeatureStore:
         StoreError
             A shard is unfinished or damaged: an incomplete store is never read as if it were whole.
         """
+        for entry in self.entries():
+            yield self.read_shard(entry)
+
+    def entries(self) -> list[LedgerEntry]:
+        """Return the ledger entries of all shards in order.
+
+        Raises
+        ------
+        StoreError
+            A shard is unfinished.
+        """
         entries = self.ledger()
         n_shards = (self.n_rows + self.shard_rows - 1) // self.shard_rows
         unfinished = [index for index in range(n_shards) if index not in entries]
@@ -361,8 +377,7 @@ class FeatureStore:
                 f"{self.path} is unfinished: {len(unfinished)} of {n_shards} shards are missing; "
                 "run the same command again to go on"
             )
-        for index in range(n_shards):
-            yield self.read_shard(entries[index])
+        return [entries[index] for index in range(n_shards)]
 
     def table(self, rows: ShardRows) -> FeatureTable:
         """Return the featurized rows of a shard as a table."""
@@ -393,17 +408,73 @@ def iter_tables(path: Path) -> Iterator[FeatureTable]:
 
 def read_table(path: Path) -> FeatureTable:
     """Return all featurized crystals of a store as one table."""
+    return _joined(iter_tables(path), path)
+
+
+def read_some(path: Path, *, ids: Collection[str], others: int = 0, seed: int = 0) -> FeatureTable:
+    """Return the featurized crystals named in `ids` and a seeded draw of others, in store order.
+
+    Memory holds what is returned and one shard, however large the store is.
+
+    Parameters
+    ----------
+    path
+        The store.
+    ids
+        Crystals wanted; those that are not in the store are left out.
+    others
+        How many others to draw; all of them if there are fewer.
+    seed
+        Of the draw; the draw depends on the ids in the store, not on their order.
+    """
+    drawn: list[tuple[bytes, str]] = []  # a heap of the `others` smallest hashes, negated by complement
+    if others:
+        for id in _ids(path):
+            if id in ids:
+                continue
+            # Complemented, so that the smallest of the heap is the largest hash, the one to go first.
+            place = bytes(255 - byte for byte in hashlib.sha256(f"{seed}\0{id}".encode()).digest())
+            if len(drawn) < others:
+                heapq.heappush(drawn, (place, id))
+            elif (place, id) > drawn[0]:
+                heapq.heapreplace(drawn, (place, id))
+    wanted = {*ids, *(id for _, id in drawn)}
+
+    def parts() -> Iterator[FeatureTable]:
+        for table in iter_tables(path):
+            rows = np.flatnonzero([id in wanted for id in table.ids])
+            yield dataclasses.replace(
+                table,
+                ids=table.ids[rows],
+                features=table.features[rows],
+                facts=table.facts.iloc[rows],
+                composition=table.composition[rows],
+            )
+
+    return _joined(parts(), path)
+
+
+def _ids(path: Path) -> Iterator[str]:
+    """Yield the ids of the featurized crystals, without reading their features."""
     store = FeatureStore.open(path)
-    tables = [store.table(rows) for rows in store.iter_shards()]
-    if not tables:
+    for entry in store.entries():
+        span = slice(entry.shard * store.shard_rows, entry.shard * store.shard_rows + entry.rows)
+        status = np.asarray(store._arrays["numbers"][span, 0])
+        ids = np.asarray(store._arrays["strings"][span, 0])
+        yield from (str(id) for id in ids[status == FEATURIZED])
+
+
+def _joined(tables: Iterator[FeatureTable], path: Path) -> FeatureTable:
+    parts = list(tables)
+    if not parts:
         raise StoreError(f"{path} holds no crystal")
     return FeatureTable(
-        ids=np.concatenate([table.ids for table in tables]),
-        columns=store.columns,
-        features=np.concatenate([table.features for table in tables]),
-        facts=pd.concat([table.facts for table in tables], ignore_index=True),
-        composition=np.concatenate([table.composition for table in tables]),
-        header=store.header,
+        ids=np.concatenate([table.ids for table in parts]),
+        columns=parts[0].columns,
+        features=np.concatenate([table.features for table in parts]),
+        facts=pd.concat([table.facts for table in parts], ignore_index=True),
+        composition=np.concatenate([table.composition for table in parts]),
+        header=parts[0].header,
     )
 
 

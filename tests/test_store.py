@@ -19,6 +19,7 @@ from screening.store import (
     differences,
     iter_tables,
     read_rejections,
+    read_some,
     read_table,
 )
 
@@ -145,6 +146,22 @@ def test_finish_clears_what_a_killed_writer_left(tmp_path: Path) -> None:
     store.finish(store.n_rows)
     assert not left.exists()
     assert read_table(tmp_path / "s").features.tobytes() == before
+
+
+def test_some_rows_and_a_seeded_draw_of_others(tmp_path: Path) -> None:
+    filled(tmp_path / "s")
+    whole = read_table(tmp_path / "s")
+    wanted = {whole.ids[1], whole.ids[-1], "not there"}
+    some = read_some(tmp_path / "s", ids=wanted)
+    assert list(some.ids) == [whole.ids[1], whole.ids[-1]]
+    np.testing.assert_array_equal(some.features, whole.features[[1, -1]])
+    np.testing.assert_array_equal(some.composition, whole.composition[[1, -1]])
+    assert some.facts["formula"].tolist() == whole.facts["formula"].iloc[[1, -1]].tolist()
+    draws = {seed: set(read_some(tmp_path / "s", ids=wanted, others=2, seed=seed).ids) for seed in range(20)}
+    assert all(wanted - {"not there"} <= ids and len(ids) == 4 for ids in draws.values())
+    assert draws[0] == set(read_some(tmp_path / "s", ids=wanted, others=2, seed=0).ids)
+    assert set().union(*draws.values()) == set(whole.ids)
+    assert list(read_some(tmp_path / "s", ids=(), others=100).ids) == list(whole.ids)
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
