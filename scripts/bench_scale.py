@@ -1,0 +1,192 @@
+#!/usr/bin/env python
+"""A screening of many crystals: rate, overhead, memory over time, two workers against one, time to resume.
+
+    scripts/bench_scale.py CRYSTALS... --labels L.csv [-n 100000] [--work DIR] [--record]
+
+CRYSTALS are candidates and the labelled crystals; further candidates up to -n are made from them by substitution
+(kept in DIR between calls). One `screening run` featurizes and ranks them all while its processes' memory is watched.
+Overhead is what the command's wall time times workers holds beyond the same crystals computed in one bare loop in one
+process, measured on a sample of shards. --record writes the figures to docs/benchmarks.md, the curve to docs/scale.svg.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+from benchmarks import ROOT, record
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from screening.config import Config
+from screening.featurize import featurize
+from screening.sources import iter_items
+
+COMMAND = [sys.executable, "-m", "screening"]
+
+
+def rows_done(store: Path) -> int:
+    ledger = store / "ledger.jsonl"
+    return sum(json.loads(line)["rows"] for line in ledger.read_bytes().splitlines()) if ledger.exists() else 0
+
+
+def watched(command: list[str], store: Path) -> tuple[float, list[tuple[float, int, float, float]]]:
+    """Return seconds, and over time: seconds, crystals done, MiB of client and scheduler, MiB of the largest worker."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(command)
+    watch = psutil.Process(process.pid)
+    curve = []
+    while process.poll() is None:
+        try:
+            own = watch.memory_info().rss / 2**20
+            workers = [
+                child.memory_info().rss / 2**20
+                for child in watch.children(recursive=True)
+                if "spawn_main" in " ".join(child.cmdline())
+            ]
+            curve.append((time.perf_counter() - begin, rows_done(store), own, max(workers, default=0.0)))
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            pass
+        time.sleep(2)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
+    return time.perf_counter() - begin, curve
+
+
+def bare_seconds(paths: list[str], config: Config, n_rows: int) -> tuple[float, int]:
+    """Return processor seconds of a bare loop over a sample of whole shards spread over the inputs, and its rows."""
+    sample, shard, index = [], [], 0
+    size = config.store.shard_rows
+    step = max(1, n_rows // size // 40)
+    for item in iter_items(paths, config.input):
+        shard.append(item)
+        if len(shard) == size:
+            if index % step == 0:
+                sample.append(shard)
+            shard, index = [], index + 1
+    featurize(sample[0], config)  # warm
+    begin = time.process_time()
+    for one in sample:
+        featurize(one, config)
+    return time.process_time() - begin, sum(map(len, sample))
+
+
+def draw(curve: list[tuple[float, int, float, float]]) -> None:
+    data = np.array(curve)
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    FigureCanvasSVG(figure)
+    left, right = figure.subplots(1, 2)
+    left.plot(data[:, 0] / 60, data[:, 1] / 1e3, color="#0072B2")
+    left.set(xlabel="minutes", ylabel="thousand crystals done", ylim=(0, None))
+    right.plot(data[:, 1] / 1e3, data[:, 2], ".", ms=2, color="#D55E00", label="client and scheduler")
+    right.plot(data[:, 1] / 1e3, data[:, 3], ".", ms=2, color="#009E73", label="largest worker")
+    right.set(xlabel="thousand crystals done", ylabel="memory (MiB)", ylim=(0, None))
+    right.legend(frameon=False, fontsize=8)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(ROOT / "docs" / "scale.svg", metadata={"Date": None})
+
+
+def featurize_seconds(paths: list[str], workers: int, folder: Path) -> float:
+    out = folder / f"workers{workers}.zarr"
+    begin = time.perf_counter()
+    subprocess.run([*COMMAND, "featurize", *paths, "--out", str(out), "--workers", str(workers), "--quiet"], check=True)
+    return time.perf_counter() - begin
+
+
+def speedup(crystals: list[str], config: Config, n: int, folder: Path) -> tuple[float, float]:
+    """Return the seconds of one and of two workers on `n` crystals, the start of the cluster included."""
+    part = folder / "part"
+    part.mkdir()
+    for index, item in enumerate(iter_items(crystals, config.input)):
+        if index == n:
+            break
+        (part / f"{index}.cif").write_bytes(item.text)
+    return featurize_seconds([str(part)], 1, folder), featurize_seconds([str(part)], 2, folder)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("crystals", nargs="+")
+    parser.add_argument("--labels", required=True)
+    parser.add_argument("--id-column")
+    parser.add_argument("--target-column")
+    parser.add_argument("-n", type=int, default=100_000)
+    parser.add_argument("--part", type=int, default=8_000, help="crystals for one worker against two")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "screening-scale")
+    parser.add_argument("--record", action="store_true")
+    options = parser.parse_args()
+    config = Config()
+    options.work.mkdir(parents=True, exist_ok=True)
+    given = sum(1 for _ in iter_items(options.crystals, config.input))
+    made = options.work / f"generated-{options.n - given}.zip"
+    if not made.exists() and options.n > given:
+        sources = [word for path in options.crystals for word in ("--from", path)]
+        begin = time.perf_counter()
+        wanted = ["-n", str(options.n - given), "--seed", "1", "--out", str(made)]
+        subprocess.run([*COMMAND, "generate", *wanted, *sources], check=True)
+        print(f"made {options.n - given} candidates in {time.perf_counter() - begin:.0f} s")
+    paths = [*options.crystals, *([str(made)] if made.exists() else [])]
+    run = options.work / "RUN"
+    shutil.rmtree(run, ignore_errors=True)
+    columns = [
+        word
+        for flag, value in (("--id-column", options.id_column), ("--target-column", options.target_column))
+        if value
+        for word in (flag, value)
+    ]
+    command = [*COMMAND, "run", *paths, "--labels", options.labels, *columns, "--out", str(run), "--quiet"]
+    total, curve = watched(command, run / "features.zarr")
+    resumed, _ = watched([*COMMAND, "featurize", *paths, "--out", str(run / "features.zarr"), "--quiet"], run)
+    told = json.loads((run / "run.json").read_text())
+    counts, seconds = told["counts"], told["seconds"]
+    bare, rows = bare_seconds(paths, config, counts["found"])
+    with tempfile.TemporaryDirectory() as folder:
+        one, two = speedup(options.crystals, config, options.part, Path(folder))
+    cores = os.cpu_count() or 1
+    rate = counts["found"] / seconds["featurize"]
+    wanted = bare / rows * counts["found"] / cores  # s, if all cores did nothing but the bare loop
+    early = [row for row in curve if row[1] and row[1] <= 0.15 * counts["found"]]
+    late = [row for row in curve if row[1] >= 0.85 * counts["found"] and row[0] <= seconds["featurize"]]
+    memory = [[max((row[k] for row in part), default=0.0) for k in (2, 3)] for part in (early, late)]
+    peak = max(row[2] for row in curve)
+    stages = ", ".join(f"{stage} {value:.0f} s" for stage, value in seconds.items())
+    lines = [
+        f"{counts['found']:,} crystals found, {counts['featurized']:,} featurized, {counts['rejected']:,} rejected, "
+        f"{counts['ranked']:,} ranked in one command: {total / 60:.1f} min ({stages}).",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| rate of featurizing, {cores} workers | {rate:.0f} crystals/s |",
+        f"| bare loop in one process | {1e3 * bare / rows:.2f} ms a crystal of processor time ({rows} crystals) |",
+        f"| overhead of listing, Dask and store | {seconds['featurize'] / wanted - 1:.0%} of the bare loop |",
+        f"| two workers against one ({options.part:,} crystals, start included) | {one / two:.2f} x |",
+        f"| the same command again, all done | {resumed:.0f} s, {resumed / total:.1%} of the run |",
+        f"| memory, first 15 % | client and scheduler {memory[0][0]:.0f} MiB, largest worker {memory[0][1]:.0f} MiB |",
+        f"| memory, last 15 % | client and scheduler {memory[1][0]:.0f} MiB, largest worker {memory[1][1]:.0f} MiB |",
+        f"| peak of the client, whole command | {peak:.0f} MiB |",
+        "",
+        "Modelled, not measured: at the same rate per core, featurizing 500,000 such crystals takes "
+        f"{500_000 / (rate / cores * 16) / 60:.0f} min on 16 cores and {500_000 / (rate / cores * 64) / 60:.0f} min on "
+        "64, if storage and the one process that reads keep up.",
+        "",
+        "![crystals done over time, and memory against crystals done](scale.svg)",
+    ]
+    body = "\n".join(lines)
+    print(body)
+    if options.record:
+        draw(curve)
+        record("scale", "Many crystals", body)
+
+
+if __name__ == "__main__":
+    main()
