@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from screening.contributions import ON_CPU, contributions
 from screening.crystal import FloatArray, IntArray
+from screening.device import Wanted
 from screening.errors import ModelError
 from screening.learn import Model
 from screening.learn.cells import plain_cell
@@ -114,6 +116,7 @@ class Explanation:
     values: FloatArray  # (n, n_kinds) mean of the curve over the band; NaN where not computed
     expected: float  # mean prediction over the trees' training crystals, log10 S/cm
     seed: int
+    method: str = ON_CPU  # what computed the values, and why
 
     @cached_property
     def kinds(self) -> pd.DataFrame:
@@ -173,7 +176,9 @@ class Explanation:
         beeswarm.to_csv(folder / "beeswarm.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
-def explain(table: FeatureTable, model: Model, *, seed: int = 0, ids: Sequence[str] | None = None) -> Explanation:
+def explain(
+    table: FeatureTable, model: Model, *, seed: int = 0, ids: Sequence[str] | None = None, device: Wanted = "cpu"
+) -> Explanation:
     """Return the explanation of the crystals named in `ids`, in that order, or of the whole table.
 
     Parameters
@@ -186,6 +191,8 @@ def explain(table: FeatureTable, model: Model, *, seed: int = 0, ids: Sequence[s
         Of the sample taken where a whole table holds more than `MAX_EXPLAINED` crystals, and of the beeswarm.
     ids
         Crystals to explain.
+    device
+        Where SHAP values are computed, see `screening.contributions`.
 
     Raises
     ------
@@ -197,15 +204,16 @@ def explain(table: FeatureTable, model: Model, *, seed: int = 0, ids: Sequence[s
     if len(rows) == 0:
         raise ModelError("there is no crystal to explain")
     features = table.features[rows]
-    shap, expected = model.contributions(features)
+    found = contributions(model, features, device=device)
     kinds = kinds_of(model.columns)
     return Explanation(
         ids=table.ids[rows],
         by_kind=kinds,
-        shap=np.column_stack([shap[:, kind.columns].sum(axis=1) for kind in kinds]),
+        shap=np.column_stack([found.values[:, kind.columns].sum(axis=1) for kind in kinds]),
         values=np.column_stack([_mean_known(features[:, kind.columns]) for kind in kinds]),
-        expected=expected,
+        expected=found.expected,
         seed=seed,
+        method=found.method,
     )
 
 

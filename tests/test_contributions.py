@@ -1,0 +1,163 @@
+"""SHAP values: which part computes them, and shap's own GPU explainer run with a CPU's arithmetic in its child."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from synthetic import QUICK, labels, table
+
+from screening import contributions as module
+from screening import device
+from screening.contributions import MAX_GAP, ON_CPU, contributions
+from screening.explain import explain
+from screening.learn import Model, train
+from screening.store import FeatureTable
+
+# shap's GPU explainer calls one compiled function; the CPU's has the same arguments and adds the same numbers. As
+# Python starts, it is put in the GPU's place: inside shap (up to 0.53), or as the package shap-cuda.
+STAND_IN = """
+import importlib.abc, sys, types
+def gpu(*args):
+    FAULT
+    import shap._cext as cpu
+    cpu.dense_tree_shap(*args)
+    args[16][...] += ERROR
+part = types.ModuleType("shap._cext_gpu")
+part.dense_tree_shap = gpu
+sys.modules["shap._cext_gpu"] = part
+"""
+
+
+@pytest.fixture(scope="module")
+def crystals() -> FeatureTable:
+    return table(110, seed=0)
+
+
+@pytest.fixture(scope="module")
+def model(crystals: FeatureTable) -> Model:
+    return train(crystals, labels(crystals, 90, seed=1, n_bounds=20), QUICK)
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_gpus", lambda: (device.Gpu(0, "A GPU", 1, (9, 0)),))
+    monkeypatch.setattr(module, "has_backend", lambda: True)
+
+
+def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, *, fault: str = "pass", error: str = "0.0") -> None:
+    (shap,) = importlib.util.find_spec("shap").submodule_search_locations
+    if not (Path(shap) / "explainers" / "_gpu_tree.py").is_file():
+        pytest.skip("shap keeps its GPU explainer in the package shap-cuda: not tested without it")
+    code = STAND_IN.replace("FAULT", fault).replace("ERROR", error)
+    (folder / "sitecustomize.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+def test_the_cpu_is_exact_and_asks_for_no_gpu(
+    crystals: FeatureTable, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_gpus", None)
+    found = contributions(model, crystals.features, device="cpu")
+    values, expected = model.contributions(crystals.features)
+    np.testing.assert_array_equal(found.values, values)
+    assert (found.expected, found.method) == (expected, ON_CPU)
+    np.testing.assert_allclose(
+        found.values.sum(axis=1) + expected, model.predict(crystals.features).mean, rtol=0, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_without_a_gpu_or_shaps_part_lightgbm_computes_and_it_is_said_why(
+    wanted: device.Wanted, crystals: FeatureTable, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "DRIVER", "libcuda-that-is-not-there.so.1")
+    monkeypatch.setattr(module.subprocess, "run", None)  # no process is started
+    plain = contributions(model, crystals.features)
+    found = contributions(model, crystals.features, device=wanted)
+    np.testing.assert_array_equal(found.values, plain.values)
+    assert found.method.startswith(f"{ON_CPU}: no CUDA GPU here")
+    monkeypatch.setattr(module, "find_gpus", lambda: (device.Gpu(0, "A GPU", 1, (9, 0)),))
+    monkeypatch.setattr(module, "has_backend", lambda: False)
+    found = contributions(model, crystals.features, device=wanted)
+    assert found.method.startswith(f"{ON_CPU}: shap's GPU part is not installed")
+    explained = explain(crystals, model, device=wanted, ids=["c1"])
+    assert explained.method == found.method
+
+
+@pytest.mark.usefixtures("gpu")
+def test_shaps_gpu_explainer_gives_lightgbms_values(
+    crystals: FeatureTable, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, monkeypatch)
+    found = contributions(model, crystals.features, device="cuda")
+    assert found.method.startswith("shap on A GPU")
+    exact = contributions(model, crystals.features)
+    np.testing.assert_allclose(found.values, exact.values, rtol=0, atol=1e-9)
+    assert found.expected == exact.expected
+    assert explain(crystals, model, device="cuda", ids=["c1"]).method.startswith("shap on A GPU")
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize(
+    ("fault", "error", "why"),
+    [
+        ("pass", "2e-4", "refused"),
+        ("pass", "float('nan')", "refused"),
+        ("import os; os.abort()", "0.0", "ended with status -6"),
+        ("raise RuntimeError('no kernel image')", "0.0", "no kernel image"),
+        ("import os; os._exit(0)", "0.0", "ended with status 0"),
+        ("import time; time.sleep(1000)", "0.0", "took longer than 15 s"),
+    ],
+)
+def test_a_gpu_that_fails_or_errs_is_not_believed(
+    fault: str,
+    error: str,
+    why: str,
+    crystals: FeatureTable,
+    model: Model,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_in(tmp_path, monkeypatch, fault=fault, error=error)
+    found = contributions(model, crystals.features[:20], device="cuda", time_limit=15.0)
+    assert found.method.startswith(ON_CPU)
+    assert why in found.method
+    np.testing.assert_array_equal(found.values, contributions(model, crystals.features[:20]).values)
+
+
+def test_values_of_missing_curves_that_shap_reads_otherwise_are_refused_or_right(
+    crystals: FeatureTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpu: None
+) -> None:
+    """NaN in columns with and without NaN in training: whatever shap makes of it, what comes back is LightGBM's."""
+    stand_in(tmp_path, monkeypatch)
+    features = crystals.features.copy()
+    features[::3, 30:40] = np.nan
+    holed = FeatureTable(
+        ids=crystals.ids,
+        columns=crystals.columns,
+        features=features,
+        facts=crystals.facts,
+        composition=crystals.composition,
+        header=crystals.header,
+    )
+    trained = train(holed, labels(crystals, 90, seed=1), QUICK)
+    asked = features.copy()
+    asked[1::4, 0:30] = np.nan
+    exact = contributions(trained, asked)
+    np.testing.assert_allclose(contributions(trained, asked, device="cuda").values, exact.values, rtol=0, atol=MAX_GAP)
+    seen = contributions(trained, features, device="cuda")
+    assert seen.method.startswith("shap on A GPU")
+    np.testing.assert_allclose(seen.values, contributions(trained, features).values, rtol=0, atol=1e-9)
+
+
+def test_the_backend_is_found_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = module.has_backend()
+    (tmp_path / "shap_cuda.py").write_text("raise RuntimeError('imported')")
+    module.importlib.invalidate_caches()
+    assert module.has_backend()
+    assert "shap_cuda" not in sys.modules or before
