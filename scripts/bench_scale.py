@@ -5,8 +5,9 @@
 
 CRYSTALS are candidates and the labelled crystals; further candidates up to -n are made from them by substitution
 (kept in DIR between calls). One `screening run` featurizes and ranks them all while its processes' memory is watched.
-Overhead is what the command's wall time times workers holds beyond the same crystals computed in one bare loop in one
-process, measured on a sample of shards. --record writes the figures to docs/benchmarks.md, the curve to docs/scale.svg.
+Overhead is the processor time of all processes while featurizing beyond that of the same crystals computed in one bare
+loop in one process, measured on a sample of shards. --record writes the figures to docs/benchmarks.md, and the curve
+to docs/scale.svg.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def rows_done(store: Path) -> int:
     return sum(json.loads(line)["rows"] for line in ledger.read_bytes().splitlines()) if ledger.exists() else 0
 
 
-def watched(command: list[str], store: Path) -> tuple[float, list[tuple[float, int, float, float]]]:
-    """Return seconds, and over time: seconds, crystals done, MiB of client and scheduler, MiB of the largest worker."""
+def watched(command: list[str], store: Path) -> tuple[float, list[tuple[float, int, float, float, float]]]:
+    """Return seconds, and over time: seconds, crystals done, MiB of client, MiB of the largest worker, CPU seconds."""
     begin = time.perf_counter()
     process = subprocess.Popen(command)
     watch = psutil.Process(process.pid)
@@ -48,12 +49,10 @@ def watched(command: list[str], store: Path) -> tuple[float, list[tuple[float, i
     while process.poll() is None:
         try:
             own = watch.memory_info().rss / 2**20
-            workers = [
-                child.memory_info().rss / 2**20
-                for child in watch.children(recursive=True)
-                if "spawn_main" in " ".join(child.cmdline())
-            ]
-            curve.append((time.perf_counter() - begin, rows_done(store), own, max(workers, default=0.0)))
+            workers = [child for child in watch.children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
+            most = max((child.memory_info().rss / 2**20 for child in workers), default=0.0)
+            spent = sum(sum(process.cpu_times()[:2]) for process in (watch, *workers))
+            curve.append((time.perf_counter() - begin, rows_done(store), own, most, spent))
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             pass
         time.sleep(2)
@@ -80,7 +79,7 @@ def bare_seconds(paths: list[str], config: Config, n_rows: int) -> tuple[float, 
     return time.process_time() - begin, sum(map(len, sample))
 
 
-def draw(curve: list[tuple[float, int, float, float]]) -> None:
+def draw(curve: list[tuple[float, int, float, float, float]]) -> None:
     data = np.array(curve)
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     FigureCanvasSVG(figure)
@@ -154,7 +153,9 @@ def main() -> None:
         one, two = speedup(options.crystals, config, options.part, Path(folder))
     cores = os.cpu_count() or 1
     rate = counts["found"] / seconds["featurize"]
-    wanted = bare / rows * counts["found"] / cores  # s, if all cores did nothing but the bare loop
+    wanted = bare / rows * counts["found"]  # processor seconds, if there were nothing but the bare loop
+    during = [row for row in curve if row[0] <= seconds["featurize"] and row[4]]
+    spent = during[-1][4] * counts["found"] / during[-1][1]  # the last look was a moment before the end
     early = [row for row in curve if row[1] and row[1] <= 0.15 * counts["found"]]
     late = [row for row in curve if row[1] >= 0.85 * counts["found"] and row[0] <= seconds["featurize"]]
     memory = [[max((row[k] for row in part), default=0.0) for k in (2, 3)] for part in (early, late)]
@@ -168,7 +169,8 @@ def main() -> None:
         "|---|---|",
         f"| rate of featurizing, {cores} workers | {rate:.0f} crystals/s |",
         f"| bare loop in one process | {1e3 * bare / rows:.2f} ms a crystal of processor time ({rows} crystals) |",
-        f"| overhead of listing, Dask and store | {seconds['featurize'] / wanted - 1:.0%} of the bare loop |",
+        f"| overhead of listing, Dask and store | {spent / wanted - 1:.0%} of the bare loop's processor time |",
+        f"| cores kept busy while featurizing | {spent / seconds['featurize']:.2f} of {cores} |",
         f"| two workers against one ({options.part:,} crystals, start included) | {one / two:.2f} x |",
         f"| the same command again, all done | {resumed:.0f} s, {resumed / total:.1%} of the run |",
         f"| memory, first 15 % | client and scheduler {memory[0][0]:.0f} MiB, largest worker {memory[0][1]:.0f} MiB |",
