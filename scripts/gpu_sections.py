@@ -1,0 +1,337 @@
+"""What the GPU self-check does, section by section; each yields rows as soon as they are known."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import psutil
+from gpu_report import Row
+
+from screening.config import Config, read_config
+from screening.contributions import ON_CPU, contributions
+from screening.crystal import CloudBatch
+from screening.data import write_known
+from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.featurize import assemble, persist, prepare
+from screening.generate import write_candidates
+from screening.homology import Barcodes
+from screening.homology import engine as engine_of
+from screening.learn import choose_learner, read_labels, train
+from screening.pipeline import Progress, featurize_all
+from screening.sources import Item, iter_items
+from screening.store import read_table
+from screening.vectorize import betti_curves, grid, histograms
+
+ROOT = Path(__file__).resolve().parents[1]
+REPEATS, WARM_UP = 20, 3
+GROWTH = 256 * 2**20  # bytes; a child process is recycled long before it leaks so much
+SAMPLES = 20  # of memory, over all calls
+RADIUS = 4.5  # Å, of the supercells that both engines reduce
+POINTS = 400  # most points of those
+
+
+def where_available(rows: Iterator[Row]) -> Iterator[Row]:
+    """Yield the rows of a section; where a package is missing, the rest is a row that names it."""
+    try:
+        yield from rows
+    except (EngineUnavailableError, ModuleNotFoundError) as error:
+        yield Row("the rest of the section", "skipped", str(error))
+
+
+def crystals_of(chosen: argparse.Namespace, folder: Path) -> list[str]:
+    """Return paths of the embedded crystals, written into `folder`, and of those asked for."""
+    write_known(folder)
+    return [str(folder), *map(str, chosen.crystals)]
+
+
+def items_of(chosen: argparse.Namespace) -> list[Item]:
+    """Return the readable crystals."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = iter_items(crystals_of(chosen, Path(folder) / "known"), Config().input)
+        return [item for item in found if item.rejection is None]
+
+
+def tests(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Run every GPU-marked test of the checkout this script stands in."""
+    del chosen
+    if importlib.util.find_spec("pytest") is None:
+        yield Row("GPU-marked tests", "skipped", "pytest is not installed: pip install 'screening[dev]'")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "junit.xml"
+        command = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider", f"--junitxml={path}"]
+        subprocess.run(command, cwd=ROOT, check=False)
+        yield from junit_rows(path)
+
+
+def junit_rows(path: Path) -> Iterator[Row]:
+    """Yield the counts of a pytest run, then a row per test that failed."""
+    if not path.is_file():
+        yield Row("GPU-marked tests", "failed", "pytest ended before it wrote its results")
+        return
+    cases = list(ET.parse(path).getroot().iter("testcase"))
+    bad = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    skipped = [case for case in cases if case.find("skipped") is not None]
+    counts = {"passed": len(cases) - len(bad) - len(skipped), "failed": len(bad), "skipped": len(skipped)}
+    reasons = sorted({str(skip.get("message")) for case in skipped if (skip := case.find("skipped")) is not None})
+    detail = "; ".join(reasons) or "none skipped"
+    yield Row("GPU-marked tests", "passed" if counts["passed"] and not bad else "failed", detail, counts)
+    for case in bad:
+        found = case.find("failure") if case.find("failure") is not None else case.find("error")
+        message = str(found.get("message") if found is not None else "")
+        yield Row(f"{case.get('classname')}.{case.get('name')}", "failed", message[:300])
+
+
+def arrays(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Compare curves by CuPy with NumPy's, and time both."""
+    import cupy
+    from cupyx.profiler import benchmark
+
+    config = read_config(None, {"curves": {"histogram": True}})
+    prepared = prepare(items_of(chosen), config)
+    homology = persist(prepared, config)
+    host, device = (assemble(prepared, homology, config, kind).features for kind in ("numpy", "cupy"))
+    same = np.array_equal(host, device, equal_nan=True)
+    different = int((~((host == device) | (np.isnan(host) & np.isnan(device)))).sum())
+    yield Row(
+        "all columns, bit for bit",
+        "passed" if same else "failed",
+        f"{different} of {host.size} values differ",
+        {"crystals": host.shape[0], "columns": host.shape[1], "values that differ": different},
+    )
+    for channel in config.cloud.channels:
+        bars, r_max = homology.barcodes[channel], config.homology.r_max[channel]
+        radii = grid(r_max, config.curves.step)
+        edges = np.arange(0.0, r_max + 1.0)
+        for name, call in {
+            "Betti curves": lambda xp, b=bars, r=radii: betti_curves(b, r, dim=1, xp=xp),
+            "histograms": lambda xp, b=bars, e=edges, r=r_max: histograms(b, e, r_max=r, max_dim=2, xp=xp),
+        }.items():
+            told = benchmark(call, (cupy,), n_repeat=REPEATS, n_warmup=WARM_UP)
+            gpu, both = (1e3 * float(np.median(times)) for times in (told.gpu_times, told.cpu_times))
+            host_ms = _host_ms(lambda call=call: call(np))
+            figures = {"GPU ms": gpu, "launching thread ms": both, "NumPy ms": host_ms, "bars": len(bars.birth)}
+            yield Row(f"{name}, {channel}", "passed", "by CUDA events, bars copied to the GPU included", figures)
+
+
+def _host_ms(call: Any) -> float:
+    times = []
+    for _ in range(REPEATS):
+        begin = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - begin))
+    return median(times)
+
+
+def _batches(chosen: argparse.Namespace) -> dict[str, CloudBatch]:
+    config = Config()
+    clouds = prepare(items_of(chosen), config).clouds()
+    return {channel: CloudBatch.from_clouds([one[channel] for one in clouds]) for channel in config.cloud.channels}
+
+
+def _one(batch: CloudBatch, index: int) -> CloudBatch:
+    return CloudBatch.from_clouds([batch.cloud(index)])
+
+
+def _differences(ours: Barcodes, theirs: Barcodes) -> int:
+    """Return in how many clouds bars or the radius they reach differ."""
+    wrong = 0
+    for index in range(len(theirs)):
+        bars = all(np.array_equal(ours.bars(index, dim), theirs.bars(index, dim)) for dim in range(3))
+        wrong += not (bars and ours.r_cut[index] == theirs.r_cut[index])
+    return wrong
+
+
+def engine(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Compare ripser++ with the CPU engine on the same supercells, and time both."""
+    gpu, cpu = engine_of("ripserpp"), engine_of("supercell")
+    for channel, batch in _batches(chosen).items():
+        r_max = np.full(len(batch), RADIUS)
+        found: list[Barcodes] = []
+        seconds: list[float] = []
+        for compute in (gpu, cpu):
+            compute(_one(batch, 0), r_max=r_max[:1])  # starts the child process and the GPU
+            begin = time.perf_counter()
+            found.append(compute(batch, r_max=r_max, max_points=POINTS))  # type: ignore[call-arg]
+            seconds.append(time.perf_counter() - begin)
+        wrong = _differences(*found)
+        reasons = [fallback.reason for fallback in found[0].fallbacks]
+        figures = {
+            "clouds": len(batch),
+            "clouds that differ": wrong,
+            "bars": len(found[1].birth),
+            "left to the CPU": {reason: reasons.count(reason) for reason in sorted(set(reasons))},
+            "ripser++ s": seconds[0],
+            "CPU s": seconds[1],
+        }
+        done = len(reasons) < len(batch)
+        detail = "wall time: a child process has no events to ask" if done else "the GPU did none of the clouds"
+        yield Row(channel, "passed" if done and not wrong else "failed", detail, figures)
+
+
+def memory(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Call ripser++ many times on one cloud and watch the memory of GPU, this process and its children."""
+    compute = engine_of("ripserpp")
+    batch = _batches(chosen)["all"]
+    index = int(np.argmax(batch.counts))
+    one, r_max = _one(batch, index), np.array([RADIUS])
+    on_gpu: list[int] = []
+    on_host: list[int] = []
+    with Nvml() as nvml:
+        for call in range(chosen.calls):
+            bars = compute(one, r_max=r_max, max_points=POINTS)  # type: ignore[call-arg]
+            if bars.fallbacks:
+                yield Row("calls", "failed", f"call {call} was left to the CPU: {bars.fallbacks[0].reason}")
+                return
+            if call % max(1, chosen.calls // SAMPLES) == 0:
+                on_gpu.append(sum(nvml.used()))
+                on_host.append(_resident())
+    for name, used in (("GPU", on_gpu), ("host", on_host)):
+        warm = used[1:] or used  # the first sample may be before buffers are made
+        growth = max(warm) - warm[0]
+        outcome = "passed" if growth < GROWTH else "failed"
+        figures = {"MiB": [round(value / 2**20, 1) for value in used], "growth MiB": growth / 2**20}
+        yield Row(f"{name}, {chosen.calls} calls", outcome, f"grows by less than {GROWTH >> 20} MiB?", figures)
+
+
+def _resident() -> int:
+    here = psutil.Process()
+    total = here.memory_info().rss
+    for child in here.children(recursive=True):
+        try:
+            total += child.memory_info().rss
+        except psutil.NoSuchProcess:  # it ended since it was listed
+            continue
+    return int(total)
+
+
+def occupancy(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Featurize candidates with each engine on the GPU and tell how busy the GPU was."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_candidates(folder / "candidates.zip", n=chosen.n, seed=0)
+        paths = [str(folder / "candidates.zip"), *map(str, chosen.crystals)]
+        for homology in ("periodic", "ripserpp"):
+            config = read_config(
+                None, {"device": "cuda", "homology": {"engine": homology}, "store": {"shard_rows": 16}}
+            )
+            progress = Progress()
+            try:
+                with Nvml() as nvml, Sampler(nvml) as sampler:
+                    featurize_all(paths, config=config, out=folder / f"{homology}.zarr", progress=progress)
+                    seconds = time.perf_counter() - progress.started
+            except (EngineUnavailableError, DeviceUnavailableError) as error:
+                yield Row(homology, "skipped", str(error))
+                continue
+            figures = sampler.figures() | {
+                "crystals": progress.done,
+                "rejected": progress.rejected,
+                "crystals/s": progress.done / seconds,
+                "left to the CPU": dict(progress.fallbacks),
+            }
+            detail = "share of a second in which a kernel ran, sampled ten times a second"
+            yield Row(homology, "passed" if progress.done else "failed", detail, figures)
+
+
+def learner(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Try LightGBM's learners."""
+    del chosen
+    for trial in choose_learner("cuda").tried:
+        refused = "refused" in trial.message
+        outcome = "passed" if trial.ok else "failed" if refused else "skipped"
+        yield Row(trial.name, outcome, trial.message, {"trial s": trial.seconds})
+
+
+def shap(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Train on the embedded crystals and compare SHAP values of GPU and CPU."""
+    del chosen
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_known(folder / "known")
+        config = read_config(None, {"device": "cpu", "learn": {"repeats": 1, "trees": 100}})
+        featurize_all([str(folder / "known")], config=config, out=folder / "f.zarr", progress=Progress())
+        table = read_table(folder / "f.zarr")
+        model = train(table, read_labels(folder / "known" / "labels.csv"), config)
+    told: list[tuple[float, Any]] = []
+    for device in ("cpu", "cuda"):
+        begin = time.perf_counter()
+        found = contributions(model, table.features, device=device)
+        told.append((time.perf_counter() - begin, found))
+    (cpu_s, exact), (gpu_s, found) = told
+    gap = float(np.abs(found.values - exact.values).max())
+    refused = "refused" in found.method
+    outcome = "failed" if refused else "skipped" if found.method.startswith(ON_CPU) else "passed"
+    figures = {"crystals": len(table), "largest difference": gap, "GPU s": gpu_s, "CPU s": cpu_s}
+    yield Row("GPUTreeExplainer", outcome, found.method, figures)
+
+
+class Nvml:
+    """What NVML tells of all GPUs."""
+
+    def __enter__(self) -> Nvml:
+        import pynvml
+
+        pynvml.nvmlInit()
+        self._nvml = pynvml
+        self._handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        return self
+
+    def used(self) -> list[int]:
+        """Return the memory in use on each GPU, bytes, by all processes."""
+        return [int(self._nvml.nvmlDeviceGetMemoryInfo(handle).used) for handle in self._handles]
+
+    def busy(self) -> list[int]:
+        """Return per GPU in how many percent of the last sampling period a kernel ran."""
+        return [int(self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu) for handle in self._handles]
+
+    def __exit__(self, *_: object) -> None:
+        self._nvml.nvmlShutdown()
+
+
+class Sampler:
+    """Occupancy and memory of all GPUs while the context is open, ten times a second."""
+
+    def __init__(self, nvml: Nvml) -> None:
+        self._nvml = nvml
+        self._busy: list[list[int]] = []
+        self._used: list[list[int]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Sampler:
+        self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.1):
+            self._busy.append(self._nvml.busy())
+            self._used.append(self._nvml.used())
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def figures(self) -> dict[str, Any]:
+        """Return mean occupancy, the share of samples in which the GPU did anything, and the most memory, per GPU."""
+
+        def per_gpu(samples: Sequence[Sequence[int]], function: Any) -> list[float]:
+            return [float(function(one)) for one in np.array(samples).T] if samples else []
+
+        return {
+            "busy %": per_gpu(self._busy, np.mean),
+            "share of samples busy": per_gpu(self._busy, lambda one: np.mean(one > 0)),
+            "most memory MiB": [value / 2**20 for value in per_gpu(self._used, np.max)],
+            "samples": len(self._busy),
+        }
