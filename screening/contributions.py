@@ -96,7 +96,7 @@ def _in_child(model: Model, features: NDArray[Any], *, time_limit: float) -> Flo
         code = f"from screening.contributions import _answer; _answer({folder!r}, boosters={len(model.texts)})"
         try:
             child = subprocess.run(  # noqa: S603 - this program itself
-                [sys.executable, "-c", code], capture_output=True, timeout=time_limit, check=False
+                [sys.executable, "-P", "-c", code], capture_output=True, timeout=time_limit, check=False
             )
         except subprocess.TimeoutExpired as error:
             raise EngineUnavailableError(f"shap on the GPU took longer than {time_limit:g} s") from error

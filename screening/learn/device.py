@@ -156,7 +156,7 @@ def _trial(name: LearnerName, *, time_limit: float, threads: int) -> Trial:
     begin = time.monotonic()
     try:
         child = subprocess.run(  # noqa: S603 - this program itself
-            [sys.executable, "-c", code],
+            [sys.executable, "-P", "-c", code],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
