@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import pytest
 
-from screening import device, homology
+from screening import device
 from screening.homology import Barcodes, Fallback
 from screening.homology.supercell import barcodes_redzed
 
@@ -217,17 +217,15 @@ def left_out(clouds: Any, **options: Any) -> Barcodes:
     return Barcodes(found.birth, found.death, found.dim, found.offsets, found.n_points, found.r_cut, reasons)
 
 
-def exact(clouds: Any, **options: Any) -> Barcodes:
-    return barcodes_redzed(clouds, **options)
+def engine_is(function: Callable[..., Barcodes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sections, "engine_of", {"ripserpp": function, "supercell": barcodes_redzed}.__getitem__)
 
 
-def engine_is(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(homology.ENGINES, "ripserpp", (__name__, function))
-
-
-@pytest.mark.parametrize(("function", "outcome"), [("exact", "passed"), ("shifted", "failed"), ("left_out", "failed")])
+@pytest.mark.parametrize(
+    ("function", "outcome"), [(barcodes_redzed, "passed"), (shifted, "failed"), (left_out, "failed")]
+)
 def test_the_engine_section(
-    function: str, outcome: str, few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch
+    function: Callable[..., Barcodes], outcome: str, few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine_is(function, monkeypatch)
     monkeypatch.setattr(sections, "POINTS", 60)
@@ -235,8 +233,8 @@ def test_the_engine_section(
     assert [row.name for row in rows] == ["mobile", "anion", "cation", "framework", "all"]
     assert {row.outcome for row in rows} == {outcome}
     assert rows[0].figures["clouds"] == 3
-    assert rows[0].figures["clouds that differ"] == (1 if function == "shifted" else 0)
-    assert rows[0].figures["left to the CPU"] == ({"crash": 3} if function == "left_out" else {})
+    assert rows[0].figures["clouds that differ"] == (1 if function is shifted else 0)
+    assert rows[0].figures["left to the CPU"] == ({"crash": 3} if function is left_out else {})
 
 
 class Pynvml(types.ModuleType):
@@ -273,14 +271,14 @@ def test_the_memory_section(
     nvml = Pynvml(growth=growth)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     monkeypatch.setattr(sections, "POINTS", 60)
-    engine_is("exact", monkeypatch)
+    engine_is(barcodes_redzed, monkeypatch)
     gpu, host = sections.memory(few)
     assert (gpu.outcome, host.outcome) == (outcome, "passed")
     assert len(gpu.figures["MiB"]) == 6
     assert gpu.figures["growth MiB"] == 4 * growth / 2**20
     assert host.figures["MiB"][0] > 10
     assert nvml.open == 0
-    engine_is("left_out", monkeypatch)
+    engine_is(left_out, monkeypatch)
     (row,) = sections.memory(few)
     assert (row.outcome, row.detail) == ("failed", "call 0 was left to the CPU: crash")
 
