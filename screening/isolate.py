@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 import resource
-import select
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -25,10 +23,9 @@ import numpy as np
 from screening.config import Config
 from screening.errors import Code, Rejection
 from screening.featurize import assemble, featurize, inputs_digest, persist, prepare, write_shard
+from screening.pipes import receive, send
 from screening.sources import Item
 from screening.store import LedgerEntry, ShardRows
-
-_LENGTH = struct.Struct("<Q")
 
 
 def featurize_apart(path: str, index: int, items: Sequence[Item], config: Config) -> LedgerEntry:
@@ -142,29 +139,12 @@ def _close(stream: IO[bytes]) -> None:
 
 
 def _send(stream: IO[bytes], message: Any) -> None:
-    data = pickle.dumps(message)
-    stream.write(_LENGTH.pack(len(data)) + data)
-    stream.flush()
+    send(stream, pickle.dumps(message))
 
 
 def _receive(stream: IO[bytes], *, deadline: float | None) -> Any:
     """Return the next message; it comes from this program's own other half, so unpickling it is safe."""
-    (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size, deadline))
-    return pickle.loads(_exactly(stream, length, deadline))  # noqa: S301
-
-
-def _exactly(stream: IO[bytes], count: int, deadline: float | None) -> bytes:
-    data = bytearray()
-    while len(data) < count:
-        if deadline is not None:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([stream], [], [], left)[0]:
-                raise TimeoutError
-        part = os.read(stream.fileno(), min(count - len(data), 1 << 20))
-        if not part:
-            raise EOFError
-        data += part
-    return bytes(data)
+    return pickle.loads(receive(stream, deadline=deadline))  # noqa: S301
 
 
 def _serve() -> None:

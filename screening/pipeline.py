@@ -109,9 +109,10 @@ def settle(config: Config, say: Callable[[str], None]) -> tuple[Config, Device]:
     if config.homology.engine != name:
         say(f"engine {name}: {why}")
         config = config.model_copy(update={"homology": config.homology.model_copy(update={"engine": name})})
-    engine(name)
     if name in GPU_ENGINES and device.kind != "cuda":
         raise DeviceUnavailableError(f"engine {name} computes on a GPU, and the device is {device.why}")
+    if not is_remote(config.cluster):
+        engine(name)
     return config, device
 
 

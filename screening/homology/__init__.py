@@ -3,6 +3,7 @@
 barcodes     what every engine returns, and the tick rule that makes distances comparable
 periodic     exact, per unit cell of the infinite crystal (compiled)                      ← the default
 supercell    flat-torus supercells reduced by RedZeD or ripser.py
+ripserpp     the same by ripser++ on a GPU, in a watched process of its own
 percolation  components that run on in 0, 1, 2 or 3 directions, as step functions of the radius
 primitive    the smallest cell of a point set
 """
@@ -23,6 +24,7 @@ ENGINES: dict[str, tuple[str, str]] = {
     "periodic": ("screening.homology.periodic", "barcodes"),
     "supercell": ("screening.homology.supercell", "barcodes_redzed"),
     "ripser": ("screening.homology.supercell", "barcodes_ripser"),
+    "ripserpp": ("screening.homology.ripserpp", "barcodes_ripserpp"),
 }
 
 GPU_ENGINES = ("ripserpp",)  # these compute on a GPU
@@ -48,7 +50,10 @@ def engine(name: str) -> Engine:
     if name not in ENGINES:
         raise ConfigError(f"unknown homology engine {name!r}; there are {', '.join(ENGINES)}")
     module, function = ENGINES[name]
-    return cast(Engine, getattr(import_module(module), function))
+    loaded = import_module(module)
+    if name in GPU_ENGINES:
+        loaded.library()
+    return cast(Engine, getattr(loaded, function))
 
 
 __all__ = [

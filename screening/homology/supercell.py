@@ -15,8 +15,9 @@ from screening.errors import EngineUnavailableError
 from screening.homology.barcodes import Barcodes, radii_of, ticks
 
 MAX_POINTS = 2_000
-# Takes tick distances (n, n), the highest dimension and the largest tick; returns one (bars, 2) array per dimension.
-Rips = Callable[[FloatArray, int, int], list[FloatArray]]
+# Takes tick distances (n, n), the highest dimension, the largest tick, and the index of the cloud in its batch; returns
+# one (bars, 2) array of ticks per dimension.
+Rips = Callable[[FloatArray, int, int, int], list[FloatArray]]
 
 
 def barcodes_redzed(
@@ -44,15 +45,26 @@ def barcodes_redzed(
     EngineUnavailableError
         redzed-tda is not installed.
     """
+    return torus_barcodes(clouds, rips_redzed(), r_max=r_max, max_dim=max_dim, max_points=max_points)
+
+
+def rips_redzed() -> Rips:
+    """Return RedZeD as a function of tick distances.
+
+    Raises
+    ------
+    EngineUnavailableError
+        redzed-tda is not installed.
+    """
     try:
         import redzed_tda
     except ImportError as error:
         raise EngineUnavailableError("engine supercell needs RedZeD: pip install redzed-tda") from error
 
-    def rips(distances: FloatArray, dimension: int, limit: int) -> list[FloatArray]:
+    def rips(distances: FloatArray, dimension: int, limit: int, _: int) -> list[FloatArray]:
         return [np.asarray(bars) for bars in redzed_tda.rips(distances, maxdim=dimension, threshold=float(limit))]
 
-    return _barcodes(clouds, rips, r_max=r_max, max_dim=max_dim, max_points=max_points)
+    return rips
 
 
 def barcodes_ripser(
@@ -70,15 +82,16 @@ def barcodes_ripser(
     except ImportError as error:
         raise EngineUnavailableError("engine ripser needs ripser.py: pip install 'screening[reference]'") from error
 
-    def rips(distances: FloatArray, dimension: int, limit: int) -> list[FloatArray]:
+    def rips(distances: FloatArray, dimension: int, limit: int, _: int) -> list[FloatArray]:
         # Ticks stay below 2**24, so its float32 holds them exactly.
         found = ripser(distances, maxdim=dimension, thresh=float(limit), distance_matrix=True)
         return [np.asarray(bars, dtype=np.float64) for bars in found["dgms"]]
 
-    return _barcodes(clouds, rips, r_max=r_max, max_dim=max_dim, max_points=max_points)
+    return torus_barcodes(clouds, rips, r_max=r_max, max_dim=max_dim, max_points=max_points)
 
 
-def _barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int, max_points: int) -> Barcodes:
+def torus_barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int, max_points: int) -> Barcodes:
+    """Return the barcodes of minimal supercells, reduced by `rips`."""
     radii = np.broadcast_to(np.asarray(r_max, dtype=np.float64), (len(clouds),))
     rows: list[FloatArray] = []
     counts: list[int] = []
@@ -88,7 +101,7 @@ def _barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int
         wanted = int(ticks(radii[index]))
         distances, limit = supercell_distances(lattice, positions, limit=wanted, max_points=max_points)
         points[index], r_cut[index] = len(distances) or len(positions), radii_of(np.array(limit))
-        bars = _bars(distances, rips, max_dim, limit) if limit else np.empty((0, 3))
+        bars = _bars(distances, rips, max_dim, limit, index) if limit else np.empty((0, 3))
         rows.append(bars)
         counts.append(len(bars))
     table = np.concatenate([np.empty((0, 3)), *rows])
@@ -102,14 +115,14 @@ def _barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int
     )
 
 
-def _bars(distances: IntArray, rips: Rips, max_dim: int, limit: int) -> FloatArray:
+def _bars(distances: IntArray, rips: Rips, max_dim: int, limit: int, index: int) -> FloatArray:
     """Return bars as rows (dim, birth, death) in Å, sorted."""
     if len(distances) == 0:
         return np.empty((0, 3))
     if len(distances) == 1:
         return np.array([[0.0, 0.0, np.inf]])
     parts = []
-    for dim, bars in enumerate(rips(distances.astype(np.float64), max_dim, limit)):
+    for dim, bars in enumerate(rips(distances.astype(np.float64), max_dim, limit, index)):
         lasting = bars[bars[:, 1] > bars[:, 0]]
         finite = np.isfinite(lasting[:, 1])
         death = np.full(len(lasting), np.inf)

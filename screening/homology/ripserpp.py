@@ -1,0 +1,163 @@
+"""Barcodes of flat-torus supercells by ripser++ on a GPU; the same bars as the CPU engines give.
+
+ripser++ leaves out bars that never die. So one vertex is added at distance c to all others, with c one tick beyond the
+largest radius asked for, and everything is computed up to c (coning):
+
+* Up to the radius nothing changes but that there is one more component, the added vertex.
+* At c the added vertex makes the complex a cone, in which every class has died. So a class that is alive at the radius
+  dies exactly at c, and no class that matters is born there: bars [c, c) have no length and are left out.
+* In dimension 0 the added vertex is one more component, and one component never dies: the k components that are alive
+  at the radius give exactly k bars that end at c.
+
+So a bar that ends at c is one that never ends. Distances beyond the radius are set beyond c first, since the next tick
+is c itself.
+
+What ripser++ cannot do is done by RedZeD and told per cloud: fewer than ten points and dimension 0 alone (it crashes),
+more simplices than fit into memory (it allocates for all of them, whatever the radius), a crash, a time-out.
+
+Source: S. Zhang, M. Xiao and H. Wang, GPU-accelerated computation of Vietoris-Rips persistence barcodes, SoCG 2020;
+coning: ours.
+"""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import importlib.util
+import os
+from functools import cache
+from math import comb
+from pathlib import Path
+
+import numpy as np
+
+from screening.crystal import CloudBatch, FloatArray
+from screening.errors import EngineUnavailableError
+from screening.homology.barcodes import Barcodes, Fallback
+from screening.homology.ripserpp_process import ChildDiedError, RipserppProcess
+from screening.homology.supercell import MAX_POINTS, rips_redzed, torus_barcodes
+
+LIBRARY_VARIABLE = "SCREENING_RIPSERPP_LIBRARY"
+MIN_POINTS = 10
+DEVICE_BYTES = 76  # GPU memory per simplex of dimension max_dim, whether within the radius or not
+MEMORY = 8 * 2**30  # bytes of GPU memory that one cloud may take
+TIME_LIMIT = 300.0  # s a cloud
+
+
+def barcodes_ripserpp(  # noqa: PLR0913
+    clouds: CloudBatch,
+    *,
+    r_max: FloatArray,
+    max_dim: int = 2,
+    threads: int = 1,
+    max_points: int = MAX_POINTS,
+    memory: int = MEMORY,
+    time_limit: float = TIME_LIMIT,
+) -> Barcodes:
+    """Return what `barcodes_redzed` returns, computed by ripser++ in a process of its own.
+
+    Parameters
+    ----------
+    clouds
+        Point sets.
+    r_max
+        (n_clouds,) Å.
+    max_dim
+        Highest dimension.
+    threads
+        Not used: the GPU does one cloud at a time.
+    max_points
+        Most points in a supercell; a cloud that needs more is computed up to the radius that fits, as `r_cut` says.
+    memory
+        Most GPU memory for a cloud, bytes; clouds that need more are done by RedZeD.
+    time_limit
+        Longest time for a cloud, s; then it is done by RedZeD.
+
+    Raises
+    ------
+    EngineUnavailableError
+        ripser++ is not installed.
+    DeviceUnavailableError
+        It is, and no GPU answers it.
+    """
+    process = _process(str(library()))
+    redzed = rips_redzed()
+    fallbacks: list[Fallback] = []
+
+    def rips(distances: FloatArray, dimension: int, limit: int, index: int) -> list[FloatArray]:
+        reason = _refusal(len(distances), dimension, memory)
+        if reason is None:
+            try:
+                return coned(distances, dimension, limit, process=process, time_limit=time_limit)
+            except ChildDiedError:
+                reason = "crash"
+            except TimeoutError:
+                reason = "timeout"
+        fallbacks.append(Fallback(index, reason))
+        return redzed(distances, dimension, limit, index)
+
+    found = torus_barcodes(clouds, rips, r_max=r_max, max_dim=max_dim, max_points=max_points)
+    return dataclasses.replace(found, fallbacks=tuple(fallbacks))
+
+
+def coned(
+    distances: FloatArray, max_dim: int, limit: int, *, process: RipserppProcess, time_limit: float
+) -> list[FloatArray]:
+    """Return all bars up to `limit`, one (bars, 2) float64 array of ticks per dimension; inf = alive at `limit`.
+
+    Parameters
+    ----------
+    distances
+        Tick distances (n, n), whole numbers below 2**24, which float32 holds exactly.
+    max_dim, limit
+        Highest dimension, largest tick.
+    process, time_limit
+        Who computes, and how long at most, s.
+    """
+    cone = float(limit + 1)
+    n = len(distances)
+    if not np.isfinite(distances).all() or cone + 1 >= 2**24:
+        raise ValueError("distances must be whole numbers of ticks below 2**24")
+    within = np.where(distances <= limit, distances, cone + 1)
+    lower = np.concatenate([within[np.tril_indices(n, -1)], np.full(n, cone)]).astype(np.float32)
+    found = process.bars(lower, n_points=n + 1, max_dim=max_dim, threshold=cone, time_limit=time_limit)
+    bars = [one.astype(np.float64) for one in found]
+    for one in bars:
+        one[one[:, 1] == cone, 1] = np.inf
+    return bars
+
+
+def library() -> Path:
+    """Return the shared library of ripser++: the one an environment variable names, or the installed package's.
+
+    Raises
+    ------
+    EngineUnavailableError
+        There is none.
+    """
+    named = os.environ.get(LIBRARY_VARIABLE)
+    if named:
+        if not Path(named).is_file():
+            raise EngineUnavailableError(f"{LIBRARY_VARIABLE} names {named}, which is no file")
+        return Path(named)
+    package = importlib.util.find_spec("ripserplusplus")  # looked up, not imported: importing it loads CUDA
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        for path in sorted(Path(folder).rglob("libpyripser++*")):
+            return path
+    raise EngineUnavailableError("engine ripserpp needs ripser++: run scripts/install_ripserpp (needs nvcc)")
+
+
+def _refusal(n_points: int, max_dim: int, memory: int) -> str | None:
+    """Return why ripser++ is not asked, as a stable code; None if it is."""
+    if n_points < MIN_POINTS:
+        return "few-points"
+    if max_dim == 0:
+        return "dimension"
+    return "memory" if comb(n_points + 1, max_dim + 1) * DEVICE_BYTES > memory else None
+
+
+@cache
+def _process(path: str) -> RipserppProcess:
+    process = RipserppProcess(path)
+    atexit.register(process.close)
+    return process

@@ -1,0 +1,174 @@
+"""Keeps the ripser++ process: starts it, gives it work with a time limit, and starts another when it dies or ages."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.errors import DeviceUnavailableError
+from screening.homology.ripserpp_child import COUNT, HEADER, READY
+from screening.pipes import receive, send
+
+START_LIMIT = 120.0  # s to load the library and make a CUDA context
+TOLD = 400  # characters of the library's last words that an error repeats
+
+
+class ChildDiedError(Exception):
+    """The process ended while it was working; `how` says by what."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(how)
+        self.how = how
+
+
+class RipserppProcess:
+    """One ripser++ process; safe to use from several threads, which wait for each other.
+
+    Parameters
+    ----------
+    library
+        Path of the shared library.
+    calls
+        After so many calls the process is replaced: the library keeps a little memory at each.
+    """
+
+    def __init__(self, library: str, *, calls: int = 500) -> None:
+        self._library = library
+        self._calls = calls
+        self._done = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._words: IO[bytes] | None = None
+        self._lock = threading.Lock()
+        self.started = 0  # processes started so far
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the running process, None if there is none."""
+        return None if self._process is None else self._process.pid
+
+    def bars(
+        self, lower: NDArray[np.float32], *, n_points: int, max_dim: int, threshold: float, time_limit: float
+    ) -> list[NDArray[np.float32]]:
+        """Return the finite bars up to `threshold`, one (bars, 2) array per dimension.
+
+        Parameters
+        ----------
+        lower
+            Lower triangle of the distances, row by row, (n_points (n_points - 1) / 2,).
+        n_points
+            At least 10; the library crashes below.
+        max_dim
+            Highest dimension, at least 1; the library crashes at 0.
+        threshold
+            Largest distance.
+        time_limit
+            s.
+
+        Raises
+        ------
+        TimeoutError
+            The time limit passed; the process was ended.
+        ChildDiedError
+            The process died on it.
+        DeviceUnavailableError
+            A process cannot even be started: there is no GPU, or the library does not fit it.
+        """
+        with self._lock:
+            process = self._running()
+            try:
+                send(_pipe(process.stdin), HEADER.pack(max_dim, n_points, threshold) + lower.tobytes())
+                answer = receive(_pipe(process.stdout), deadline=time.monotonic() + time_limit)
+            except (EOFError, BrokenPipeError) as error:
+                how = _how(process.wait())
+                self._end()
+                raise ChildDiedError(how) from error
+            except TimeoutError:
+                self._end()
+                raise
+            self._done += 1
+            if self._done >= self._calls:
+                self._end()
+        return _parsed(answer, max_dim + 1)
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        with self._lock:
+            self._end()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is not None:
+            return self._process
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
+        self._process = subprocess.Popen(  # noqa: S603 - this program itself
+            [sys.executable, "-m", "screening.homology.ripserpp_child", self._library],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._words,
+            start_new_session=True,
+        )
+        self._done = 0
+        self.started += 1
+        try:
+            told = receive(_pipe(self._process.stdout), deadline=time.monotonic() + START_LIMIT)
+        except (EOFError, TimeoutError) as error:
+            how = "does not answer" if isinstance(error, TimeoutError) else _how(self._process.wait())
+            words = self._last_words()
+            self._end()
+            raise DeviceUnavailableError(
+                f"ripser++ cannot be used here: its process {how} on a trial run ({words}); check the GPU with "
+                "nvidia-smi, build the library for it with scripts/install_ripserpp, or use another engine"
+            ) from error
+        if told != READY:
+            raise RuntimeError("the ripser++ process spoke out of turn")
+        return self._process
+
+    def _last_words(self) -> str:
+        if self._words is None:
+            return ""
+        self._words.seek(0)
+        return " ".join(self._words.read()[-TOLD:].decode(errors="replace").split()) or "it said nothing"
+
+    def _end(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            for stream in (self._process.stdin, self._process.stdout):
+                with suppress(BrokenPipeError):
+                    _pipe(stream).close()
+            self._process = None
+        if self._words is not None:
+            self._words.close()
+            self._words = None
+
+
+def _how(status: int) -> str:
+    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    if stream is None:
+        raise RuntimeError("the process was started without pipes")
+    return stream
+
+
+def _parsed(answer: bytes, dimensions: int) -> list[NDArray[np.float32]]:
+    found, place = [], 0
+    for _ in range(dimensions):
+        (count,) = COUNT.unpack_from(answer, place)
+        place += COUNT.size
+        found.append(np.frombuffer(answer, dtype=np.float32, count=2 * count, offset=place).reshape(count, 2).copy())
+        place += 8 * count
+    if place != len(answer):
+        raise RuntimeError("an answer of the ripser++ process has the wrong length")
+    return found

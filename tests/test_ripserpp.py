@@ -1,0 +1,311 @@
+"""The ripser++ engine end to end through its published source on the host: bars, crashes, hangs, and who is told."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import ripserpp_host
+from crystals import rocksalt
+from ripser import ripser
+
+from screening.config import read_config
+from screening.crystal import CloudBatch
+from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.featurize import featurize_shard
+from screening.homology import engine, ripserpp
+from screening.homology.ripserpp import barcodes_ripserpp, coned
+from screening.homology.ripserpp_process import ChildDiedError, RipserppProcess
+from screening.homology.supercell import barcodes_redzed, barcodes_ripser
+from screening.pipeline import open_store
+from screening.sources import Item
+
+
+@pytest.fixture(scope="module")
+def built() -> Path:
+    return ripserpp_host.library()
+
+
+@pytest.fixture
+def installed(built: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The engine finds the host library; the process that it keeps ends with the test."""
+    monkeypatch.setenv(ripserpp.LIBRARY_VARIABLE, str(built))
+    yield
+    ripserpp._process(str(built)).close()
+    ripserpp._process.cache_clear()
+
+
+@pytest.fixture
+def process(built: Path) -> Iterator[RipserppProcess]:
+    kept = RipserppProcess(str(built))
+    yield kept
+    kept.close()
+
+
+def tick_distances(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Distances of points in general position, on a lattice (many ties), or none of any geometry."""
+    kind = rng.integers(3)
+    if kind == 2:
+        free = np.triu(rng.integers(1, 40, size=(n, n)), 1)
+        return (free + free.T).astype(np.float64)
+    points = rng.uniform(0, 800, size=(n, 3)) if kind else rng.permutation(np.indices((6, 6, 6)).reshape(3, -1).T)[:n]
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2) * (7 if kind else 700)
+    return np.rint(gaps) * (1 - np.eye(n))
+
+
+def ordered(bars: np.ndarray) -> np.ndarray:
+    lasting = np.asarray(bars, dtype=np.float64).reshape(-1, 2)
+    lasting = lasting[lasting[:, 1] > lasting[:, 0]]
+    return lasting[np.lexsort(lasting.T[::-1])]
+
+
+def compare(process: RipserppProcess, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    distances = tick_distances(rng, int(rng.integers(10, 45)))
+    limit = int(np.quantile(distances, rng.uniform(0.05, 1)))
+    found = coned(distances, 1 + seed % 2, limit, process=process, time_limit=60)
+    wanted = ripser(distances, maxdim=1 + seed % 2, thresh=float(limit), distance_matrix=True)["dgms"]
+    assert len(found) == len(wanted)
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(ordered(ours), ordered(theirs))
+
+
+def test_bars_equal_those_of_ripser(process: RipserppProcess) -> None:
+    for seed in range(200):
+        compare(process, seed)
+    assert process.started == 1
+
+
+@pytest.mark.slow
+def test_bars_of_thousands_of_clouds(process: RipserppProcess) -> None:
+    for seed in range(200, 4200):
+        compare(process, seed)
+    assert process.started == 9  # replaced after every 500 calls
+
+
+def clouds_of(sizes: list[int], seed: int = 0, width: float = 11.0) -> CloudBatch:
+    """Clouds whose supercell for a radius of 5 Å is the cell itself."""
+    rng = np.random.default_rng(seed)
+    return CloudBatch.from_clouds([(np.eye(3) * width, rng.uniform(size=(size, 3)), np.ones(size)) for size in sizes])
+
+
+def assert_same(one: object, other: object) -> None:
+    for name in ("birth", "death", "dim", "offsets", "n_points", "r_cut"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.usefixtures("installed")
+def test_the_engine_gives_what_the_cpu_engines_give() -> None:
+    rng = np.random.default_rng(5)
+    small = [
+        (np.diag(rng.uniform(3, 5, 3)), rng.uniform(size=(int(n), 3)), np.ones(int(n))) for n in (2, 2, 3, 4, 2)
+    ]  # supercells of 16 and more
+    skewed = [(np.array([[4.0, 0, 0], [1.9, 3.8, 0], [-1.7, 1.2, 5.0]]), rng.uniform(size=(3, 3)), np.ones(3))]
+    empty = [(np.eye(3), np.empty((0, 3)), np.empty(0))]
+    batch = CloudBatch.from_clouds(small + skewed + empty)
+    r_max = np.full(len(batch), 4.0)
+    found = engine("ripserpp")(batch, r_max=r_max)
+    assert found.fallbacks == ()
+    assert_same(found, barcodes_redzed(batch, r_max=r_max))
+    assert_same(found, barcodes_ripser(batch, r_max=r_max))
+    assert np.isinf(found.death).any()
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_ripserpp_cannot_do_is_done_by_redzed_and_told() -> None:
+    batch = clouds_of([5, 12, 9, 40])
+    r_max = np.full(4, 5.0)
+    few = barcodes_ripserpp(batch, r_max=r_max)
+    assert [(one.cloud, one.reason) for one in few.fallbacks] == [(0, "few-points"), (2, "few-points")]
+    tight = barcodes_ripserpp(batch, r_max=r_max, memory=100_000)
+    assert [(one.cloud, one.reason) for one in tight.fallbacks] == [
+        (0, "few-points"),
+        (2, "few-points"),
+        (3, "memory"),
+    ]
+    flat = barcodes_ripserpp(batch, r_max=r_max, max_dim=0)
+    assert [one.reason for one in flat.fallbacks] == ["few-points", "dimension", "few-points", "dimension"]
+    assert_same(few, barcodes_redzed(batch, r_max=r_max))
+    assert_same(tight, few)
+    assert_same(flat, barcodes_redzed(batch, r_max=r_max, max_dim=0))
+
+
+@pytest.mark.usefixtures("installed")
+def test_twenty_crashes_and_hangs_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clouds of 17, 19 and 23 points kill, end and hang the process (one more point is added to each)."""
+    for variable, points in (("CRASH", 17), ("EXIT", 19), ("HANG", 23)):
+        monkeypatch.setenv(f"CUDA_HOST_{variable}_AT", str(points + 1))
+    sizes = [size for turn in range(8) for size in (14, 17, 21, 19, 25, *([23] if turn < 4 else []))]
+    batch = clouds_of(sizes)
+    r_max = np.full(len(batch), 5.0)
+    found = barcodes_ripserpp(batch, r_max=r_max, time_limit=1.0)
+    told = {17: "crash", 19: "crash", 23: "timeout"}
+    assert [(one.cloud, one.reason) for one in found.fallbacks] == [
+        (index, told[size]) for index, size in enumerate(sizes) if size in told
+    ]
+    assert len(found.fallbacks) == 20
+    assert_same(found, barcodes_redzed(batch, r_max=r_max))
+
+
+def test_a_crash_costs_one_call(process: RipserppProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_HOST_CRASH_AT", "18")
+    distances = tick_distances(np.random.default_rng(1), 17)
+    with pytest.raises(ChildDiedError, match="SIGSEGV"):
+        coned(distances, 2, 300, process=process, time_limit=60)
+    compare(process, 3)
+    assert process.started == 2
+
+
+def test_the_process_is_replaced_after_so_many_calls(built: Path) -> None:
+    kept = RipserppProcess(str(built), calls=5)
+    for seed in range(12):
+        compare(kept, seed)
+    assert kept.started == 3
+    kept.close()
+    assert kept.pid is None
+
+
+def test_threads_take_turns(process: RipserppProcess) -> None:
+    faults: list[BaseException] = []
+
+    def work(first: int) -> None:
+        try:
+            for seed in range(first, first + 25):
+                compare(process, seed)
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=work, args=(1000 * number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert process.started == 1
+
+
+def test_without_a_device(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_HOST_NO_DEVICE", "1")
+    monkeypatch.setenv(ripserpp.LIBRARY_VARIABLE, str(built))
+    with pytest.raises(DeviceUnavailableError, match=r"no CUDA-capable device is detected.*nvidia-smi"):
+        barcodes_ripserpp(clouds_of([20]), r_max=np.array([5.0]))
+    ripserpp._process.cache_clear()
+
+
+def test_a_library_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lib.so").write_bytes(b"no library")
+    monkeypatch.setenv(ripserpp.LIBRARY_VARIABLE, str(tmp_path / "lib.so"))
+    with pytest.raises(DeviceUnavailableError, match="scripts/install_ripserpp"):
+        barcodes_ripserpp(clouds_of([20]), r_max=np.array([5.0]))
+    ripserpp._process.cache_clear()
+    monkeypatch.setenv(ripserpp.LIBRARY_VARIABLE, str(tmp_path / "missing.so"))
+    with pytest.raises(EngineUnavailableError, match="is no file"):
+        engine("ripserpp")
+
+
+def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ripserpp.LIBRARY_VARIABLE, raising=False)
+    monkeypatch.setattr(ripserpp.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(EngineUnavailableError, match="scripts/install_ripserpp"):
+        engine("ripserpp")
+
+
+def test_distances_that_float32_does_not_hold_are_refused(process: RipserppProcess) -> None:
+    distances = np.full((12, 12), 5.0)
+    distances[0, 1] = distances[1, 0] = np.nan
+    with pytest.raises(ValueError, match="whole numbers"):
+        coned(distances, 2, 10, process=process, time_limit=60)
+    with pytest.raises(ValueError, match="whole numbers"):
+        coned(np.full((12, 12), 5.0), 2, 2**24, process=process, time_limit=60)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
+def test_the_process_ends_with_its_parent(built: Path, ending: signal.Signals) -> None:
+    code = (
+        "import sys, time, numpy as np\n"
+        "from screening.homology.ripserpp_process import RipserppProcess\n"
+        "kept = RipserppProcess(sys.argv[1])\n"
+        "kept.bars(np.ones(66, dtype=np.float32), n_points=12, max_dim=1, threshold=2.0, time_limit=60)\n"
+        "print(kept.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code, str(built)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.send_signal(ending)
+    parent.communicate()
+    deadline = time.monotonic() + 10
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.usefixtures("installed")
+def test_fallbacks_stand_in_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = {
+        "homology": {"engine": "ripserpp", "r_max": {"mobile": 4.0, "anion": 4.0}},
+        "cloud": {"channels": ["mobile"]},
+    }
+    config = read_config(None, over)
+    items = [Item(f"c{k}", f"c{k}.cif", rocksalt(anion="Cl", scale=1 + k / 50).encode(), None, None) for k in range(3)]
+    store = open_store(tmp_path / "s", config)
+    store.reserve(3)
+    clean = featurize_shard(str(store.path), 0, items, config)
+    assert clean.fallbacks == ()
+    points = int(engine("ripserpp")(clouds_of([12]), r_max=np.array([4.0])).n_points[0])
+    assert points == 12
+    monkeypatch.setattr(ripserpp, "MIN_POINTS", 10_000)
+    told = featurize_shard(str(store.path), 0, items, config)
+    assert told.fallbacks == tuple((f"c{k}", "Li", "few-points") for k in range(3))
+    assert told.chunks == clean.chunks
+    store.commit(told)
+    assert store.ledger()[0].fallbacks == told.fallbacks
+
+
+INSTALLER = Path(__file__).resolve().parents[1] / "scripts" / "install_ripserpp"
+
+
+def install(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(INSTALLER), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+        env={**os.environ, **env},
+    )
+
+
+def test_the_installer_says_what_is_missing() -> None:
+    bare = install(PATH="/usr/bin:/bin", CUDA_HOME="/nowhere")
+    assert bare.returncode == 1
+    assert "nvcc is not found: install the CUDA compiler" in bare.stderr
+    assert bare.stderr.count("\n") == 1
+    assert install("--what").returncode == 2
+
+
+@pytest.mark.slow
+def test_the_real_build_loads_and_says_that_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The installer on the package itself, with nvcc; without a GPU a typed error, and this process lives on."""
+    if not shutil.which("nvcc"):
+        pytest.skip("nvcc is not installed")
+    done = install("--arch", "8.0 9.0", "--target", str(tmp_path))
+    assert done.returncode == 0, done.stderr[-2000:]
+    built = list(tmp_path.rglob("libpyripser++*"))
+    assert len(built) == 1
+    monkeypatch.setenv(ripserpp.LIBRARY_VARIABLE, str(built[0]))
+    if shutil.which("nvidia-smi"):
+        pytest.skip("there is a GPU; scripts/gpu_selfcheck tries it")
+    with pytest.raises(DeviceUnavailableError, match=r"ripser\+\+ cannot be used here"):
+        barcodes_ripserpp(clouds_of([20]), r_max=np.array([5.0]))
+    ripserpp._process.cache_clear()
