@@ -13,8 +13,8 @@ NaN means not computed: Betti curves beyond the radius to which a barcode is com
 it might fall into, every curve of a sublattice without points. Rank curves always reach the largest radius.
 Radii, births and deaths are compared in ticks, so that a bar that ends exactly at a grid radius is counted exactly.
 
-`xp` is the array module that computes: NumPy, or CuPy where the caller has a GPU. Bars come from the host as ticks, and
-what leaves is one NumPy array.
+`xp` is the array module that computes: NumPy, or CuPy where the caller has a GPU, which then runs kernels of our own on
+the ragged parts. Bars come from the host as ticks, and what leaves is one NumPy array.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from screening import cuda
 from screening.cloud import channel_label
 from screening.config import Config
 from screening.crystal import CloudBatch, FloatArray, IntArray
@@ -127,14 +128,20 @@ def vectorize(
 def betti_curves(bars: Barcodes, radii: FloatArray, *, dim: int, xp: Any = np) -> Any:
     """Return beta_dim(r) per point, shape (n_clouds, n_radii) float64, NaN beyond `r_cut` and without points."""
     chosen = bars.dim == dim
-    cloud = xp.asarray(_owners(bars.offsets)[chosen])
+    owners = _owners(bars.offsets)[chosen]
     edges = xp.asarray(ticks(radii))
+    birth = xp.asarray(ticks(bars.birth[chosen]))
     # A bar that is alive at r_cut ends after every radius at which the curve is given.
-    death = np.where(np.isfinite(bars.death[chosen]), bars.death[chosen], radii[-1] + 1.0)
-    born = _up_to(edges, xp.asarray(ticks(bars.birth[chosen])), cloud, n_clouds=len(bars), xp=xp)
-    dead = _up_to(edges, xp.asarray(ticks(death)), cloud, n_clouds=len(bars), xp=xp)
+    death = xp.asarray(ticks(np.where(np.isfinite(bars.death[chosen]), bars.death[chosen], radii[-1] + 1.0)))
+    if _is_cupy(xp):
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(bars)))])
+        alive = cuda.count_alive(birth, death, xp.asarray(offsets.astype(np.int64)), edges)
+    else:
+        cloud = xp.asarray(owners)
+        alive = _up_to(edges, birth, cloud, n_clouds=len(bars), xp=xp)
+        alive = alive - _up_to(edges, death, cloud, n_clouds=len(bars), xp=xp)
     beyond = edges[None, :] > xp.asarray(ticks(bars.r_cut))[:, None]
-    return xp.where(beyond, xp.nan, (born - dead) / _points(bars.n_points, xp)[:, None])
+    return xp.where(beyond, xp.nan, alive / _points(bars.n_points, xp)[:, None])
 
 
 def rank_curves(ranks: PercolationRanks, radii: FloatArray, *, xp: Any = np) -> list[Any]:
@@ -200,6 +207,9 @@ def histograms(  # noqa: PLR0913 - one setting each
         born, lived = (xp.asarray(_spread(values, edges, sigma)) for values in (births, deaths - births))
         cells = [xp.bincount(group, born[:, b] * lived[:, p], size) for b in range(n_bins) for p in range(n_bins)]
         full = xp.stack(cells, axis=1)
+    elif _is_cupy(xp):
+        birth, death = xp.asarray(ticks(births)), xp.asarray(ticks(deaths))
+        full = cuda.count_in_bins(birth, death, group, xp.asarray(ticks(edges)), n_groups=size)
     else:
         marks = ticks(edges)
         b = np.minimum(np.searchsorted(marks, ticks(births), side="right") - 1, n_bins - 1)
@@ -227,6 +237,10 @@ def _spread(values: FloatArray, edges: FloatArray, sigma: float) -> FloatArray:
     """Return the share of a Gaussian around each value that falls into each bin, (n_values, n_bins)."""
     below: FloatArray = ndtr((edges[None, :] - values[:, None]) / sigma)
     return np.diff(below, axis=1)
+
+
+def _is_cupy(xp: Any) -> bool:
+    return bool(xp.__name__ == "cupy")
 
 
 def _owners(offsets: IntArray) -> IntArray:

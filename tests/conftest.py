@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from screening.device import find_gpus
+from screening.errors import DeviceUnavailableError
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -14,12 +17,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow"):
-        return
-    skip = pytest.mark.skip(reason="slow: run with --slow")
+    skips = {} if config.getoption("--slow") else {"slow": "slow: run with --slow"}
+    if any(item.get_closest_marker("gpu") for item in items):
+        try:
+            find_gpus()
+        except DeviceUnavailableError as error:
+            skips["gpu"] = f"gpu: {error}"
     for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(skip)
+        for marker, reason in skips.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture(scope="session")

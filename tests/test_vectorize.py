@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 from pathlib import Path
 
 import numpy as np
 import pytest
+from device_arrays import Device
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import screening.vectorize
 from screening.config import Config, read_config
 from screening.crystal import CloudBatch
 from screening.errors import ConfigError
@@ -239,62 +237,6 @@ def test_a_step_that_cannot_be_read_is_refused(curves: dict) -> None:
         columns(read_config(None, {"curves": curves}))
 
 
-class DeviceArray(np.ndarray):
-    """An array that, as a CuPy array does, refuses to meet a host array or a function of NumPy itself."""
-
-    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        for value in inputs:
-            if type(value) is np.ndarray and value.ndim:
-                raise TypeError(f"host array in {ufunc.__name__}")
-        plain = [value.view(np.ndarray) if isinstance(value, DeviceArray) else value for value in inputs]
-        return on_device(getattr(ufunc, method)(*plain, **kwargs))
-
-    def __array_function__(self, func, types, args, kwargs):
-        raise TypeError(f"np.{func.__name__} called with a device array")
-
-    def __getitem__(self, key):
-        for part in key if isinstance(key, tuple) else (key,):
-            if type(part) is np.ndarray:
-                raise TypeError("host array as an index")
-        return on_device(self.view(np.ndarray)[key])
-
-
-def on_device(value):
-    return np.asarray(value).view(DeviceArray) if isinstance(value, np.ndarray) else value
-
-
-class Device:
-    """NumPy behind the rules of CuPy: `asarray` takes host arrays in, `asnumpy` out, all else device arrays alone."""
-
-    def __init__(self, module=np) -> None:
-        self.module = module
-
-    def asarray(self, value):
-        return on_device(np.array(value))
-
-    def asnumpy(self, value):
-        assert isinstance(value, DeviceArray)
-        return value.view(np.ndarray)
-
-    def __getattr__(self, name):
-        found = getattr(self.module, name)
-        if name == "linalg":
-            return Device(found)
-        return self.bound(name, found) if callable(found) and not isinstance(found, type) else found
-
-    def bound(self, name, function):
-        def plain(value):
-            if isinstance(value, list | tuple):
-                return type(value)(plain(part) for part in value)
-            if type(value) is np.ndarray and value.ndim:
-                raise TypeError(f"host array given to xp.{name}")
-            return value.view(np.ndarray) if isinstance(value, DeviceArray) else value
-
-        return lambda *args, **kwargs: on_device(
-            function(*map(plain, args), **{key: plain(value) for key, value in kwargs.items()})
-        )
-
-
 @pytest.mark.parametrize("sigma", [0.0, 0.4])
 def test_device_arrays_never_meet_host_arrays(sigma: float) -> None:
     config = read_config(
@@ -310,17 +252,6 @@ def test_device_arrays_never_meet_host_arrays(sigma: float) -> None:
     np.testing.assert_array_equal(found, vectorize(config, *batch))
     with pytest.raises(TypeError, match="host array"):
         Device().abs(np.zeros(2))
-
-
-def test_every_array_call_exists_in_cupy() -> None:
-    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
-    tree = ast.parse(inspect.getsource(screening.vectorize))
-    used = {
-        node.attr for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "xp"
-    }  # fmt: skip
-    assert used
-    assert sorted(name for name in used if not hasattr(cupy, name)) == []
 
 
 def test_a_batch_of_nothing_but_absent_sublattices() -> None:

@@ -1,0 +1,53 @@
+// Distances on flat tori, in ticks, for a ragged batch of clouds.
+#pragma once
+
+#include "ragged.cuh"
+
+// One thread per ordered pair of points of one cloud. Needs: each basis (rows, 9 numbers) Minkowski-reduced, positions
+// fractional in it, offsets of the points, and pair_offsets with pair_offsets[k + 1] - pair_offsets[k] = the square of
+// the number of points of cloud k.
+//
+// A separation is first brought to [-1/2, 1/2] along each axis; in a Minkowski-reduced basis its shortest image is then
+// among the 27 that differ by at most one cell along each axis, so the distance is exact for any skewed cell.
+// Products and sums are in a fixed order and not fused: the same bits as on the host. ticks(d) = floor(d / resolution +
+// phase), and 0 on the diagonal.
+__device__ inline void torus_ticks(const double* bases, const double* positions, const Index* offsets,
+                                   const Index* pair_offsets, Index n_clouds, double resolution, double phase,
+                                   int* ticks) {
+  const Index n_pairs = pair_offsets[n_clouds], step = static_cast<Index>(gridDim.x) * blockDim.x;
+  for (Index pair = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; pair < n_pairs; pair += step) {
+    const Index cloud = owner(pair_offsets, n_clouds, pair);
+    const Index n = offsets[cloud + 1] - offsets[cloud], local = pair - pair_offsets[cloud];
+    Index i = local / n, j = local % n;
+    if (i == j) {
+      ticks[pair] = 0;
+      continue;
+    }
+    if (i < j) {  // the two triangles must not differ in the last bit
+      const Index other = i;
+      i = j;
+      j = other;
+    }
+    const double* a = positions + 3 * (offsets[cloud] + i);
+    const double* b = positions + 3 * (offsets[cloud] + j);
+    const double* m = bases + 9 * cloud;
+    double s[3];
+    for (int c = 0; c < 3; ++c) {
+      s[c] = a[c] - b[c];
+      s[c] -= rint(s[c]);
+    }
+    double least = 1e300;
+    for (int z0 = -1; z0 <= 1; ++z0)
+      for (int z1 = -1; z1 <= 1; ++z1)
+        for (int z2 = -1; z2 <= 1; ++z2) {
+          const double f0 = s[0] + z0, f1 = s[1] + z1, f2 = s[2] + z2;
+          double square = 0.0;
+          for (int c = 0; c < 3; ++c) {
+            const double x = (f0 * m[c] + f1 * m[3 + c]) + f2 * m[6 + c];
+            square += x * x;
+          }
+          if (square < least) least = square;
+        }
+    ticks[pair] = static_cast<int>(floor(sqrt(least) / resolution + phase));
+  }
+}

@@ -1,0 +1,21 @@
+// The kernels that screening/cuda.py launches; what they compute stands in the headers. Compile with --fmad=false.
+#include "curves.cuh"
+#include "distances.cuh"
+#include "histogram.cuh"
+
+extern "C" __global__ void screening_count_alive(const Index* birth, const Index* death, const Index* offsets,
+                                                 Index n_clouds, const Index* radii, Index n_radii, Index* alive) {
+  count_alive(birth, death, offsets, n_clouds, radii, n_radii, alive);
+}
+
+extern "C" __global__ void screening_count_in_bins(const Index* birth, const Index* death, const Index* group,
+                                                   Index n_bars, const Index* edges, Index n_bins,
+                                                   unsigned long long* bins) {
+  count_in_bins(birth, death, group, n_bars, edges, n_bins, bins);
+}
+
+extern "C" __global__ void screening_torus_ticks(const double* bases, const double* positions, const Index* offsets,
+                                                 const Index* pair_offsets, Index n_clouds, double resolution,
+                                                 double phase, int* ticks) {
+  torus_ticks(bases, positions, offsets, pair_offsets, n_clouds, resolution, phase, ticks);
+}

@@ -1,0 +1,326 @@
+"""The CUDA kernels: their own source on the host against array formulas, and compiled for every architecture."""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import inspect
+import itertools
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from device_arrays import Device, HostCupy
+from test_vectorize import cut_back, random_bars
+
+import screening.cuda
+import screening.vectorize
+from screening import cuda
+from screening.config import read_config
+from screening.crystal import CloudBatch
+from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.homology import PHASE, RESOLUTION, PercolationRanks, ticks
+from screening.homology.supercell import reduced_basis
+from screening.neighbours import periodic_pairs
+from screening.vectorize import vectorize
+
+HOST = Path(__file__).parent / "cuda_host"
+SIZES = (0, 1, 31, 32, 33, 255, 256, 257, 5000)
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+    """The kernels compiled for the host, without fused operations."""
+    built = tmp_path_factory.mktemp("kernels") / "kernels.so"
+    flags = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-shared", "-fPIC"]
+    subprocess.run(
+        ["c++", *flags, "-I", str(cuda.source()), str(HOST / "kernels_host.cpp"), "-o", str(built)], check=True
+    )
+    return ctypes.CDLL(str(built))
+
+
+@pytest.fixture
+def xp(library: ctypes.CDLL, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostCupy]:
+    stand_in = HostCupy(library)
+    monkeypatch.setattr(cuda, "_cupy", lambda: stand_in)
+    cuda._kernel.cache_clear()
+    cuda._module.cache_clear()
+    yield stand_in
+    cuda._kernel.cache_clear()
+    cuda._module.cache_clear()
+
+
+def ragged(rng: np.random.Generator, size: int, *, clouds: int = 7) -> np.ndarray:
+    """Offsets of `size` items over clouds, of which some are empty."""
+    cuts = np.sort(rng.integers(0, size + 1, clouds - 3))
+    return np.concatenate([[0, 0], cuts, [size, size]]).astype(np.int64)
+
+
+def bars_of(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+    birth = rng.integers(0, 50, size)
+    return birth, birth + rng.integers(0, 30, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("n_radii", [0, 1, 40])
+def test_bars_alive(xp: HostCupy, size: int, n_radii: int) -> None:
+    rng = np.random.default_rng(size)
+    birth, death = bars_of(rng, size)
+    offsets, radii = ragged(rng, size), np.sort(rng.integers(0, 80, n_radii))
+    found = xp.asnumpy(cuda.count_alive(*map(xp.asarray, (birth, death, offsets, radii))))
+    wanted = np.array(
+        [
+            [((birth[a:b] <= radius) & (radius < death[a:b])).sum() for radius in radii]
+            for a, b in itertools.pairwise(offsets)
+        ],
+        dtype=np.int64,
+    ).reshape(len(offsets) - 1, n_radii)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("n_bins", [1, 8])
+def test_bars_in_bins(xp: HostCupy, size: int, n_bins: int) -> None:
+    rng = np.random.default_rng(size)
+    birth, death = bars_of(rng, size)
+    edges = np.concatenate([[0], np.sort(rng.choice(np.arange(1, 80), n_bins - 1, replace=False)), [80]])
+    group = rng.integers(0, 5, size)
+    given = map(xp.asarray, (birth, death, group, edges.astype(np.int64)))
+    found = xp.asnumpy(cuda.count_in_bins(*given, n_groups=5))
+    wanted = np.zeros((5, n_bins, n_bins), dtype=np.int64)
+    for b, d, g in zip(birth, death, group, strict=True):
+        row = min(int(np.searchsorted(edges, b, side="right")) - 1, n_bins - 1)
+        column = min(int(np.searchsorted(edges, d - b, side="right")) - 1, n_bins - 1 - row)
+        wanted[g, row, column] += 1
+    np.testing.assert_array_equal(found, wanted)
+    assert found.sum() == size
+
+
+def reference_ticks(basis: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The kernel's formula in array code, operation by operation."""
+    s = positions[:, None] - positions[None]
+    s = np.where(np.tri(len(positions), k=-1, dtype=bool)[..., None], s, -s)
+    s = s - np.rint(s)
+    least = np.full(s.shape[:2], np.inf)
+    for z in itertools.product((-1, 0, 1), repeat=3):
+        f = s + np.array(z)
+        x = (f[..., 0, None] * basis[0] + f[..., 1, None] * basis[1]) + f[..., 2, None] * basis[2]
+        least = np.minimum(least, (x[..., 0] * x[..., 0] + x[..., 1] * x[..., 1]) + x[..., 2] * x[..., 2])
+    found = np.floor(np.sqrt(least) / RESOLUTION + PHASE).astype(np.int32)
+    return found * (1 - np.eye(len(positions), dtype=np.int32))
+
+
+def skewed_basis(rng: np.random.Generator) -> np.ndarray:
+    while True:
+        basis = rng.normal(size=(3, 3)) * rng.uniform(2, 9, 3)[:, None]
+        if abs(np.linalg.det(basis)) > 5:
+            return reduced_basis(basis)
+
+
+@pytest.mark.parametrize("counts", [(), (0,), (1,), (0, 1, 0), (2, 0, 3), (31, 32, 33), (5, 0, 17, 1), (70,)])
+def test_distances_on_tori(xp: HostCupy, counts: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(sum(counts))
+    bases = np.array([skewed_basis(rng) for _ in counts]).reshape(-1, 3, 3)
+    positions = rng.uniform(-2, 3, size=(sum(counts), 3))
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    given = map(xp.asarray, (bases, positions, offsets))
+    found, starts = map(xp.asnumpy, cuda.torus_ticks(*given, resolution=RESOLUTION, phase=PHASE))
+    np.testing.assert_array_equal(starts, np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64) ** 2)]))
+    for k, count in enumerate(counts):
+        matrix = found[starts[k] : starts[k + 1]].reshape(count, count)
+        np.testing.assert_array_equal(matrix, matrix.T)
+        np.testing.assert_array_equal(matrix, reference_ticks(bases[k], positions[offsets[k] : offsets[k + 1]]))
+
+
+def test_distances_are_the_least_over_all_images(xp: HostCupy) -> None:
+    """Against the enumeration of all images within a cutoff, for needles, plates and skewed cells."""
+    rng = np.random.default_rng(3)
+    cells = [np.diag([2.0, 2.0, 30.0]), np.diag([20.0, 20.0, 1.5]), *(skewed_basis(rng) for _ in range(20))]
+    for basis in map(reduced_basis, cells):
+        positions = rng.uniform(size=(6, 3))
+        offsets = np.array([0, 6], dtype=np.int64)
+        found, _ = cuda.torus_ticks(
+            *map(xp.asarray, (basis[None], positions, offsets)), resolution=RESOLUTION, phase=PHASE
+        )
+        matrix = xp.asnumpy(found).reshape(6, 6)
+        pairs = periodic_pairs(basis, positions, float(np.linalg.norm(basis, axis=1).sum()))
+        least = np.full((6, 6), np.inf)
+        np.minimum.at(least, (pairs.i, pairs.j), pairs.distance)
+        least = np.minimum(least, least.T)
+        apart = ~np.eye(6, dtype=bool)
+        assert np.abs(matrix[apart] - ticks(least[apart])).max() <= 1
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.4])
+@pytest.mark.parametrize("seed", range(5))
+def test_vectorize_with_kernels_gives_the_bits_of_numpy(xp: HostCupy, seed: int, sigma: float) -> None:
+    curves = {"histogram": True, "histogram_sigma": sigma}
+    config = read_config(None, {"cloud": {"channels": ["mobile"]}, "curves": curves})
+    bars = cut_back(random_bars(seed), np.array([8.0, 3.0, 8.0, 8.0, 8.0]))
+    clouds = CloudBatch.from_clouds([(np.eye(3) * 5, np.zeros((1, 3)), np.ones(1))] * 5)
+    events = PercolationRanks(np.zeros(5), np.tile([1, 0, 0, 0], (5, 1)), np.arange(6), np.ones(5))
+    batch = {"mobile": clouds}, {"mobile": bars}, {"mobile": events}
+    found = vectorize(config, *batch, xp=xp)
+    assert xp.launches.count("screening_count_alive") == 3
+    assert ("screening_count_in_bins" in xp.launches) == (sigma == 0)
+    np.testing.assert_array_equal(found, vectorize(config, *batch))
+
+
+def test_wrong_arrays_are_refused_before_a_launch(xp: HostCupy) -> None:
+    whole = xp.asarray(np.arange(4))
+    with pytest.raises(TypeError, match="birth must be int64, not float64"):
+        cuda.count_alive(xp.asarray(np.arange(4.0)), whole, whole, whole)
+    with pytest.raises(TypeError, match="radii must be int64, not int32"):
+        cuda.count_alive(whole, whole, whole, xp.asarray(np.arange(4, dtype=np.int32)))
+    with pytest.raises(ValueError, match="death must be contiguous"):
+        cuda.count_alive(whole, xp.asarray(np.arange(8))[::2], whole, whole)
+    with pytest.raises(ValueError, match="no batch of bars"):
+        cuda.count_alive(whole, xp.asarray(np.arange(3)), whole, whole)
+    with pytest.raises(ValueError, match="1 edges"):
+        cuda.count_in_bins(whole, whole, whole, xp.asarray(np.arange(1)), n_groups=4)
+    with pytest.raises(TypeError, match="positions must be float64"):
+        cuda.torus_ticks(xp.asarray(np.zeros((3, 3, 3))), whole, whole, resolution=1.0, phase=0.0)
+    with pytest.raises(ValueError, match="no batch"):
+        cuda.torus_ticks(
+            xp.asarray(np.zeros((2, 3, 3))), xp.asarray(np.zeros((4, 3))), whole, resolution=1.0, phase=0.0
+        )
+    assert xp.launches == []
+
+
+def test_a_module_is_compiled_once(xp: HostCupy, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[int] = []
+    build = xp.RawModule
+    monkeypatch.setattr(xp, "RawModule", lambda **given: compiled.append(1) or build(**given))
+    whole = xp.asarray(np.arange(4))
+    for _ in range(3):
+        cuda.count_alive(whole, whole, whole, whole)
+        cuda.count_in_bins(whole, whole, whole, whole, n_groups=4)
+    assert compiled == [1]
+
+
+def test_without_cupy_or_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "cupy", None)
+    whole = np.arange(4)
+    with pytest.raises(EngineUnavailableError, match=r"screening\[gpu\]"):
+        cuda.count_alive(whole, whole, whole, whole)
+    monkeypatch.setitem(__import__("sys").modules, "cupy", type("none", (), {"is_available": staticmethod(bool)}))
+    with pytest.raises(DeviceUnavailableError, match="screening doctor"):
+        cuda.count_alive(whole, whole, whole, whole)
+
+
+# Compiled for the architectures there are.
+
+
+def flat_source() -> str:
+    """The kernels as one text: NVRTC is given no include path here."""
+    folder, seen = cuda.source(), set()
+
+    def text(name: str) -> str:
+        if name in seen:
+            return ""
+        seen.add(name)
+        lines = (folder / name).read_text().replace("#pragma once", "").splitlines()
+        return "\n".join(text(line.split('"')[1]) if line.startswith("#include") else line for line in lines)
+
+    return text("kernels.cu")
+
+
+def test_nvrtc_compiles_for_every_architecture_it_knows() -> None:
+    pytest.importorskip("cupy", reason="CuPy is not installed")
+    pytest.importorskip("nvidia.cuda_nvrtc", reason="NVRTC is not installed")
+    from cupy_backends.cuda.libs import nvrtc
+
+    wanted = [number for number in nvrtc.getSupportedArchs() if number >= 70]
+    assert {80, 90} <= set(wanted)
+    for number in wanted:
+        program = nvrtc.createProgram(flat_source(), "kernels.cu", [], [])
+        nvrtc.compileProgram(program, [f"--gpu-architecture=sm_{number}", "-std=c++17", "--fmad=false"])
+        assert nvrtc.getCUBIN(program)[:4] == b"\x7fELF"
+
+
+def test_nvcc_compiles_for_every_architecture_it_knows(tmp_path: Path) -> None:
+    if not shutil.which("nvcc"):
+        pytest.skip("nvcc is not installed")
+    listed = subprocess.run(["nvcc", "--list-gpu-code"], capture_output=True, text=True, check=True).stdout.split()
+    codes = [f"-gencode=arch=compute_{name[3:]},code={name}" for name in listed if int(name[3:]) >= 70]
+    out = tmp_path / "kernels.fatbin"
+    source = cuda.source() / "kernels.cu"
+    flags = ["-std=c++17", "--fmad=false", "-Werror", "all-warnings", "-fatbin", "-o", str(out)]
+    subprocess.run(["nvcc", *codes, *flags, str(source)], check=True)
+    assert out.stat().st_size > 10_000
+
+
+def calls_of(module: object, names: set[str]) -> Iterator[tuple[str, set[str]]]:
+    """Dotted names called on `xp` or `cupy`, with their keywords."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if not isinstance(node, ast.Call):
+            continue
+        dotted, function = [], node.func
+        while isinstance(function, ast.Attribute):
+            dotted.append(function.attr)
+            function = function.value
+        if dotted and isinstance(function, ast.Name) and function.id in names:
+            yield ".".join(reversed(dotted)), {word.arg for word in node.keywords if word.arg}
+
+
+def test_every_array_call_exists_in_cupy_with_its_keywords() -> None:
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    calls = [*calls_of(screening.vectorize, {"xp"}), *calls_of(screening.cuda, {"cupy"})]
+    assert len(calls) > 20
+    for dotted, words in calls:
+        found = cupy
+        for part in dotted.split("."):
+            found = getattr(found, part)
+        try:
+            known = inspect.signature(found).parameters
+        except ValueError:  # a ufunc of CuPy's own
+            assert not words, dotted
+            continue
+        takes_any = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values())
+        assert takes_any or words <= set(known), (dotted, words)
+
+
+@pytest.mark.gpu
+def test_kernels_on_a_device(library: ctypes.CDLL) -> None:
+    import cupy
+
+    for size in SIZES:
+        rng = np.random.default_rng(size)
+        birth, death = bars_of(rng, size)
+        offsets, radii = ragged(rng, size), np.sort(rng.integers(0, 80, 40))
+        given = (birth, death, offsets, radii)
+        found = cupy.asnumpy(cuda.count_alive(*map(cupy.asarray, given)))
+        alive = [
+            [((birth[a:b] <= radius) & (radius < death[a:b])).sum() for radius in radii]
+            for a, b in itertools.pairwise(offsets)
+        ]
+        np.testing.assert_array_equal(found, alive)
+    rng = np.random.default_rng(0)
+    basis, positions = skewed_basis(rng), rng.uniform(size=(257, 3))
+    offsets = np.array([0, 257], dtype=np.int64)
+    found, _ = cuda.torus_ticks(
+        *map(cupy.asarray, (basis[None], positions, offsets)), resolution=RESOLUTION, phase=PHASE
+    )
+    np.testing.assert_array_equal(cupy.asnumpy(found).reshape(257, 257), reference_ticks(basis, positions))
+
+
+@pytest.mark.gpu
+def test_vectorize_on_a_device() -> None:
+    import cupy
+
+    config = read_config(None, {"cloud": {"channels": ["mobile"]}, "curves": {"histogram": True}})
+    bars = cut_back(random_bars(1), np.array([8.0, 3.0, 8.0, 8.0, 8.0]))
+    clouds = CloudBatch.from_clouds([(np.eye(3) * 5, np.zeros((1, 3)), np.ones(1))] * 5)
+    events = PercolationRanks(np.zeros(5), np.tile([1, 0, 0, 0], (5, 1)), np.arange(6), np.ones(5))
+    batch = {"mobile": clouds}, {"mobile": bars}, {"mobile": events}
+    np.testing.assert_array_equal(vectorize(config, *batch, xp=cupy), vectorize(config, *batch))
+
+
+def test_the_stand_in_keeps_cupys_rules(xp: HostCupy) -> None:
+    with pytest.raises(TypeError, match="host array"):
+        xp.cumsum(np.zeros(2))
+    assert isinstance(xp, Device)
