@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
@@ -17,17 +17,19 @@ from typing import Any
 
 import numpy as np
 import psutil
+from gpu_nvml import Nvml, Sampler
 from gpu_report import Row
 
 from screening.config import Config, read_config
 from screening.contributions import ON_CPU, contributions
-from screening.crystal import CloudBatch
+from screening.crystal import CloudBatch, FloatArray, IntArray
 from screening.data import write_known
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
 from screening.featurize import assemble, persist, prepare
 from screening.generate import write_candidates
-from screening.homology import Barcodes
+from screening.homology import PHASE, RESOLUTION, Barcodes, ticks
 from screening.homology import engine as engine_of
+from screening.homology.supercell import reduced_basis
 from screening.learn import choose_learner, read_labels, train
 from screening.pipeline import Progress, featurize_all
 from screening.sources import Item, iter_items
@@ -125,6 +127,42 @@ def arrays(chosen: argparse.Namespace) -> Iterator[Row]:
             host_ms = _host_ms(lambda call=call: call(np))
             figures = {"GPU ms": gpu, "launching thread ms": both, "NumPy ms": host_ms, "bars": len(bars.birth)}
             yield Row(f"{name}, {channel}", "passed", "by CUDA events, bars copied to the GPU included", figures)
+    yield _distances([clouds["all"] for clouds in prepared.clouds()])
+
+
+def _distances(clouds: Sequence[tuple[Any, Any, Any]]) -> Row:
+    """Compare minimum-image distances within each cloud's cell by the CUDA kernel with NumPy's, and time both."""
+    import cupy
+    from cupyx.profiler import benchmark
+
+    from screening.cuda import torus_ticks
+
+    bases = [reduced_basis(lattice) for lattice, _, _ in clouds]
+    places = [
+        positions @ lattice @ np.linalg.inv(basis) for (lattice, positions, _), basis in zip(clouds, bases, strict=True)
+    ]
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in places])]).astype(np.int64)
+    given = [cupy.asarray(one) for one in (np.array(bases), np.concatenate(places), offsets)]
+
+    def on_gpu() -> Any:
+        return torus_ticks(*given, resolution=RESOLUTION, phase=PHASE)[0]
+
+    begin = time.perf_counter()
+    expected = np.concatenate([_torus_ticks(basis, one).ravel() for basis, one in zip(bases, places, strict=True)])
+    host_ms = 1e3 * (time.perf_counter() - begin)
+    wrong = int((cupy.asnumpy(on_gpu()) != expected).sum())
+    told = benchmark(on_gpu, n_repeat=REPEATS, n_warmup=WARM_UP)
+    gpu_ms = 1e3 * float(np.median(told.gpu_times))
+    figures = {"pairs": len(expected), "pairs that differ": wrong, "GPU ms": gpu_ms, "NumPy ms": host_ms}
+    return Row("distances, all", "failed" if wrong else "passed", f"{wrong} of {len(expected)} ticks differ", figures)
+
+
+def _torus_ticks(basis: FloatArray, positions: FloatArray) -> IntArray:
+    """Return distances to the nearest image as ticks, (n, n), by trying all 27 shifts of a reduced cell."""
+    between = positions[None] - positions[:, None]
+    between -= np.round(between)
+    shifts = np.array(list(itertools.product((-1, 0, 1), repeat=3)), dtype=np.float64)
+    return ticks(np.min([np.linalg.norm((between + shift) @ basis, axis=2) for shift in shifts], axis=0))
 
 
 def _host_ms(call: Any) -> float:
@@ -276,63 +314,3 @@ def shap(chosen: argparse.Namespace) -> Iterator[Row]:
     outcome = "failed" if refused else "skipped" if found.method.startswith(ON_CPU) else "passed"
     figures = {"crystals": len(table), "largest difference": gap, "GPU s": gpu_s, "CPU s": cpu_s}
     yield Row("GPUTreeExplainer", outcome, found.method, figures)
-
-
-class Nvml:
-    """What NVML tells of all GPUs."""
-
-    def __enter__(self) -> Nvml:
-        import pynvml
-
-        pynvml.nvmlInit()
-        self._nvml = pynvml
-        self._handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        return self
-
-    def used(self) -> list[int]:
-        """Return the memory in use on each GPU, bytes, by all processes."""
-        return [int(self._nvml.nvmlDeviceGetMemoryInfo(handle).used) for handle in self._handles]
-
-    def busy(self) -> list[int]:
-        """Return per GPU in how many percent of the last sampling period a kernel ran."""
-        return [int(self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu) for handle in self._handles]
-
-    def __exit__(self, *_: object) -> None:
-        self._nvml.nvmlShutdown()
-
-
-class Sampler:
-    """Occupancy and memory of all GPUs while the context is open, ten times a second."""
-
-    def __init__(self, nvml: Nvml) -> None:
-        self._nvml = nvml
-        self._busy: list[list[int]] = []
-        self._used: list[list[int]] = []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> Sampler:
-        self._thread.start()
-        return self
-
-    def _watch(self) -> None:
-        while not self._stop.wait(0.1):
-            self._busy.append(self._nvml.busy())
-            self._used.append(self._nvml.used())
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def figures(self) -> dict[str, Any]:
-        """Return mean occupancy, the share of samples in which the GPU did anything, and the most memory, per GPU."""
-
-        def per_gpu(samples: Sequence[Sequence[int]], function: Any) -> list[float]:
-            return [float(function(one)) for one in np.array(samples).T] if samples else []
-
-        return {
-            "busy %": per_gpu(self._busy, np.mean),
-            "share of samples busy": per_gpu(self._busy, lambda one: np.mean(one > 0)),
-            "most memory MiB": [value / 2**20 for value in per_gpu(self._used, np.max)],
-            "samples": len(self._busy),
-        }

@@ -310,36 +310,59 @@ def test_the_occupancy_section(few: argparse.Namespace, monkeypatch: pytest.Monk
     assert periodic.figures["most memory MiB"] == [1024.0, 1024.0]
 
 
-def test_the_arrays_section(few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    def benchmark(call: Callable[..., Any], args: tuple[Any, ...], *, n_repeat: int, n_warmup: int) -> Any:
+def cupy_is_numpy(monkeypatch: pytest.MonkeyPatch, *, tick_error: int) -> None:
+    """Put NumPy in CuPy's place, and array code in the place of the kernel of distances."""
+
+    def benchmark(call: Callable[..., Any], args: tuple[Any, ...] = (), *, n_repeat: int, n_warmup: int) -> Any:
         assert n_warmup > 0
-        call(np)
+        call(*(np for _ in args))
         return types.SimpleNamespace(gpu_times=np.full((1, n_repeat), 1e-3), cpu_times=np.full(n_repeat, 2e-3))
 
-    profiler = types.ModuleType("cupyx.profiler")
-    profiler.benchmark = benchmark  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "cupy", types.ModuleType("cupy"))
-    monkeypatch.setitem(sys.modules, "cupyx", types.ModuleType("cupyx"))
-    monkeypatch.setitem(sys.modules, "cupyx.profiler", profiler)
-    monkeypatch.setattr(sections, "REPEATS", 2)
+    def torus_ticks(bases: Any, positions: Any, offsets: Any, *, resolution: float, phase: float) -> tuple[Any, None]:
+        parts = []
+        for basis, begin, end in zip(bases, offsets[:-1], offsets[1:], strict=True):
+            span = np.array(list(np.ndindex(5, 5, 5))) - 2.0
+            gaps = positions[None, begin:end, None] - positions[begin:end, None, None] + span
+            gaps = np.linalg.norm(gaps @ basis, axis=3).min(axis=2)
+            parts.append(np.floor(gaps / resolution + phase).astype(np.int32).ravel())
+        parts[0][0] += tick_error
+        return np.concatenate(parts), None
+
+    modules = {name: types.ModuleType(name) for name in ("cupy", "cupyx", "cupyx.profiler", "screening.cuda")}
+    modules["cupy"].asarray = modules["cupy"].asnumpy = np.asarray  # type: ignore[attr-defined]
+    modules["cupyx.profiler"].benchmark = benchmark  # type: ignore[attr-defined]
+    modules["screening.cuda"].torus_ticks = torus_ticks  # type: ignore[attr-defined]
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+
+
+@pytest.mark.parametrize(("error", "tick_error"), [(0.0, 0), (1e-7, 1)])
+def test_the_arrays_section(
+    error: float, tick_error: int, few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = sections.assemble
-    for error, outcome, different in ((0.0, "passed", 0), (1e-7, "failed", 1)):
 
-        def computed(prepared: Any, found: Any, config: Any, kind: str, error: float = error) -> Any:
-            rows = real(prepared, found, config)
-            if kind == "cupy":
-                place = np.flatnonzero(np.isfinite(rows.features.ravel()) & (rows.features.ravel() == 1.0))[0]
-                rows.features.ravel()[place] += error
-            return rows
+    def computed(prepared: Any, found: Any, config: Any, kind: str) -> Any:
+        rows = real(prepared, found, config)
+        if kind == "cupy":
+            rows.features.ravel()[np.flatnonzero(rows.features.ravel() == 1.0)[0]] += np.float32(error)
+        return rows
 
-        monkeypatch.setattr(sections, "assemble", computed)
-        first, *timed = sections.arrays(few)
-        assert (first.outcome, first.figures["values that differ"]) == (outcome, different)
-        assert first.figures["crystals"] == 3
-        assert len(timed) == 10
-        assert timed[0].figures["GPU ms"] == 1.0
-        assert timed[0].figures["launching thread ms"] == 2.0
-        assert timed[0].figures["NumPy ms"] > 0
+    cupy_is_numpy(monkeypatch, tick_error=tick_error)
+    monkeypatch.setattr(sections, "assemble", computed)
+    monkeypatch.setattr(sections, "REPEATS", 2)
+    first, *timed, distances = sections.arrays(few)
+    outcome = "failed" if error else "passed"
+    assert (first.outcome, first.figures["values that differ"]) == (outcome, int(error > 0))
+    assert first.figures["crystals"] == 3
+    assert [row.name for row in timed[:2]] == ["Betti curves, mobile", "histograms, mobile"]
+    assert len(timed) == 10
+    assert timed[0].figures["GPU ms"] == 1.0
+    assert timed[0].figures["launching thread ms"] == 2.0
+    assert timed[0].figures["NumPy ms"] > 0
+    assert (distances.outcome, distances.figures["pairs that differ"]) == (outcome, tick_error)
+    assert distances.figures["pairs"] > 500
+    assert distances.figures["GPU ms"] == 1.0
 
 
 def test_the_learner_section(few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
