@@ -203,23 +203,28 @@ def train(
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
+    device: Device = None,
     seed: Seed = None,
 ) -> None:
     """Train LightGBM on log10 conductivity with grouped cross-validation."""
     from screening import learn
+    from screening.device import resolve
     from screening.store import read_some
 
     table = learn.read_labels(labels, id_column=id_column, target_column=target_column, group_column=group_column)
-    model = learn.train(read_some(features, ids=set(table.ids)), table, settings(config, seed=seed))
+    chosen = settings(config, seed=seed, device=device)
+    learner = learn.choose_learner(resolve(chosen.device).kind)
+    model = learn.train(read_some(features, ids=set(table.ids)), table, chosen, learner=learner)
     model.save(out_dir)
     _print_scores(model.scores)
     typer.echo(f"model: {out_dir}")
 
 
 @app.command()
-def explain(features: Features, model: ModelDir, out_dir: Out, seed: Seed = None) -> None:
+def explain(features: Features, model: ModelDir, out_dir: Out, device: Device = None, seed: Seed = None) -> None:
     """Sum SHAP values to kinds of hole: which channel, dimension and radius band decides."""
     from screening import learn
+    from screening.device import resolve
     from screening.explain import explain as explain_table
     from screening.pipeline import EXPLAINED_OTHERS
     from screening.report import write_explanation_plots
@@ -227,7 +232,8 @@ def explain(features: Features, model: ModelDir, out_dir: Out, seed: Seed = None
 
     loaded = learn.load_model(model)
     table = read_some(features, ids=set(loaded.training.ids), others=EXPLAINED_OTHERS, seed=seed or 0)
-    explain_table(table, loaded, seed=seed or 0).save(out_dir)
+    where = resolve(settings(None, device=device).device).kind
+    explain_table(table, loaded, seed=seed or 0, device=where).save(out_dir)
     write_explanation_plots(out_dir)
     typer.echo(f"explanation: {out_dir}")
 

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from screening.device import driver_version, find_gpus
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
 from screening.homology import ENGINES, engine
+from screening.learn import choose_learner
 from screening.pipeline import versions
 
 # module, package of the wheel, how to get it
@@ -43,6 +44,9 @@ def findings() -> list[Finding]:
         except EngineUnavailableError as error:
             lines.append(Finding(f"engine {name}", ok=False, detail=str(error)))
     lines += _gpu()
+    lines += [
+        Finding(f"LightGBM {trial.name}", ok=trial.ok, detail=trial.message) for trial in choose_learner("auto").tried
+    ]
     return lines
 
 

@@ -28,7 +28,7 @@ from screening.featurize import assemble, featurize_shard_in_time, inputs_digest
 from screening.homology import GPU_ENGINES, choose_engine, engine
 from screening.isolate import featurize_apart
 from screening.journal import Journal
-from screening.learn import load_model, read_labels, train
+from screening.learn import choose_learner, load_model, read_labels, train
 from screening.rank import rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
 from screening.sources import Item, iter_items
@@ -159,6 +159,19 @@ def featurize_all(
     Goes on where an earlier run stopped: shards whose inputs and bytes are unchanged are not computed again.
     """
     config, device = settle(config, say)
+    return _featurize_all(crystals, config=config, device=device, out=out, progress=progress, say=say)
+
+
+def _featurize_all(  # noqa: PLR0913
+    crystals: Sequence[str],
+    *,
+    config: Config,
+    device: Device,
+    out: Path,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> str:
+    """Do what `featurize_all` does, with engine and device decided."""
     items = iter_items(crystals, config.input)
     store = open_store(out, config)
     finished = {index: entry for index, entry in store.ledger().items() if store.is_sound(entry)}
@@ -316,19 +329,24 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
     config, device = settle(config, say)
     paths.root.mkdir(parents=True, exist_ok=True)
     say, stage = _watched(Journal(paths.root), progress, say, config=config, crystals=options.crystals)
-    inputs = featurize_all(options.crystals, config=config, out=paths.features, progress=progress, say=say)
+    inputs = _featurize_all(
+        options.crystals, config=config, device=device, out=paths.features, progress=progress, say=say
+    )
     rejections = read_rejections(paths.features)
     write_rejections(rejections, paths.rejected)
     clock.lap("featurize")
 
     stage("training")
-    model = train(read_some(paths.features, ids=set(labels.ids)), labels, config, rejections=rejections)
+    learner = choose_learner(device.kind)
+    say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
+    labelled = read_some(paths.features, ids=set(labels.ids))
+    model = train(labelled, labels, config, rejections=rejections, learner=learner)
     model.save(paths.model)
     clock.lap("train")
 
     stage("explaining")
     explained = read_some(paths.features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
-    explain(explained, model, seed=config.seed).save(paths.explanation)
+    explain(explained, model, seed=config.seed, device=device.kind).save(paths.explanation)
     write_explanation_plots(paths.explanation)
     clock.lap("explain")
 
@@ -346,7 +364,12 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
         "crystals": list(options.crystals),
         "labels": str(options.labels),
         "engine": config.homology.engine,
-        "device": {"wanted": config.device, "used": device.kind, "why": device.why},
+        "device": {
+            "wanted": config.device,
+            "used": device.kind,
+            "why": device.why,
+            "lightgbm": {"learner": learner.device_type, "tried": [trial._asdict() for trial in learner.tried]},
+        },
         "fallbacks": dict(sorted(progress.fallbacks.items())),
         "seed": config.seed,
         "inputs_sha256": inputs,
