@@ -19,16 +19,18 @@ import ripserpp_host
 from crystals import rocksalt
 from ripser import ripser
 
-from screening.config import read_config
+from screening.cif import read_cif
+from screening.cloud import channel_clouds
+from screening.config import CloudConfig, InputLimits, read_config
 from screening.crystal import CloudBatch
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.errors import DeviceUnavailableError, EngineUnavailableError, RejectionError
 from screening.featurize import featurize_shard
 from screening.homology import engine, ripserpp
 from screening.homology.ripserpp import barcodes_ripserpp, coned
 from screening.homology.ripserpp_process import ChildDiedError, RipserppProcess
 from screening.homology.supercell import barcodes_redzed, barcodes_ripser
 from screening.pipeline import open_store
-from screening.sources import Item
+from screening.sources import Item, iter_items
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +93,27 @@ def test_bars_of_thousands_of_clouds(process: RipserppProcess) -> None:
     for seed in range(200, 4200):
         compare(process, seed)
     assert process.started == 8  # replaced after every 500 calls
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("installed")
+def test_bars_of_real_crystals(shared_data: Path) -> None:
+    """Lithium and anions of the labelled crystals, supercells of up to 150 points: the bars of ripser.py."""
+    config = CloudConfig(channels=("mobile", "anion"))
+    clouds = []
+    for item in iter_items([str(shared_data / "obelix-train" / "cifs")], InputLimits()):
+        try:
+            crystal = read_cif(item.text, id=item.id, source=item.source, limits=InputLimits())
+            clouds += channel_clouds(crystal, config).values()
+        except RejectionError:
+            continue
+    batch = CloudBatch.from_clouds(clouds)
+    r_max = np.full(len(batch), 5.0)
+    found = barcodes_ripserpp(batch, r_max=r_max, max_points=150)
+    assert_same(found, barcodes_ripser(batch, r_max=r_max, max_points=150))
+    assert len(batch) > 450
+    assert len(found.fallbacks) < 0.1 * len(batch)
+    assert {one.reason for one in found.fallbacks} <= {"few-points"}
 
 
 def clouds_of(sizes: list[int], seed: int = 0, width: float = 11.0) -> CloudBatch:
