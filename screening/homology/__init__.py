@@ -19,12 +19,13 @@ from screening.homology.percolation import PercolationRanks, percolation_ranks
 from screening.homology.periodic import PeriodicBarcode, Vertex, periodic_barcodes
 from screening.homology.primitive import primitive_cells
 
-# name -> module, function; imported when asked for, so that an engine's library is needed by nobody else
-ENGINES: dict[str, tuple[str, str]] = {
-    "periodic": ("screening.homology.periodic", "barcodes"),
-    "supercell": ("screening.homology.supercell", "barcodes_redzed"),
-    "ripser": ("screening.homology.supercell", "barcodes_ripser"),
-    "ripserpp": ("screening.homology.ripserpp", "barcodes_ripserpp"),
+# name -> module, function, and what raises where its library is missing; imported when asked for, so that an engine's
+# library is needed by nobody else
+ENGINES: dict[str, tuple[str, str, str | None]] = {
+    "periodic": ("screening.homology.periodic", "barcodes", None),
+    "supercell": ("screening.homology.supercell", "barcodes_redzed", "rips_redzed"),
+    "ripser": ("screening.homology.supercell", "barcodes_ripser", "rips_ripser"),
+    "ripserpp": ("screening.homology.ripserpp", "barcodes_ripserpp", "library"),
 }
 
 GPU_ENGINES = ("ripserpp",)  # these compute on a GPU
@@ -49,10 +50,10 @@ def engine(name: str) -> Engine:
     """
     if name not in ENGINES:
         raise ConfigError(f"unknown homology engine {name!r}; there are {', '.join(ENGINES)}")
-    module, function = ENGINES[name]
+    module, function, check = ENGINES[name]
     loaded = import_module(module)
-    if name in GPU_ENGINES:
-        loaded.library()
+    if check is not None:
+        getattr(loaded, check)()
     return cast(Engine, getattr(loaded, function))
 
 

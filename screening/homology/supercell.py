@@ -67,10 +67,8 @@ def rips_redzed() -> Rips:
     return rips
 
 
-def barcodes_ripser(
-    clouds: CloudBatch, *, r_max: FloatArray, max_dim: int = 2, threads: int = 1, max_points: int = MAX_POINTS
-) -> Barcodes:
-    """Return what `barcodes_redzed` returns, by ripser.py: the reference that it is tested against.
+def rips_ripser() -> Rips:
+    """Return ripser.py as a function of tick distances.
 
     Raises
     ------
@@ -87,7 +85,20 @@ def barcodes_ripser(
         found = ripser(distances, maxdim=dimension, thresh=float(limit), distance_matrix=True)
         return [np.asarray(bars, dtype=np.float64) for bars in found["dgms"]]
 
-    return torus_barcodes(clouds, rips, r_max=r_max, max_dim=max_dim, max_points=max_points)
+    return rips
+
+
+def barcodes_ripser(
+    clouds: CloudBatch, *, r_max: FloatArray, max_dim: int = 2, threads: int = 1, max_points: int = MAX_POINTS
+) -> Barcodes:
+    """Return what `barcodes_redzed` returns, by ripser.py: the reference that it is tested against.
+
+    Raises
+    ------
+    EngineUnavailableError
+        ripser is not installed.
+    """
+    return torus_barcodes(clouds, rips_ripser(), r_max=r_max, max_dim=max_dim, max_points=max_points)
 
 
 def torus_barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int, max_points: int) -> Barcodes:
