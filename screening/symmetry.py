@@ -35,6 +35,12 @@ NUMBER_TAGS = (
     "_symmetry.Int_Tables_number",
 )
 _SETTING = re.compile(r"(.+?)\s*:?\s*([ZSHR])\Z", re.IGNORECASE)
+# The longest name in the tables has 12 characters without its setting; the rest leaves room for spaces and remarks. A
+# longer name is no group, and the search for its setting takes time that grows with the cube of its length.
+MAX_NAME = 80
+# Digits that the parsers of operations and Hall symbols would let run over; a decimal fraction may be longer.
+_TOO_MANY_DIGITS = re.compile(r"(?<![\d.])\d{5}")
+_TRIPLET = re.compile(r"[xyzXYZ\d\s+\-*/.,]*\Z", re.ASCII)
 _SETTINGS = {"Z": "2", "S": "1", "H": "H", "R": "R"}
 # An atom that an operation moves by less than this sits on that operation's element: three decimals of a 20 Å cell
 # leave 0.02 Å, while the two halves of a split site are at least 0.1 Å apart. Å.
@@ -129,8 +135,15 @@ def _listed(block: gemmi.cif.Block, limits: InputLimits) -> tuple[str, ...]:
                 Code.TOO_LARGE, f"{len(column)} symmetry operations, more than max_operations = {limits.max_operations}"
             )
         if len(column):
-            return tuple(gemmi.cif.as_string(value) for value in column if not gemmi.cif.is_null(value))
+            return tuple(_triplet(gemmi.cif.as_string(value)) for value in column if not gemmi.cif.is_null(value))
     return ()
+
+
+def _triplet(text: str) -> str:
+    if len(text) > MAX_NAME or not _TRIPLET.match(text) or _TOO_MANY_DIGITS.search(text):
+        shown = text[:40].encode("ascii", "backslashreplace").decode()
+        raise RejectionError(Code.BAD_SYMMETRY, f"symmetry operation {shown!r} is not of the form x,y,z")
+    return text
 
 
 def _stated_number(block: gemmi.cif.Block) -> int:
@@ -161,6 +174,8 @@ def _contradicted(block: gemmi.cif.Block, number: int) -> tuple[bool, int]:
 
 def _named_group(block: gemmi.cif.Block, name: str) -> gemmi.SpaceGroup | None:
     """Return the group of a Hermann-Mauguin name in the setting that suffix and cell angles tell, None if unknown."""
+    if len(name) > MAX_NAME:
+        return None
     # Databases write origin and axes as a last letter: Z for origin 2, S for origin 1, H and R for the axes.
     match = _SETTING.match(name)
     names = [name] if match is None else [name, f"{match[1]} :{_SETTINGS[match[2].upper()]}"]
@@ -173,6 +188,8 @@ def _named_group(block: gemmi.cif.Block, name: str) -> gemmi.SpaceGroup | None:
 
 def _stated_group(block: gemmi.cif.Block) -> gemmi.GroupOps | None:
     hall, name, number = find_value(block, *HALL_TAGS), find_value(block, *NAME_TAGS), _stated_number(block)
+    if hall is not None and (len(hall) > MAX_NAME or _TOO_MANY_DIGITS.search(hall)):
+        raise RejectionError(Code.BAD_SYMMETRY, f"Hall symbol {hall!r:.60} is not one")
     try:
         if hall is not None:
             return gemmi.symops_from_hall(hall)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from pathlib import Path
 
@@ -67,8 +68,8 @@ def test_rocksalt_from_its_symbol() -> None:
 @pytest.mark.parametrize("group", [gemmi.find_spacegroup_by_number(n) for n in range(1, 231)], ids=lambda g: g.xhm())
 def test_every_group_places_general_and_special_positions(group: gemmi.SpaceGroup) -> None:
     """Orbit lengths against a plain loop over gemmi's operations; rhombohedral groups on hexagonal axes."""
-    cell = {"tetragonal": (5, 5, 7, 90, 90, 90), "cubic": (6, 6, 6, 90, 90, 90), "hexagonal": (5, 5, 8, 90, 90, 120)}
-    shape = cell.get(group.crystal_system_str(), (5, 6, 7, 90, 90, 90))
+    cell = {"tetragonal": (7, 7, 9, 90, 90, 90), "cubic": (8, 8, 8, 90, 90, 90), "hexagonal": (7, 7, 9, 90, 90, 120)}
+    shape = cell.get(group.crystal_system_str(), (7, 8, 9, 90, 90, 90))
     if group.crystal_system_str() == "trigonal":
         shape = cell["hexagonal"]
     numbers = dict(zip(("a", "b", "c", "alpha", "beta", "gamma"), shape, strict=True))
@@ -259,6 +260,50 @@ def test_listed_operations_win_over_a_contradicting_number() -> None:
 )
 def test_rejections_have_stable_codes(text: bytes, code: Code) -> None:
     assert code_of(text) == code
+
+
+NEEDLE = {"a": 0.02, "b": 0.02, "c": 9999}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        # Each of these once took minutes, hours, or a number that nobody meant.
+        (cif(LICL, symmetry=f"_symmetry_space_group_name_H-M 'P{' ' * 20_000}X'\n"), Code.BAD_SYMMETRY),
+        (cif(f"Li Li{'9' * 200_000}x 0 0 0 1\n"), Code.BAD_ELEMENT),
+        (cif(LICL, cell=NEEDLE), Code.BAD_CELL),
+        (cif(LICL, cell={"gamma": 0.5}), Code.BAD_CELL),
+        (cif("".join(f"Li Li {n / 1000} {n * n % 997 / 997} 0.5 1\n" for n in range(1000))), Code.BAD_CELL),
+        (cif("Li Li+ 0 0 0 1\nCl Cl" + "9" * 30 + "- 0.5 0 0 1\n"), Code.BAD_ELEMENT),
+        (cif(LICL) + b"loop_\n_atom_type_symbol\n_atom_type_oxidation_number\nLi 999\n", Code.BAD_ELEMENT),
+        (cif("Li Li 0 0 0 1e-300\n"), Code.BAD_SITE),
+        (cif(LICL, symmetry="_space_group_name_Hall 'P 1 (99999999999999999999 0 0)'\n"), Code.BAD_SYMMETRY),
+    ],
+    ids=["long-name", "long-symbol", "needle", "skew", "dense", "charge", "charge-table", "occupancy", "hall"],
+)
+def test_what_no_crystal_has_is_refused_at_once(text: bytes, code: Code) -> None:
+    started = time.perf_counter()
+    assert code_of(text) == code
+    assert time.perf_counter() - started < 5.0
+
+
+@pytest.mark.parametrize("operation", ["x+99999999999999999999,y,z", "h,k,l", "x,y,é", "x,y,z+1/99999", "x" * 10**6])
+def test_an_operation_that_only_overflows_into_sense_is_refused(operation: str) -> None:
+    listed = f"loop_\n_symmetry_equiv_pos_as_xyz\n'{operation}'\n"
+    assert code_of(cif(LICL, symmetry=listed)) == Code.BAD_SYMMETRY
+
+
+def test_a_skew_cell_of_ordinary_atoms_is_read() -> None:
+    assert read(cif(LICL, cell={"a": 100, "b": 100, "c": 9, "gamma": 3})).n_sites == 2
+    assert read(cif(LICL, cell={"a": 9000, "b": 9000, "c": 9000, "alpha": 1, "beta": 1, "gamma": 1})).n_sites == 2
+
+
+@pytest.mark.parametrize("label", ["L" * 10**6, "Li\x85\u202e", "Li;\u2028"])
+def test_a_detail_is_one_short_printable_line(label: str) -> None:
+    with pytest.raises(RejectionError) as caught:
+        read(cif(f"'{label}' Li 0 0 what 1\n"))
+    assert len(caught.value.detail) < 200
+    assert caught.value.detail.isprintable()
 
 
 def test_limits() -> None:
