@@ -22,7 +22,7 @@ from screening.cloud import channel_label
 from screening.cluster import GPU, is_remote, open_client
 from screening.config import Config
 from screening.device import Device, resolve
-from screening.errors import DeviceUnavailableError, ScreeningError, StoreError
+from screening.errors import DeviceUnavailableError, InputError, ScreeningError, StoreError
 from screening.explain import explain
 from screening.featurize import assemble, featurize_shard_in_time, inputs_digest, persist, prepare, write_shard
 from screening.homology import GPU_ENGINES, choose_engine, engine
@@ -225,6 +225,8 @@ def _compute(  # noqa: PLR0913
     path = str(store.path.resolve())
     flying: dict[Any, tuple[int, list[Item], int]] = {}  # by key of the future: index, inputs, failures so far
     with open_client(config, device) as client:
+        if is_remote(config.cluster):
+            _check_versions(client)
         progress.started = time.perf_counter()
 
         def room() -> int:
@@ -263,6 +265,25 @@ def _compute(  # noqa: PLR0913
             progress.count(entry)
             for following in itertools.islice(work, max(0, room() - pending.count())):
                 pending.add(submit(*following))
+
+
+def _check_versions(client: distributed.Client) -> None:
+    """Return nothing if every worker there computes with the versions of this process.
+
+    Raises
+    ------
+    InputError
+        One differs, or cannot import this package: its rows might not be those that this process would give.
+    """
+    ours = versions()
+    try:
+        found: dict[str, dict[str, str]] = client.run(versions)
+    except Exception as error:
+        raise InputError(f"the workers cannot run this program; install it there: {error}") from error
+    for address, theirs in found.items():
+        different = [f"{name} {theirs.get(name)}, here {ours[name]}" for name in ours if theirs.get(name) != ours[name]]
+        if different:
+            raise InputError(f"worker {address} has other versions: {'; '.join(different)}")
 
 
 def _outcome(future: distributed.Future[LedgerEntry], path: str) -> tuple[LedgerEntry | None, str]:

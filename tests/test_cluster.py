@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import threading
@@ -17,11 +18,12 @@ from distributed import Client, LocalCluster
 from screening import cluster, pipeline
 from screening.config import Config, read_config
 from screening.device import Device, Gpu
-from screening.errors import ConfigError, DeviceUnavailableError
+from screening.errors import ConfigError, DeviceUnavailableError, InputError
 from screening.featurize import Prepared, assemble, featurize_shard, prepare
 from screening.pipeline import Progress, featurize_all, open_store, submit_steps
 from screening.sources import Item
 
+true_versions = pipeline.versions
 ON_GPU = Device("cuda", "cuda, in a test", gpus=(Gpu(0, "none", 8 << 30, (9, 0)),) * 2, arrays="numpy")
 ON_CPU = Device("cpu", "cpu, in a test")
 QUICK = read_config(None, {"store": {"shard_rows": 2}, "cloud": {"channels": ["mobile", "anion"]}})
@@ -62,6 +64,11 @@ def test_steps_on_a_gpu_worker_write_what_one_task_writes(tmp_path: Path) -> Non
     assert stored(whole.path) == stored(stepped.path)
     assert whole.ledger().keys() == stepped.ledger().keys()
     assert all(whole.ledger()[k].inputs == stepped.ledger()[k].inputs for k in range(3))
+
+
+def versions_elsewhere() -> dict[str, str]:
+    """Versions of which one is not what the process has: every process but the test's own tells the truth."""
+    return true_versions() | ({"gemmi": "0.0.1"} if multiprocessing.parent_process() is None else {})
 
 
 class Watched:
@@ -151,6 +158,17 @@ def test_an_external_scheduler_does_the_work(tmp_path: Path) -> None:
             assert client.submit(sum, [1, 2]).result(timeout=30) == 3
     featurize_all([str(tmp_path / "a.cif")], config=Config(), out=tmp_path / "here", progress=Progress())
     assert stored(tmp_path / "there") == stored(tmp_path / "here")
+
+
+def test_workers_of_other_versions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers:
+        config = read_config(None, {"cluster": {"scheduler": workers.scheduler_address}})
+        monkeypatch.setattr(pipeline, "versions", versions_elsewhere)
+        with Client(workers) as client, pytest.raises(InputError, match=r"other versions: gemmi \S+, here 0\.0\.1"):
+            pipeline._check_versions(client)
+        with pytest.raises(InputError, match="other versions"):
+            featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "s", progress=Progress())
 
 
 def test_options_of_a_gpu_node(monkeypatch: pytest.MonkeyPatch) -> None:
