@@ -125,8 +125,8 @@ class Model:
         means = self.folds.groupby("id")["curves"].mean()
         return {str(id): float(value) for id, value in means.items()}
 
-    def predict(self, features: NDArray[Any]) -> Prediction:
-        """Return predictions for features (n, n_columns); NaN = not computed.
+    def predict(self, features: NDArray[Any], *, threads: int = 1) -> Prediction:
+        """Return predictions for features (n, n_columns); NaN = not computed. No value depends on `threads`.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class Model:
         self._check_shape(features)
         mean = np.full(len(features), self.header.base)
         if len(features):
-            mean += np.mean([booster.predict(features, num_threads=1) for booster in self._boosters], axis=0)
+            mean += np.mean([booster.predict(features, num_threads=threads) for booster in self._boosters], axis=0)
         return self.interval(mean)
 
     def interval(self, mean: FloatArray) -> Prediction:

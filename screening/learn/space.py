@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import pairwise_distances_argmin_min
 
 from screening.crystal import FloatArray, IntArray
+
+BLOCK = 256  # crystals compared at a time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,14 +43,53 @@ class FeatureSpace:
 
     def project(self, features: NDArray[Any]) -> FloatArray:
         """Return coordinates (n, n_used) in which the Euclidean distance is the root mean square difference."""
-        scaled = (np.asarray(features, dtype=np.float64)[:, self.used] - self.mean) / self.spread
+        scaled: FloatArray = np.take(features, np.flatnonzero(self.used), axis=1).astype(np.float64)
+        scaled -= self.mean
+        scaled /= self.spread
         scaled[np.isnan(scaled)] = 0.0
-        return np.asarray(scaled / np.sqrt(max(1, int(self.used.sum()))), dtype=np.float64)
+        scaled /= np.sqrt(max(1, int(self.used.sum())))
+        return scaled
 
     def nearest(self, features: NDArray[Any]) -> tuple[IntArray, FloatArray]:
-        """Return the nearest reference crystal, index (n,), and its distance (n,)."""
-        index, distance = pairwise_distances_argmin_min(self.project(features), self.points)
-        return index.astype(np.int64), np.asarray(distance, dtype=np.float64)
+        """Return the nearest reference crystal, index (n,), and its distance (n,); of equally near ones the first.
+
+        A matrix product in single precision rules out references that are surely farther than another; distances to
+        those left are taken in double precision. So the answer for a crystal does not depend on the others with it.
+        """
+        index, distance = np.empty(len(features), dtype=np.int64), np.empty(len(features))
+        for begin in range(0, len(features), BLOCK):
+            span = slice(begin, begin + BLOCK)
+            index[span], distance[span] = self._nearest(self.project(features[span]))
+        return index, distance
+
+    def _nearest(self, coordinates: FloatArray) -> tuple[IntArray, FloatArray]:
+        rows, references = np.nonzero(self._may_be_nearest(coordinates))
+        exact = np.empty(len(rows))
+        for begin in range(0, len(rows), BLOCK):  # a bound on memory: far crystals have many candidates
+            span = slice(begin, begin + BLOCK)
+            gap = coordinates[rows[span]]
+            gap -= self.points[references[span]]
+            gap *= gap
+            exact[span] = np.sqrt(gap.sum(axis=1))
+        order = np.lexsort((references, exact, rows))
+        first = order[np.searchsorted(rows, np.arange(len(coordinates)))]  # `rows` is sorted and has every row
+        return references[first].astype(np.int64), exact[first]
+
+    def _may_be_nearest(self, coordinates: FloatArray) -> NDArray[np.bool_]:
+        """Return (n, n_reference) whether a reference crystal can be the nearest one; for each row, one is."""
+        unit = 2.0**-24  # rounding of single precision
+        width = coordinates.shape[1]
+        lengths, ours = np.linalg.norm(coordinates, axis=1), np.linalg.norm(self.points, axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes NaN or inf: ruled out by nothing
+            product = coordinates.astype(np.float32) @ self.points.astype(np.float32).T
+            squares = lengths[:, None] ** 2 + ours[None, :] ** 2 - 2.0 * product
+            # |fl(x.y) - x.y| <= (width + 2) unit |x| |y| (1 + ...), the rounding of x and y included (Higham, Accuracy and
+            # Stability of Numerical Algorithms, 2002, eq. 3.5); twice that, and what double precision may round.
+            bound = 4.0 * (width + 4) * unit * (lengths[:, None] * ours[None, :])
+            bound += 1e-12 * (1.0 + lengths[:, None] ** 2 + ours[None, :] ** 2)
+            upper = (squares + bound).min(axis=1, keepdims=True)
+            lower = squares - bound
+        return np.asarray(~(lower > upper) | ~np.isfinite(upper), dtype=np.bool_)
 
     def nearest_others(self) -> tuple[IntArray, FloatArray]:
         """Return for each reference crystal the nearest other one, index (n,), and its distance (n,)."""
