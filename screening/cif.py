@@ -15,7 +15,7 @@ import numpy as np
 from screening.config import InputLimits
 from screening.crystal import NUMBERS, Crystal, FloatArray, wrap
 from screening.errors import Code, RejectionError
-from screening.symmetry import Expansion, Symmetry, expand, find_value, read_symmetry
+from screening.symmetry import Expansion, Symmetry, expand, find_value, read_symmetry, shown
 
 COORDINATES = ("fract_x", "fract_y", "fract_z")
 # Occupancies are typed by hand with two to four decimals; a sum over a site that misses 1 by less is rounding.
@@ -72,7 +72,7 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
     if not any(block.find_values(f"_atom_site{dot}{axis}") for dot in "_." for axis in ("fract_x", "Cartn_x")):
         raise RejectionError(Code.NO_ATOMS, "the block has no atom coordinates")
     cell = _cell(block)
-    atoms = _atoms(block, cell)
+    atoms = _atoms(block, cell, limits)
     if not atoms.numbers:
         raise RejectionError(Code.NO_ATOMS, "the block places no atom")
     symmetry = read_symmetry(block, limits)
@@ -133,9 +133,13 @@ def _parse(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
     except UnicodeDecodeError:
         decoded = text.decode("latin-1")
     try:
-        document = gemmi.cif.read_string(decoded)
+        document = gemmi.cif.read_string(decoded, check_level=0)
+        # Comparing the names of n blocks takes n² steps, so that they are counted first.
+        if len(document) == 1:
+            document.check_for_missing_values()
+            document.check_for_duplicates()
     except (ValueError, RuntimeError) as error:
-        raise RejectionError(Code.NOT_CIF, _shown(str(error), most=200)) from error
+        raise RejectionError(Code.NOT_CIF, shown(str(error), most=200)) from error
     if len(document) != 1:
         raise RejectionError(Code.NOT_CIF, f"{len(document)} data blocks where one is expected")
     return document[0]
@@ -150,7 +154,7 @@ def _cell(block: gemmi.cif.Block) -> list[float]:
         value = gemmi.cif.as_number(text)
         top = 180.0 if name.startswith("angle") else 1e4
         if not 0.0 < value < top:  # also false for NaN
-            raise RejectionError(Code.BAD_CELL, f"_cell_{name} is {_shown(text)!r}")
+            raise RejectionError(Code.BAD_CELL, f"_cell_{name} is {shown(text)!r}")
         values.append(value)
     return values
 
@@ -178,7 +182,7 @@ def _lattice(cell: list[float]) -> FloatArray:
     return lattice
 
 
-def _atoms(block: gemmi.cif.Block, cell: list[float]) -> _Atoms:
+def _atoms(block: gemmi.cif.Block, cell: list[float], limits: InputLimits) -> _Atoms:
     dot = "." if block.find_values("_atom_site.fract_x") or block.find_values("_atom_site.Cartn_x") else "_"
     prefix = f"_atom_site{dot}"
     cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
@@ -192,6 +196,9 @@ def _atoms(block: gemmi.cif.Block, cell: list[float]) -> _Atoms:
         "?site_symmetry_multiplicity",
     )
     table = block.find(prefix, [*names, *optional])
+    if len(table) > 100 * limits.max_sites:
+        detail = f"{len(table)} atoms listed, more than 100 times max_sites = {limits.max_sites}"
+        raise RejectionError(Code.TOO_LARGE, detail)
     charges = _charges(block)
     numbers: list[int] = []
     oxidation: list[float] = []
@@ -239,7 +246,7 @@ def _element(symbol: str | None, label: str | None) -> tuple[int, float]:
         match = _TYPE_SYMBOL.match(text) if len(text) <= LONGEST_SYMBOL else None
         number = _number(match[1]) if match else None
         if match is None or number is None:
-            raise RejectionError(Code.BAD_ELEMENT, f"{_shown(text)!r} names no element")
+            raise RejectionError(Code.BAD_ELEMENT, f"{shown(text)!r} names no element")
         if match[3] is None:
             return number, math.nan
         return number, _charge(float(match[3] + (match[2] or match[4] or "1")), text)
@@ -249,7 +256,7 @@ def _element(symbol: str | None, label: str | None) -> tuple[int, float]:
     if match and not _NO_ATOM.match(text):
         number = _number(match[0]) or _number(match[0][0])
     if number is None:
-        raise RejectionError(Code.BAD_ELEMENT, f"the label {_shown(text)!r} names no element")
+        raise RejectionError(Code.BAD_ELEMENT, f"the label {shown(text)!r} names no element")
     return number, math.nan
 
 
@@ -266,7 +273,7 @@ def _charges(block: gemmi.cif.Block) -> dict[str, float]:
 
 def _charge(charge: float, symbol: str) -> float:
     if not abs(charge) <= LARGEST_CHARGE:
-        raise RejectionError(Code.BAD_ELEMENT, f"{_shown(symbol)!r} with charge {charge:g}: no ion has that")
+        raise RejectionError(Code.BAD_ELEMENT, f"{shown(symbol)!r} with charge {charge:g}: no ion has that")
     return charge
 
 
@@ -275,20 +282,15 @@ def _occupancy(text: str | None, label: str | None) -> float:
         return 1.0
     value = gemmi.cif.as_number(text)
     if not (SMALLEST_OCCUPANCY <= value <= 1.5 or value == 0.0):
-        raise RejectionError(Code.BAD_SITE, f"occupancy {_shown(text)!r} of atom {_shown(label)!r}")
+        raise RejectionError(Code.BAD_SITE, f"occupancy {shown(text)!r} of atom {shown(label)!r}")
     return float(value)
 
 
 def _coordinate(text: str | None, label: str | None) -> float:
     value = math.nan if text is None else gemmi.cif.as_number(text)
     if not abs(value) < 1e4:
-        raise RejectionError(Code.BAD_SITE, f"coordinate {_shown(text)!r} of atom {_shown(label)!r}")
+        raise RejectionError(Code.BAD_SITE, f"coordinate {shown(text)!r} of atom {shown(label)!r}")
     return float(value)
-
-
-def _shown(text: str | None, *, most: int = 40) -> str:
-    """Return the beginning of what a file says, fit for one line of a table: foreign text is hostile there too."""
-    return "" if text is None else "".join(char if char.isprintable() else "?" for char in text[:most])
 
 
 def _multiplicity(text: str | None) -> float:

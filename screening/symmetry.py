@@ -127,6 +127,11 @@ def find_value(block: gemmi.cif.Block, *tags: str) -> str | None:
     return None
 
 
+def shown(text: str | None, *, most: int = 40) -> str:
+    """Return the beginning of what a file says, fit for one line of a table: foreign text is hostile there too."""
+    return "" if text is None else "".join(char if char.isprintable() else "?" for char in text[:most])
+
+
 def _listed(block: gemmi.cif.Block, limits: InputLimits) -> tuple[str, ...]:
     for tag in OPERATION_TAGS:
         column = block.find_values(tag)
@@ -141,8 +146,7 @@ def _listed(block: gemmi.cif.Block, limits: InputLimits) -> tuple[str, ...]:
 
 def _triplet(text: str) -> str:
     if len(text) > MAX_NAME or not _TRIPLET.match(text) or _TOO_MANY_DIGITS.search(text):
-        shown = text[:40].encode("ascii", "backslashreplace").decode()
-        raise RejectionError(Code.BAD_SYMMETRY, f"symmetry operation {shown!r} is not of the form x,y,z")
+        raise RejectionError(Code.BAD_SYMMETRY, f"symmetry operation {shown(text)!r} is not of the form x,y,z")
     return text
 
 
@@ -152,7 +156,7 @@ def _stated_number(block: gemmi.cif.Block) -> int:
         return 0
     value = gemmi.cif.as_number(text)
     if not (1 <= value <= 230 and value == int(value)):
-        raise RejectionError(Code.BAD_SYMMETRY, f"space group number {text[:40]!r}")
+        raise RejectionError(Code.BAD_SYMMETRY, f"space group number {shown(text)!r}")
     return int(value)
 
 
@@ -189,20 +193,22 @@ def _named_group(block: gemmi.cif.Block, name: str) -> gemmi.SpaceGroup | None:
 def _stated_group(block: gemmi.cif.Block) -> gemmi.GroupOps | None:
     hall, name, number = find_value(block, *HALL_TAGS), find_value(block, *NAME_TAGS), _stated_number(block)
     if hall is not None and (len(hall) > MAX_NAME or _TOO_MANY_DIGITS.search(hall)):
-        raise RejectionError(Code.BAD_SYMMETRY, f"Hall symbol {hall!r:.60} is not one")
+        raise RejectionError(Code.BAD_SYMMETRY, f"Hall symbol {shown(hall)!r} is not one")
     try:
         if hall is not None:
             return gemmi.symops_from_hall(hall)
     except (ValueError, RuntimeError) as error:
         if name is None and not number:
-            raise RejectionError(Code.BAD_SYMMETRY, f"Hall symbol {hall!r:.60}: {error}") from error
+            raise RejectionError(
+                Code.BAD_SYMMETRY, f"Hall symbol {shown(hall)!r}: {shown(str(error), most=200)}"
+            ) from error
     if name is not None:
         group = _named_group(block, name)
         if group is not None:
             return group.operations()
         if not number:
             raise RejectionError(
-                Code.BAD_SYMMETRY, f"space group {name[:40]!r} is not known, and no operations are listed"
+                Code.BAD_SYMMETRY, f"space group {shown(name)!r} is not known, and no operations are listed"
             )
     if number:
         # By its name, so that the cell tells rhombohedral axes from hexagonal ones.
@@ -217,7 +223,7 @@ def _operations(triplets: tuple[str, ...]) -> tuple[FloatArray, FloatArray, int]
     try:
         operations = [gemmi.Op(triplet).wrap() for triplet in dict.fromkeys(triplets)]
     except (ValueError, RuntimeError) as error:
-        raise RejectionError(Code.BAD_SYMMETRY, f"symmetry operation: {error}"[:300]) from error
+        raise RejectionError(Code.BAD_SYMMETRY, f"symmetry operation: {shown(str(error), most=200)}") from error
     operations = list({op.triplet(): op for op in operations}.values())
     denominator = gemmi.Op.DEN
     rotations = np.array([op.rot for op in operations], dtype=np.int64)
@@ -225,24 +231,32 @@ def _operations(triplets: tuple[str, ...]) -> tuple[FloatArray, FloatArray, int]
     if (rotations % denominator).any() or (np.abs(rotations) > 8 * denominator).any():
         raise RejectionError(Code.BAD_SYMMETRY, "a rotation with fractions or huge numbers")
     rotations //= denominator
-    number = _group_number(operations)
-    return rotations.astype(np.float64), translations / denominator, number
+    if not _is_group(rotations, translations):
+        raise RejectionError(Code.BAD_SYMMETRY, "the listed operations are not a group")
+    # Which group it is only labels the crystal; gemmi's parts of a group are not needed for the atoms.
+    found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(operations))
+    return rotations.astype(np.float64), translations / denominator, 0 if found is None else int(found.number)
 
 
-def _group_number(operations: list[gemmi.Op]) -> int:
-    """Return the international number; refuse operations that products of them lead out of: they are no group."""
-    refusal = RejectionError(Code.BAD_SYMMETRY, "the listed operations are not a group")
-    try:
-        group = gemmi.GroupOps(operations)
-        if len(group.sym_ops) * len(group.cen_ops) != len(operations):
-            raise refusal
-        group.add_missing_elements()
-    except (ValueError, RuntimeError) as error:
-        raise refusal from error
-    if len(group.sym_ops) * len(group.cen_ops) != len(operations):
-        raise refusal
-    found = gemmi.find_spacegroup_by_ops(group)
-    return 0 if found is None else int(found.number)
+def _is_group(rotations: NDArray[np.int64], translations: NDArray[np.int64]) -> bool:
+    """Return whether the product of any two operations, modulo cell vectors, is one of them.
+
+    A finite set of invertible operations that is closed under products holds the identity and all inverses.
+    """
+    if (np.abs(np.rint(np.linalg.det(rotations))) != 1).any():
+        return False
+    listed = np.unique(_operation_keys(rotations, translations))
+    for rotation, translation in zip(rotations, translations, strict=True):
+        products = _operation_keys(rotation @ rotations, translations @ rotation.T + translation)
+        if not np.isin(products, listed).all():
+            return False
+    return True
+
+
+def _operation_keys(rotations: NDArray[np.int64], translations: NDArray[np.int64]) -> NDArray[np.void]:
+    """Return one comparable value per operation, translations modulo the cell."""
+    rows = np.concatenate([rotations.reshape(-1, 9), translations % gemmi.Op.DEN], axis=1)
+    return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
 
 
 def expand(positions: FloatArray, symmetry: Symmetry, lattice: FloatArray, *, multiplicities: FloatArray) -> Expansion:

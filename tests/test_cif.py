@@ -287,6 +287,28 @@ def test_what_no_crystal_has_is_refused_at_once(text: bytes, code: Code) -> None
     assert time.perf_counter() - started < 5.0
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        ("x,y,z", "x+1/3,y,z"),
+        ("x,y,z", "x+1/2,y,z", "x,y+1/2,z"),
+        ("x,y,z", "x,x,x"),
+        ("-x,-y,-z",),
+        ("x,y,z", "0,0,0"),
+    ],
+)
+def test_operations_that_are_not_closed_are_no_group(listed: tuple[str, ...]) -> None:
+    """Centring vectors too: a list without the third of three thirds made half of the atoms."""
+    loop = "loop_\n_symmetry_equiv_pos_as_xyz\n" + "".join(f"'{operation}'\n" for operation in listed)
+    assert code_of(cif(LICL, symmetry=loop)) == Code.BAD_SYMMETRY
+
+
+def test_many_blocks_on_one_line_are_counted_not_compared() -> None:
+    started = time.perf_counter()
+    assert code_of(b" ".join(b"data_%d _x 1" % n for n in range(100_000))) == Code.NOT_CIF
+    assert time.perf_counter() - started < 3.0
+
+
 @pytest.mark.parametrize("operation", ["x+99999999999999999999,y,z", "h,k,l", "x,y,é", "x,y,z+1/99999", "x" * 10**6])
 def test_an_operation_that_only_overflows_into_sense_is_refused(operation: str) -> None:
     listed = f"loop_\n_symmetry_equiv_pos_as_xyz\n'{operation}'\n"
@@ -303,6 +325,18 @@ def test_a_detail_is_one_short_printable_line(label: str) -> None:
     with pytest.raises(RejectionError) as caught:
         read(cif(f"'{label}' Li 0 0 what 1\n"))
     assert len(caught.value.detail) < 200
+    assert caught.value.detail.isprintable()
+
+
+@pytest.mark.parametrize(
+    "symmetry",
+    ["loop_\n_symmetry_equiv_pos_as_xyz\n'-y\x0c/2,y,z'\n", "_space_group_name_Hall 'P\x0c9'\n"],
+    ids=["operation", "hall"],
+)
+def test_a_detail_about_symmetry_is_one_too(symmetry: str) -> None:
+    """Found by fuzzing: what gemmi quotes may hold a form feed."""
+    with pytest.raises(RejectionError) as caught:
+        read(cif(LICL, symmetry=symmetry))
     assert caught.value.detail.isprintable()
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import random
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -72,6 +73,52 @@ def test_block_limit(tmp_path: Path) -> None:
     (tmp_path / "many.cif").write_bytes(b"".join(b"data_%d\n_x 1\n" % n for n in range(5)))
     (only,) = items(tmp_path, limits=InputLimits(max_blocks=4))
     assert outcome(only) == "too-large"
+
+
+def test_blocks_beyond_the_limit_are_not_compared(tmp_path: Path) -> None:
+    """The names of n blocks compared with each other take n² steps: 200,000 took 17 s, a full file an hour."""
+    (tmp_path / "many.cif").write_bytes(b"".join(b"data_%d\n_x 1\n" % n for n in range(200_000)))
+    started = time.perf_counter()
+    (only,) = items(tmp_path)
+    assert outcome(only) == "too-large"
+    assert time.perf_counter() - started < 5.0
+
+
+def test_a_block_with_a_repeated_tag_does_not_spoil_its_neighbours(tmp_path: Path) -> None:
+    (tmp_path / "two.cif").write_bytes(b"data_one\n_x 1\n_x 2\ndata_two\n_y 1\n")
+    assert [item.id for item in items(tmp_path)] == ["two#one", "two#two"]
+
+
+def test_long_names_become_short_ids_of_their_own(tmp_path: Path) -> None:
+    long = "x" * 3000
+    (tmp_path / "two.cif").write_bytes(f"data_{long}a\n_x 1\ndata_{long}b\n_x 1\n".encode())
+    (tmp_path / "a.tar").write_bytes(
+        tar_bytes({f"{long}a.cif": GOOD, f"{long}b.cif": GOOD, f"{'d/' * 3000}y.cif": GOOD})
+    )
+    found = items(tmp_path)
+    assert [outcome(item) for item in found] == ["read", "read", "too-large", "read", "read"]
+    assert len({item.id for item in found}) == 5
+    assert max(len(item.id) for item in found) < 300
+    assert max(len(item.source) for item in found) < 5000
+
+
+def test_a_packed_file_gives_no_more_than_the_ratio(tmp_path: Path) -> None:
+    """Thousands of small files that unpack to the limit of bytes each would fill the memory of every worker."""
+    packed = gzip.compress(b" " * 15_000_000)
+    (tmp_path / "bomb.cif.gz").write_bytes(packed)
+    (tmp_path / "fine.cif.gz").write_bytes(gzip.compress(GOOD + b"# " + b"x" * 900_000))
+    (tmp_path / "inside.tar").write_bytes(tar_bytes({"bomb2.cif.gz": packed}))
+    found = {item.id: outcome(item) for item in items(tmp_path)}
+    assert found == {"bomb": "too-large", "fine": "read", "bomb2": "too-large"}
+
+
+def test_details_are_one_short_printable_line(tmp_path: Path) -> None:
+    listing = tmp_path / "list.txt"
+    listing.write_text("a" * 5000 + "\x1b[31m\n")
+    (only,) = items(f"@{listing}")
+    assert only.rejection is not None
+    assert only.rejection.detail.isprintable()
+    assert len(only.rejection.detail) <= 300
 
 
 def test_size_limit_does_not_read(tmp_path: Path) -> None:

@@ -12,13 +12,24 @@ from typing import IO, Self
 
 from screening.config import InputLimits
 from screening.errors import Code
-from screening.sources.files import DAMAGED, PACKED, is_crystal_name, open_packed, unpacked
+from screening.sources.files import (
+    DAMAGED,
+    FREE_MEMBER_BYTES,
+    PACKED,
+    is_crystal_name,
+    most_unpacked,
+    open_packed,
+    unpacked,
+    unpacks_to_more,
+)
 from screening.sources.raw import Raw
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 BROKEN = (*DAMAGED, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, ValueError, struct.error)
 # An archive of a few small files may legitimately unpack to much more than its own size.
 FREE_BYTES = 50_000_000
+# Linux takes no longer path; a name in an archive may be of any length.
+LONGEST_NAME = 4096
 PASSED = "the archive unpacks to more than max_ratio times its size; the rest was not read"
 
 
@@ -59,7 +70,7 @@ def _iter_tar(path: Path, limits: InputLimits) -> Iterator[Raw]:
             for member in archive:
                 if member.isdir() or not is_crystal_name(member.name):
                     continue
-                source = f"{path.as_posix()}::{member.name}"
+                source = f"{path.as_posix()}::{member.name[:LONGEST_NAME]}"
                 refusal = _refusal(member.name, link=not member.isfile(), size=member.size, limits=limits)
                 if refusal is not None:
                     yield Raw(member.name, source, code=refusal[0], detail=refusal[1])
@@ -76,10 +87,10 @@ def _iter_zip(path: Path, limits: InputLimits) -> Iterator[Raw]:
             name = member.orig_filename
             if member.is_dir() or not is_crystal_name(name):
                 continue
-            source = f"{path.as_posix()}::{name}"
+            source = f"{path.as_posix()}::{name[:LONGEST_NAME]}"
             link = (member.external_attr >> 16) & 0o170000 == 0o120000
             refusal = _refusal(name, link=link, size=member.file_size, limits=limits)
-            if refusal is None and member.file_size > limits.max_ratio * member.compress_size + 1_000_000:
+            if refusal is None and member.file_size > limits.max_ratio * member.compress_size + FREE_MEMBER_BYTES:
                 refusal = (Code.TOO_LARGE, f"unpacks to more than max_ratio = {limits.max_ratio:g} times its size")
             if refusal is not None:
                 yield Raw(name, source, code=refusal[0], detail=refusal[1])
@@ -107,13 +118,13 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, so
 def _content(data: bytes, name: str, source: str, limits: InputLimits) -> Raw:
     """Return a member with its content, unpacked where the member itself is packed (``x.cif.gz``)."""
     if name.lower().endswith(PACKED):
+        most = most_unpacked(len(data), limits)
         try:
             data = unpacked(data, name, limits)
         except DAMAGED as error:
             return Raw(name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
-        if len(data) > limits.max_file_bytes:
-            detail = f"more than max_file_bytes = {limits.max_file_bytes} once unpacked"
-            return Raw(name, source, code=Code.TOO_LARGE, detail=detail)
+        if len(data) > most:
+            return Raw(name, source, code=Code.TOO_LARGE, detail=unpacks_to_more(most, limits))
     return Raw(name, source, data)
 
 
@@ -126,6 +137,8 @@ def _refusal(name: str, *, link: bool, size: int, limits: InputLimits) -> tuple[
     pure = PurePosixPath(name.replace("\\", "/"))
     if pure.is_absolute() or ".." in pure.parts or (len(name) > 1 and name[1] == ":") or "\0" in name:
         return Code.UNSAFE_PATH, "the name of the archive member leads out of the archive"
+    if len(name) > LONGEST_NAME:
+        return Code.TOO_LARGE, f"the archive member has a name of {len(name)} characters, more than any path"
     if link:
         return Code.UNSAFE_PATH, "the archive member is a link or a device, not a file"
     if size > limits.max_file_bytes:

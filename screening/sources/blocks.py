@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from screening.sources.raw import Raw
 
 _BLOCK = re.compile(rb"(?:^|\r|\A\xef\xbb\xbf)[ \t]*data_", re.IGNORECASE | re.MULTILINE)
 _SUFFIX = re.compile(r"\.[A-Za-z]\w*$")
+# A file system allows 255 bytes in a name; members of archives and data blocks may be named by megabytes.
+LONGEST_ID = 255
+LONGEST_DETAIL = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def name_of(file_name: str) -> str:
     name = file_name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
     if name.lower().endswith(PACKED):
         name = name.rsplit(".", maxsplit=1)[0]
-    return _printable(_SUFFIX.sub("", name)) or "unnamed"
+    return _short(_printable(_SUFFIX.sub("", name))) or "unnamed"
 
 
 def text_of(data: bytes) -> str:
@@ -50,16 +54,6 @@ def text_of(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _document(text: str) -> gemmi.cif.Document:
-    try:
-        return gemmi.cif.read_string(text)
-    except (ValueError, RuntimeError) as error:
-        # Files put together from many have blocks of one name; ids tell them apart.
-        if "duplicate block name" not in str(error):
-            raise
-        return gemmi.cif.read_string(text, check_level=0)
-
-
 def _printable(name: str) -> str:
     """Return the name with ``?`` for each character that a table or terminal cannot show."""
     if name.isprintable():
@@ -67,12 +61,21 @@ def _printable(name: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in name.encode("utf-8", "replace").decode())
 
 
+def _short(name: str) -> str:
+    """Return the name, or its beginning with a digest of all of it where it is longer than any file name."""
+    if len(name) <= LONGEST_ID:
+        return name
+    return f"{name[:200]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+
+
 def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
     """Yield the blocks of one file; a file that does not parse is one item, refused later by the reader."""
     id = name_of(raw.name)
     source = raw.source.encode("utf-8", "backslashreplace").decode()
     if raw.code is not None:
-        rejection = Rejection(id=id, source=source, stage="sources", code=raw.code, detail=raw.detail)
+        rejection = Rejection(
+            id=id, source=source, stage="sources", code=raw.code, detail=_printable(raw.detail)[:LONGEST_DETAIL]
+        )
         yield Item(id=id, source=source, text=b"", rejection=rejection)
         return
     # Text fields may hold lines that look like headers, so several matches only mean: look closer.
@@ -81,7 +84,9 @@ def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
         yield Item(id=id, source=source, text=raw.data)
         return
     try:
-        document = _document(text_of(raw.data))
+        # Blocks may have one name, ids tell them apart; tags that a block has twice are the reader's to refuse.
+        document = gemmi.cif.read_string(text_of(raw.data), check_level=0)
+        document.check_for_missing_values()
     except (ValueError, RuntimeError):
         yield Item(id=id, source=source, text=raw.data)
         return
@@ -94,5 +99,5 @@ def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
         yield Item(id=id, source=source, text=b"", rejection=rejection)
         return
     for block in document:
-        name = _printable(block.name.strip())
+        name = _short(_printable(block.name.strip()))
         yield Item(id=f"{id}#{name}", source=source, text=block.as_string().encode(), block=name)

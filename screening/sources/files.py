@@ -27,6 +27,8 @@ OTHER_KINDS = frozenset(
 )
 # Bytes of zstd unpacked at a time: a block takes at least 4 and gives at most 128 KiB, so a step gives at most 8 MiB.
 ZSTD_STEP = 256
+# A packed file may unpack to this much whatever its ratio: text of one line a million times over packs well.
+FREE_MEMBER_BYTES = 1_000_000
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
@@ -65,8 +67,20 @@ def open_packed(file: IO[bytes], name: str) -> IO[bytes]:
 
 
 def unpacked(data: bytes, name: str, limits: InputLimits) -> bytes:
-    """Return the content of a file or member that its name says is packed, at most one byte more than the limit."""
-    return open_packed(io.BytesIO(data), name).read(limits.max_file_bytes + 1)
+    """Return the content of a member that its name says is packed, at most one byte more than `most_unpacked`."""
+    return open_packed(io.BytesIO(data), name).read(most_unpacked(len(data), limits) + 1)
+
+
+def unpacks_to_more(most: int, limits: InputLimits) -> str:
+    """Return the sentence for a file that unpacks to more than `most` bytes."""
+    if most == limits.max_file_bytes:
+        return f"more than max_file_bytes = {most} once unpacked"
+    return f"unpacks to more than max_ratio = {limits.max_ratio:g} times its size"
+
+
+def most_unpacked(size: int, limits: InputLimits) -> int:
+    """Return how many bytes a packed file of `size` bytes may give; a small one may unpack to much more than itself."""
+    return min(limits.max_file_bytes, FREE_MEMBER_BYTES + int(limits.max_ratio * size))
 
 
 class _ZstdStream(io.RawIOBase):
@@ -113,13 +127,14 @@ def read_file(path: Path, limits: InputLimits) -> Raw:
         if size > limits.max_file_bytes:
             return Raw(path.name, source, code=Code.TOO_LARGE, detail=f"{size} bytes, {too_large}")
         packed = path.name.lower().endswith(PACKED)
+        # A plain file is asked for its own size: memory for the limit costs more than reading it.
+        most = most_unpacked(size, limits) if packed else size
         with path.open("rb") as file:
-            # A plain file is asked for its own size: memory for the limit costs more than reading it.
-            data = open_packed(file, path.name).read((limits.max_file_bytes if packed else size) + 1)
+            data = open_packed(file, path.name).read(most + 1)
     except DAMAGED as error:
         return Raw(path.name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
     if not packed and len(data) > size:
         return Raw(path.name, source, code=Code.UNREADABLE, detail="the file grew while it was read")
-    if len(data) > limits.max_file_bytes:
-        return Raw(path.name, source, code=Code.TOO_LARGE, detail=f"{too_large} once unpacked")
+    if len(data) > most:
+        return Raw(path.name, source, code=Code.TOO_LARGE, detail=unpacks_to_more(most, limits))
     return Raw(path.name, source, data)
