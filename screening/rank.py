@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from screening.batches import Batch, batches
 from screening.chemistry import RADIOACTIVE, SCARCE, TOXIC
 from screening.cloud import channel_label
 from screening.config import Config, RankConfig
-from screening.crystal import SYMBOLS, FloatArray
+from screening.crystal import SYMBOLS, FloatArray, IntArray
+from screening.duplicates import LabelledCrystals, Signatures, representatives
 from screening.errors import InputError, Rejection
 from screening.learn import Model
 from screening.learn.cells import plain_cell
@@ -40,18 +44,42 @@ COLUMNS = (
     "scarce",
     "elements_unseen",
     "prediction_kind",  # "model", or "out-of-fold" for a labelled crystal
+    "duplicate_of",  # id of the crystal that stands for this one in the ranking; empty for that one itself
+    "duplicates",  # further entries of the same crystal; empty where they were not looked for
+    "same_as_labelled",  # id of the labelled crystal that a candidate is
 )
-TEXT_COLUMNS = ("id", "source", "formula", "nearest", "nearest_formula", "elements_unseen")
+TEXT_COLUMNS = (
+    "id",
+    "source",
+    "formula",
+    "nearest",
+    "nearest_formula",
+    "elements_unseen",
+    "duplicate_of",
+    "same_as_labelled",
+)
+FLAG_COLUMNS = ("in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce")
 RADIUS_SLACK = 1e-3  # a curve complete to within this of the wanted radius is not cut, Å
 
+Block = dict[str, "NDArray[Any]"]  # columns of some rows of the ranking
 
-def rank(tables: Iterable[FeatureTable], model: Model, *, labelled: bool, config: RankConfig) -> pd.DataFrame:
+
+def rank(
+    tables: Iterable[FeatureTable], model: Model, *, labelled: bool, config: RankConfig, threads: int = 1
+) -> pd.DataFrame:
     """Return the candidates by falling prediction, equal ones by id, with the columns `COLUMNS`.
+
+    Every crystal has a row. Of entries that are the same crystal (`screening.duplicates`) the first by id stands for
+    all and has a rank; the others follow it by id with the same rank, and name it in `duplicate_of`. Each labelled
+    crystal stands for itself alone: it is a measurement. A candidate that is a labelled crystal says so.
+
+    Memory holds a batch of features, and of each crystal its row and a signature.
 
     Parameters
     ----------
     tables
-        Featurized crystals, e.g. `iter_tables`; taken one at a time.
+        Featurized crystals; taken one at a time. Of a sequence, e.g. `StoredTables`, some are taken again to compare
+        duplicates; in anything that can be read only once, e.g. `iter_tables`, duplicates are not looked for.
     model
         Predicts log10 conductivity.
     labelled
@@ -60,77 +88,128 @@ def rank(tables: Iterable[FeatureTable], model: Model, *, labelled: bool, config
         says of a crystal it was trained on would flatter it. Their nearest crystal is the nearest other one.
     config
         Settings of the ranking.
+    threads
+        Of LightGBM; no value depends on it.
 
     Raises
     ------
     ModelError
         The features are not those of the model.
     """
-    known = frozenset(str(id) for id in model.training.ids)
-    frames = [_empty()]
-    for table in tables:
-        model.check_features(table.header)
-        is_known = np.array([id in known for id in table.ids], dtype=np.bool_)
-        rows = np.flatnonzero(~is_known) if not labelled else np.arange(len(table))
-        if len(rows):
-            frames.append(_judge(table, model, rows=rows))
-    frame = pd.concat(frames[1:], ignore_index=True) if len(frames) > 1 else frames[0]
-    order = np.lexsort((frame["id"].to_numpy(dtype=str), -frame["prediction"].to_numpy(dtype=np.float64)))
+    again = tables if isinstance(tables, Sequence) else None
+    judge = _Judge(model, threads=threads)
+    signatures = Signatures()
+    blocks: list[Block] = []
+    for batch in batches(tables, model, labelled=labelled):
+        blocks.append(judge(batch))
+        if again is not None:
+            signatures.add(batch, alone=judge.is_labelled(batch.ids))
+    frame = _frame(blocks)
+    place = np.empty(len(frame), dtype=np.int64)
+    place[np.argsort(frame["id"].to_numpy(dtype=object), kind="stable")] = np.arange(len(frame))
+    first = np.arange(len(frame))
+    if again is not None:
+        first = representatives(signatures.joined(), again, place=place)
+        frame["duplicates"] = np.bincount(first, minlength=len(frame))[first] - 1
+    ids = frame["id"].to_numpy(dtype=object)
+    frame["duplicate_of"] = np.where(first == np.arange(len(frame)), "", ids[first]).astype(object)
+    return _ordered(frame, first=first, place=place)
+
+
+def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray) -> pd.DataFrame:
+    """Return the rows in order, with ranks; `first` is what stands for each, `place` the order of the ids."""
+    prediction = frame["prediction"].to_numpy(dtype=np.float64)
+    # What stands for others is the first of them by id, so it comes before them.
+    order = np.lexsort((place, place[first], -prediction[first]))
+    ranks = np.cumsum((first == np.arange(len(first)))[order])
     frame = frame.iloc[order].reset_index(drop=True)
-    frame["rank"] = np.arange(1, len(frame) + 1)
+    frame["rank"] = ranks.astype(np.int64)
     return frame[list(COLUMNS)]
 
 
-def _empty() -> pd.DataFrame:
-    texts = dict.fromkeys((*TEXT_COLUMNS, "prediction_kind"), pd.Series(dtype=object))
-    flags = ("in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce")
-    return pd.DataFrame(
-        {name: texts.get(name, pd.Series(dtype=np.bool_ if name in flags else np.float64)) for name in COLUMNS}
-    )
+def _frame(blocks: Sequence[Block]) -> pd.DataFrame:
+    """Return the rows of all blocks, with every column of the ranking; those filled in later are empty."""
+    texts, flags = {*TEXT_COLUMNS, "prediction_kind"}, set(FLAG_COLUMNS)
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        dtype: Any = object if name in texts else np.bool_ if name in flags else np.float64
+        columns[name] = np.concatenate(
+            [np.empty(0, dtype=dtype), *(block.pop(name) for block in blocks if name in block)]
+        )
+    n_rows = len(columns["id"])
+    columns["rank"] = np.zeros(n_rows, dtype=np.int64)
+    columns["duplicate_of"] = np.full(n_rows, "", dtype=object)
+    columns["duplicates"] = pd.array([pd.NA] * n_rows, dtype="Int64")
+    return pd.DataFrame(columns)
 
 
-def _judge(table: FeatureTable, model: Model, *, rows: np.ndarray[Any, Any]) -> pd.DataFrame:
-    """Return the unordered rows of one table."""
-    features, facts, ids = table.features[rows], table.facts.iloc[rows], table.ids[rows]
-    training = model.training
-    label_row = {str(id): row for row, id in enumerate(training.ids)}
-    labels = np.array([label_row.get(str(id), -1) for id in ids], dtype=np.int64)
-    is_known = labels >= 0
-    mean = model.predict(features).mean
-    mean[is_known] = [model.out_of_fold[str(id)] for id in ids[is_known]]
-    prediction = model.interval(mean)
-    nearest, distance = model.space.nearest(features)
-    if is_known.any():
-        others, other_distance = model.space.nearest_others()
-        nearest[is_known], distance[is_known] = others[labels[is_known]], other_distance[labels[is_known]]
-    distance = _relative(distance, model.domain_radius)
-    elements = [frozenset(SYMBOLS[number] for number in np.flatnonzero(row)) for row in table.composition[rows]]
-    seen = frozenset(model.header.elements)
-    unseen = [_in_order(found - seen) for found in elements]
-    return pd.DataFrame(
-        {
-            "id": ids,
-            "source": facts["source"].to_numpy(dtype=object),
-            "formula": facts["formula"].to_numpy(dtype=object),
+class _Judge:
+    """What a model says of crystals, one batch at a time; no value depends on the batch."""
+
+    def __init__(self, model: Model, *, threads: int) -> None:
+        self._model = model
+        self._threads = threads
+        self._label_row = {str(id): row for row, id in enumerate(model.training.ids)}
+        self._labelled = LabelledCrystals.of(model.training)
+        self._seen = np.isin(np.array(SYMBOLS), model.header.elements)
+
+    def is_labelled(self, ids: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """Return which crystals the model was trained on, (n,)."""
+        return np.array([str(id) in self._label_row for id in ids], dtype=np.bool_)
+
+    def __call__(self, batch: Batch) -> Block:
+        """Return the unordered rows of a batch."""
+        model, training = self._model, self._model.training
+        labels = np.array([self._label_row.get(str(id), -1) for id in batch.ids], dtype=np.int64)
+        is_known = labels >= 0
+        mean = model.predict(batch.features, threads=self._threads).mean
+        mean[is_known] = [model.out_of_fold[str(id)] for id in batch.ids[is_known]]
+        prediction = model.interval(mean)
+        nearest, distance = model.space.nearest(batch.features)
+        if is_known.any():
+            others, other_distance = self._nearest_others
+            nearest[is_known], distance[is_known] = others[labels[is_known]], other_distance[labels[is_known]]
+        distance = _relative(distance, model.domain_radius)
+        same = self._labelled.same_as(batch.features, batch.facts["formula"])
+        same[is_known] = ""
+        return {
+            "id": batch.ids,
+            "source": batch.facts["source"],
+            "formula": batch.facts["formula"],
             "prediction": prediction.mean,
             "lower": prediction.lower,
             "upper": prediction.upper,
             "conductivity": 10.0**prediction.mean,
             "distance": distance,
-            "in_domain": (distance <= 1.0) & np.array([text == "" for text in unseen], dtype=np.bool_),
             "nearest": training.ids[nearest],
             "nearest_formula": training.formula[nearest],
             "nearest_measured": training.log_sigma[nearest],
             "measured": np.where(is_known, training.log_sigma[labels], np.nan),
-            "disordered": ["disordered" in str(flags).split(";") for flags in facts["flags"]],
-            "radius_cut": _radius_cut(table, facts),
-            "radioactive": [bool(found & RADIOACTIVE) for found in elements],
-            "toxic": [bool(found & TOXIC) for found in elements],
-            "scarce": [bool(found & SCARCE) for found in elements],
-            "elements_unseen": unseen,
+            "disordered": np.array(
+                ["disordered" in str(flags).split(";") for flags in batch.facts["flags"]], dtype=bool
+            ),
+            "radius_cut": _radius_cut(batch),
+            **self._elements(batch.composition, near=distance <= 1.0),
             "prediction_kind": np.where(is_known, "out-of-fold", "model").astype(object),
+            "same_as_labelled": same,
         }
-    )
+
+    @cached_property
+    def _nearest_others(self) -> tuple[IntArray, FloatArray]:
+        return self._model.space.nearest_others()
+
+    def _elements(self, composition: NDArray[Any], *, near: NDArray[np.bool_]) -> Block:
+        """Return what follows from the elements a crystal holds, and whether it is in the domain."""
+        holds = composition != 0
+        unseen = holds & ~self._seen
+        columns: Block = {
+            name: holds[:, np.isin(np.array(SYMBOLS), list(chosen))].any(axis=1)
+            for name, chosen in (("radioactive", RADIOACTIVE), ("toxic", TOXIC), ("scarce", SCARCE))
+        }
+        names = [";".join(SYMBOLS[number] for number in np.flatnonzero(row)) if row.any() else "" for row in unseen]
+        columns["elements_unseen"] = np.array(names, dtype=object)
+        columns["in_domain"] = near & ~unseen.any(axis=1)
+        return columns
 
 
 def _relative(distance: FloatArray, radius: float) -> FloatArray:
@@ -140,39 +219,51 @@ def _relative(distance: FloatArray, radius: float) -> FloatArray:
     return np.where(distance > 0, np.inf, 0.0)
 
 
-def _in_order(symbols: Iterable[str]) -> str:
-    return ";".join(sorted(symbols, key=SYMBOLS.index))
-
-
-def _radius_cut(table: FeatureTable, facts: pd.DataFrame) -> list[bool]:
+def _radius_cut(batch: Batch) -> NDArray[np.bool_]:
     """Return whether any channel's curves end before the radius that the settings ask for."""
     # Only the sections read here: a header of another version with other input limits is none of ranking's business.
-    config = Config.model_validate({name: table.header["config"][name] for name in ("cloud", "homology")})
-    names = [f"r_cut/{channel_label(channel, config.cloud)}" for channel in config.cloud.channels]
-    wanted = np.array([config.homology.r_max[channel] for channel in config.cloud.channels])
-    cut = facts[names].to_numpy(dtype=np.float64) < wanted - RADIUS_SLACK
-    return [bool(row.any()) for row in cut]
+    config = Config.model_validate({name: batch.header["config"][name] for name in ("cloud", "homology")})
+    cut = np.zeros(len(batch.ids), dtype=np.bool_)
+    for channel in config.cloud.channels:
+        reached = batch.facts[f"r_cut/{channel_label(channel, config.cloud)}"].astype(np.float64)
+        cut |= reached < config.homology.r_max[channel] - RADIUS_SLACK
+    return cut
 
 
 def write_ranking(frame: pd.DataFrame, path: Path) -> None:
-    """Write a ranking as .csv or .parquet, by suffix.
+    """Write a ranking as .csv or .parquet, by suffix, and beside it the duplicates that it leaves out.
 
-    In CSV, text cells that begin with ``= + - @`` or a tab get ``'`` before them, so that no spreadsheet takes them
-    for a formula; Parquet holds them as they are.
+    The ranking lists one entry of each crystal; all others stand in a table of the same columns, `duplicates_path`,
+    with the rank and (in `duplicate_of`) the id of the one listed. It is written even if it is empty, but not where
+    duplicates were not looked for. In CSV, text cells that begin with ``= + - @`` or a tab get ``'`` before them, so
+    that no spreadsheet takes them for a formula; Parquet holds them as they are.
 
     Raises
     ------
     InputError
         Another suffix.
     """
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{path}: a ranking is written as .csv or .parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
+    listed = (frame["duplicate_of"] == "").to_numpy(dtype=np.bool_)
+    _write(frame[listed], path)
+    if not frame["duplicates"].isna().any():
+        _write(frame[~listed], duplicates_path(path))
+
+
+def duplicates_path(path: Path) -> Path:
+    """Return where duplicates stand: duplicates.csv beside ranking.csv, x-duplicates.csv beside x.csv."""
+    stem = "duplicates" if path.stem == "ranking" else f"{path.stem}-duplicates"
+    return path.with_name(f"{stem}{path.suffix}")
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
     if path.suffix == ".parquet":
         frame.to_parquet(path, index=False, compression="zstd")
-    elif path.suffix == ".csv":
+    else:
         texts = {name: frame[name].map(plain_cell) for name in TEXT_COLUMNS}
         frame.assign(**texts).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-    else:
-        raise InputError(f"{path}: a ranking is written as .csv or .parquet")
 
 
 def write_rejections(rejections: Sequence[Rejection], path: Path) -> None:

@@ -26,6 +26,8 @@ LAYERS = (
     ("learn",),
     ("contributions",),
     ("explain",),
+    ("batches",),
+    ("duplicates",),
     ("rank",),
     ("report",),
     ("cluster",),
@@ -37,7 +39,7 @@ LAYERS = (
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LIBRARIES = {
     "gemmi": {"cif", "symmetry", "sources", "data", "generate"},
-    "pymatgen": {"crystal", "chemistry", "cif", "sources", "generate", "homology", "barcode"},
+    "pymatgen": {"crystal", "chemistry", "cif", "sources", "generate", "homology", "barcode", "duplicates"},
     "zarr": {"store"},
     "cupy": {"cuda"},
     "lightgbm": {"learn", "explain"},
