@@ -16,7 +16,7 @@ from screening.chemistry import RADIOACTIVE, SCARCE, TOXIC
 from screening.cloud import channel_label
 from screening.config import Config, RankConfig
 from screening.crystal import SYMBOLS, FloatArray, IntArray
-from screening.duplicates import LabelledCrystals, Signatures, representatives
+from screening.duplicates import Confirm, LabelledCrystals, Signatures, places, representatives
 from screening.errors import InputError, Rejection
 from screening.learn import Model
 from screening.learn.cells import plain_cell
@@ -64,8 +64,14 @@ RADIUS_SLACK = 1e-3  # a curve complete to within this of the wanted radius is n
 Block = dict[str, "NDArray[Any]"]  # columns of some rows of the ranking
 
 
-def rank(
-    tables: Iterable[FeatureTable], model: Model, *, labelled: bool, config: RankConfig, threads: int = 1
+def rank(  # noqa: PLR0913
+    tables: Iterable[FeatureTable],
+    model: Model,
+    *,
+    labelled: bool,
+    config: RankConfig,
+    threads: int = 1,
+    confirm: Confirm | None = None,
 ) -> pd.DataFrame:
     """Return the candidates by falling prediction, equal ones by id, with the columns `COLUMNS`.
 
@@ -90,6 +96,9 @@ def rank(
         Settings of the ranking.
     threads
         Of LightGBM; no value depends on it.
+    confirm
+        Whether the crystals with two ids are one, e.g. by `same_structure` of their files; asked only of those that
+        features, composition and volume take for one.
 
     Raises
     ------
@@ -105,15 +114,13 @@ def rank(
         if again is not None:
             signatures.add(batch, alone=judge.is_labelled(batch.ids))
     frame = _frame(blocks)
-    place = np.empty(len(frame), dtype=np.int64)
-    place[np.argsort(frame["id"].to_numpy(dtype=object), kind="stable")] = np.arange(len(frame))
+    ids = frame["id"].to_numpy(dtype=object)
     first = np.arange(len(frame))
     if again is not None:
-        first = representatives(signatures.joined(), again, place=place)
+        first = representatives(signatures.joined(), again, ids=ids, confirm=confirm)
         frame["duplicates"] = np.bincount(first, minlength=len(frame))[first] - 1
-    ids = frame["id"].to_numpy(dtype=object)
     frame["duplicate_of"] = np.where(first == np.arange(len(frame)), "", ids[first]).astype(object)
-    return _ordered(frame, first=first, place=place)
+    return _ordered(frame, first=first, place=places(ids))
 
 
 def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray) -> pd.DataFrame:

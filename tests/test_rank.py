@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,16 @@ import pandas as pd
 import pytest
 from synthetic import QUICK, header, labels, planted, table
 
+from screening import batches
 from screening.crystal import NUMBERS
 from screening.errors import Code, InputError, ModelError, Rejection
 from screening.learn import Model, train
-from screening.rank import COLUMNS, rank, write_ranking, write_rejections
+from screening.rank import COLUMNS, duplicates_path, rank, write_ranking, write_rejections
 from screening.store import FeatureTable
+
+
+class WeakTable(FeatureTable):
+    """A table that can be watched for being let go."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,89 @@ def test_shards_and_their_order_do_not_matter(model: Model, fresh: FeatureTable)
     whole = ranked([fresh], model)
     pieces = [part(fresh, np.arange(begin, begin + 20)) for begin in (40, 0, 20)]
     split = ranked(pieces, model)
-    pd.testing.assert_frame_equal(whole, split, rtol=1e-12)
+    pd.testing.assert_frame_equal(whole, split, check_exact=True)
+
+
+@pytest.mark.parametrize(("batch", "threads"), [(1, 1), (7, 2), (64, 1), (10_000, 2)])
+def test_batches_and_threads_do_not_matter(
+    model: Model, known: FeatureTable, fresh: FeatureTable, monkeypatch: pytest.MonkeyPatch, batch: int, threads: int
+) -> None:
+    tables = [part(fresh, np.arange(0, 33)), known, part(fresh, np.arange(33, 60))]
+    whole = ranked(tables, model, labelled=True)
+    monkeypatch.setattr(batches, "BATCH", batch)
+    again = rank(tables, model, labelled=True, config=QUICK.rank, threads=threads)
+    pd.testing.assert_frame_equal(whole, again, check_exact=True)
+
+
+def test_distances_are_those_of_the_definition(model: Model, fresh: FeatureTable) -> None:
+    frame = ranked([fresh], model).set_index("id").loc[list(fresh.ids)]
+    space = model.space
+    gaps = np.linalg.norm(space.project(fresh.features)[:, None] - space.points[None], axis=2)
+    assert frame["nearest"].tolist() == model.training.ids[gaps.argmin(axis=1)].tolist()
+    np.testing.assert_allclose(frame["distance"], gaps.min(axis=1) / model.domain_radius, rtol=1e-12)
+    np.testing.assert_array_equal(frame["in_domain"], frame["distance"] <= 1)
+
+
+def test_features_are_let_go(model: Model) -> None:
+    """Of 40 tables made on the way, no more are alive at a time than a batch takes."""
+    alive: weakref.WeakSet[FeatureTable] = weakref.WeakSet()
+    most = 0
+
+    class Source(Sequence[FeatureTable]):
+        def __len__(self) -> int:
+            return 40
+
+        def __getitem__(self, index):  # type: ignore[no-untyped-def]
+            nonlocal most
+            if not 0 <= index < 40:
+                raise IndexError
+            made = table(5, seed=index, prefix=f"s{index}-")
+            made = WeakTable(**{f.name: getattr(made, f.name) for f in dataclasses.fields(made)})
+            alive.add(made)
+            most = max(most, len(alive))
+            return made
+
+    frame = ranked(Source(), model)  # type: ignore[arg-type]
+    assert len(frame) == 200
+    assert most <= 2
+    assert not alive
+
+
+def test_duplicates_follow_what_stands_for_them(model: Model, fresh: FeatureTable, tmp_path: Path) -> None:
+    rows = [*range(60), 7, 7, 31, 7]
+    ids = [*map(str, fresh.ids), "a7", "z7", "a31", "=7"]
+    tables = dataclasses.replace(part(fresh, rows), ids=np.array(ids, dtype=object))
+    frame = ranked([tables], model)
+    assert sorted(frame["id"]) == sorted(ids)  # nothing is dropped
+    listed = frame[frame["duplicate_of"] == ""]
+    assert listed["rank"].tolist() == list(range(1, 61))
+    assert listed["prediction"].is_monotonic_decreasing
+    counts = listed[listed["duplicates"] > 0].set_index("id")["duplicates"]
+    assert counts.to_dict() == {"=7": 3, "a31": 1}
+    place = frame.index[frame["id"] == "=7"][0]
+    assert frame["id"].iloc[place : place + 4].tolist() == ["=7", "a7", "f7", "z7"]
+    assert frame["rank"].iloc[place : place + 4].nunique() == 1
+    assert frame["duplicate_of"].iloc[place : place + 4].tolist() == ["", "=7", "=7", "=7"]
+    for suffix, guarded in ((".csv", "'=7"), (".parquet", "=7")):
+        write_ranking(frame, tmp_path / f"ranking{suffix}")
+        read = pd.read_csv if suffix == ".csv" else pd.read_parquet
+        kept, others = read(tmp_path / f"ranking{suffix}"), read(tmp_path / f"duplicates{suffix}")
+        assert (tuple(kept.columns), tuple(others.columns)) == (COLUMNS, COLUMNS)
+        assert len(kept) + len(others) == len(frame)
+        assert kept["duplicates"].sum() == len(others)
+        assert kept["rank"].tolist() == list(range(1, 61))
+        assert dict(zip(others["id"], others["duplicate_of"], strict=True)) == {
+            "a7": guarded, "f7": guarded, "z7": guarded, "f31": "a31"
+        }  # fmt: skip
+        ranks = dict(zip(kept["id"], kept["rank"], strict=True))
+        assert [ranks[id] for id in others["duplicate_of"]] == others["rank"].tolist()
+    assert duplicates_path(tmp_path / "best.csv") == tmp_path / "best-duplicates.csv"
+
+
+def test_no_table_of_duplicates_where_none_were_looked_for(model: Model, fresh: FeatureTable, tmp_path: Path) -> None:
+    write_ranking(ranked(iter([fresh]), model), tmp_path / "ranking.csv")  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["ranking.csv"]
+    assert pd.read_csv(tmp_path / "ranking.csv")["duplicates"].isna().all()
 
 
 def test_ties_are_ordered_by_id(model: Model, fresh: FeatureTable) -> None:
