@@ -43,7 +43,7 @@ def installed(built: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The engine finds the host library; the process that it keeps ends with the test."""
     monkeypatch.setenv(ripserpp.LIBRARY_VARIABLE, str(built))
     yield
-    ripserpp._process(str(built)).close()
+    ripserpp._process(str(built), os.getpid()).close()
     ripserpp._process.cache_clear()
 
 
@@ -180,6 +180,74 @@ def test_twenty_crashes_and_hangs_in_one_run(monkeypatch: pytest.MonkeyPatch) ->
     assert_same(found, barcodes_redzed(batch, r_max=r_max))
 
 
+@pytest.mark.parametrize("name", ["supercell", "ripser", "ripserpp"])
+@pytest.mark.usefixtures("installed")
+def test_what_is_no_number_is_refused_and_coincident_points_are_not(name: str) -> None:
+    fine = np.random.default_rng(0).uniform(size=(14, 3))
+    broken, doubled = fine.copy(), fine.copy()
+    broken[3, 1] = np.nan
+    doubled[3], doubled[7], doubled[8] = doubled[4], doubled[9], doubled[9]
+    r_max = np.array([5.0, 5.0])
+    wanted = {"bad-site": (np.eye(3) * 11.0, broken), "bad-cell": (np.full((3, 3), np.inf), fine)}
+    for code, (lattice, positions) in wanted.items():
+        batch = CloudBatch.from_clouds([(np.eye(3) * 11.0, fine, np.ones(14)), (lattice, positions, np.ones(14))])
+        with pytest.raises(RejectionError, match=f"{code}.*cloud 1"):
+            engine(name)(batch, r_max=r_max)
+    batch = CloudBatch.from_clouds([(np.eye(3) * 11.0, one, np.ones(14)) for one in (fine, doubled)])
+    found = engine(name)(batch, r_max=r_max)
+    assert found.fallbacks == ()
+    assert_same(found, barcodes_redzed(batch, r_max=r_max))
+    assert np.diff(found.offsets)[0] > np.diff(found.offsets)[1] > 0
+
+
+DRIVER = (
+    "int cuMemGetInfo_v2(unsigned long* free, unsigned long* total) { *free = BYTES; *total = BYTES; return STATUS; }"
+)
+
+
+def put_driver(folder: Path, monkeypatch: pytest.MonkeyPatch, *, free: int, status: int = 0) -> None:
+    (folder / "driver.c").write_text(DRIVER)
+    flags = [f"-DBYTES={free}ul", f"-DSTATUS={status}", "-shared", "-fPIC"]
+    subprocess.run(["cc", *flags, str(folder / "driver.c"), "-o", str(folder / "libcuda.so.1")], check=True)
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(folder))
+
+
+def test_free_memory_of_the_gpu_is_asked_for(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for status, wanted in ((0, 60 * 2**30), (201, None)):
+        put_driver(tmp_path, monkeypatch, free=60 * 2**30, status=status)
+        kept = RipserppProcess(str(built))
+        assert kept.free_memory() == wanted
+        kept.close()
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_does_not_fit_into_free_memory_is_done_by_redzed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_driver(tmp_path, monkeypatch, free=76 * 41 * 40 * 39 // 6)  # holds the triangles of 41 points, not of 42
+    batch = clouds_of([40, 41])
+    r_max = np.full(2, 5.0)
+    found = barcodes_ripserpp(batch, r_max=r_max)
+    assert [(one.cloud, one.reason) for one in found.fallbacks] == [(1, "memory")]
+    assert_same(found, barcodes_redzed(batch, r_max=r_max))
+    enough = barcodes_ripserpp(batch, r_max=r_max, memory=2**30)
+    assert enough.fallbacks == ()
+    host = psutil.virtual_memory()._replace(available=48 * 41 * 40 * 39 // 6)
+    monkeypatch.setattr(ripserpp.psutil, "virtual_memory", lambda: host)
+    tight = barcodes_ripserpp(batch, r_max=r_max, memory=2**30)
+    assert [(one.cloud, one.reason) for one in tight.fallbacks] == [(1, "memory")]
+
+
+def test_a_fork_leaves_the_process_alone(process: RipserppProcess) -> None:
+    compare(process, 1)
+    before = process.pid
+    fork = os.fork()
+    if fork == 0:
+        process.close()
+        os._exit(0)
+    os.waitpid(fork, 0)
+    compare(process, 2)
+    assert (process.pid, process.started) == (before, 1)
+
+
 def test_a_crash_costs_one_call(process: RipserppProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_HOST_CRASH_AT", "18")
     distances = tick_distances(np.random.default_rng(1), 17)
@@ -244,10 +312,11 @@ def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_distances_that_float32_does_not_hold_are_refused(process: RipserppProcess) -> None:
-    distances = np.full((12, 12), 5.0)
-    distances[0, 1] = distances[1, 0] = np.nan
-    with pytest.raises(ValueError, match="whole numbers"):
-        coned(distances, 2, 10, process=process, time_limit=60)
+    for wrong in (np.nan, np.inf, -1.0):
+        distances = np.full((12, 12), 5.0)
+        distances[0, 1] = distances[1, 0] = wrong
+        with pytest.raises(ValueError, match="whole numbers"):
+            coned(distances, 2, 10, process=process, time_limit=60)
     with pytest.raises(ValueError, match="whole numbers"):
         coned(np.full((12, 12), 5.0), 2, 2**24, process=process, time_limit=60)
 

@@ -30,6 +30,7 @@ from math import comb
 from pathlib import Path
 
 import numpy as np
+import psutil
 
 from screening.crystal import CloudBatch, FloatArray
 from screening.errors import EngineUnavailableError
@@ -39,8 +40,11 @@ from screening.homology.supercell import MAX_POINTS, rips_redzed, torus_barcodes
 
 LIBRARY_VARIABLE = "SCREENING_RIPSERPP_LIBRARY"
 MIN_POINTS = 10
-DEVICE_BYTES = 76  # GPU memory per simplex of dimension max_dim, whether within the radius or not
-MEMORY = 8 * 2**30  # bytes of GPU memory that one cloud may take
+# What it allocates per simplex of dimension max_dim, whether within the radius or not. Where the GPU has less it would
+# compute on the CPU and not say so.
+DEVICE_BYTES = 76
+HOST_BYTES = 48
+MEMORY = 8 * 2**30  # bytes of GPU memory taken to be free where the driver does not say
 TIME_LIMIT = 300.0  # s a cloud
 
 
@@ -51,7 +55,7 @@ def barcodes_ripserpp(  # noqa: PLR0913
     max_dim: int = 2,
     threads: int = 1,
     max_points: int = MAX_POINTS,
-    memory: int = MEMORY,
+    memory: int | None = None,
     time_limit: float = TIME_LIMIT,
 ) -> Barcodes:
     """Return what `barcodes_redzed` returns, computed by ripser++ in a process of its own.
@@ -69,7 +73,8 @@ def barcodes_ripserpp(  # noqa: PLR0913
     max_points
         Most points in a supercell; a cloud that needs more is computed up to the radius that fits, as `r_cut` says.
     memory
-        Most GPU memory for a cloud, bytes; clouds that need more are done by RedZeD.
+        Most GPU memory for a cloud, bytes; clouds that need more, or more of the host's memory than is free, are done
+        by RedZeD. None: what the GPU had free when the process started.
     time_limit
         Longest time for a cloud, s; then it is done by RedZeD.
 
@@ -80,12 +85,12 @@ def barcodes_ripserpp(  # noqa: PLR0913
     DeviceUnavailableError
         It is, and no GPU answers it.
     """
-    process = _process(str(library()))
+    process = _process(str(library()), os.getpid())
     redzed = rips_redzed()
     fallbacks: list[Fallback] = []
 
     def rips(distances: FloatArray, dimension: int, limit: int, index: int) -> list[FloatArray]:
-        reason = _refusal(len(distances), dimension, memory)
+        reason = _refusal(len(distances), dimension, memory=memory, process=process)
         if reason is None:
             try:
                 return coned(distances, dimension, limit, process=process, time_limit=time_limit)
@@ -116,8 +121,8 @@ def coned(
     """
     cone = float(limit + 1)
     n = len(distances)
-    if not np.isfinite(distances).all() or cone + 1 >= 2**24:
-        raise ValueError("distances must be whole numbers of ticks below 2**24")
+    if not (distances >= 0).all() or not np.isfinite(distances).all() or cone + 1 >= 2**24:
+        raise ValueError("distances must be whole numbers of ticks from 0 to below 2**24")
     within = np.where(distances <= limit, distances, cone + 1)
     lower = np.concatenate([within[np.tril_indices(n, -1)], np.full(n, cone)]).astype(np.float32)
     found = process.bars(lower, n_points=n + 1, max_dim=max_dim, threshold=cone, time_limit=time_limit)
@@ -147,17 +152,23 @@ def library() -> Path:
     raise EngineUnavailableError("engine ripserpp needs ripser++: run scripts/install_ripserpp (needs nvcc)")
 
 
-def _refusal(n_points: int, max_dim: int, memory: int) -> str | None:
+def _refusal(n_points: int, max_dim: int, *, memory: int | None, process: RipserppProcess) -> str | None:
     """Return why ripser++ is not asked, as a stable code; None if it is."""
     if n_points < MIN_POINTS:
         return "few-points"
     if max_dim == 0:
         return "dimension"
-    return "memory" if comb(n_points + 1, max_dim + 1) * DEVICE_BYTES > memory else None
+    if memory is None:
+        free = process.free_memory()
+        memory = MEMORY if free is None else free
+    simplices = comb(n_points + 1, max_dim + 1)
+    fits = simplices * DEVICE_BYTES <= memory and simplices * HOST_BYTES <= psutil.virtual_memory().available
+    return None if fits else "memory"
 
 
 @cache
-def _process(path: str) -> RipserppProcess:
+def _process(path: str, _owner: int) -> RipserppProcess:
+    """Return the process of this program (by its id: a fork must not speak into the pipes of the other)."""
     process = RipserppProcess(path)
     atexit.register(process.close)
     return process

@@ -1,8 +1,9 @@
 """The process that ripser++ lives in: it reads distance matrices from standard input and writes bars.
 
 ripser++ ends its whole process on any CUDA error and prints where it likes, so it gets a process of its own whose
-standard output is moved out of the way before the library is loaded. A request is the highest dimension, the number of
-points, the threshold, and the lower triangle of distances; an answer is, per dimension, a number of bars and the bars.
+standard output is moved out of the way before the library is loaded. Its first message is the free memory of the GPU.
+A request is the highest dimension, the number of points, the threshold, and the lower triangle of distances; an answer
+is, per dimension, a number of bars and the bars.
 
 Source of the library's interface: `run_main` in ripser++.cu, ripserplusplus 1.1.2.
 """
@@ -23,7 +24,9 @@ from screening.pipes import receive, send
 
 HEADER = struct.Struct("<qqd")  # highest dimension, points, threshold
 COUNT = struct.Struct("<q")
-READY = b"ready"
+READY = struct.Struct("<q")  # bytes of GPU memory that are free; UNKNOWN where the driver does not say
+UNKNOWN = -1
+DRIVER = "libcuda.so.1"
 POLL = 0.5  # s between two looks at the parent
 
 
@@ -54,7 +57,7 @@ def serve(library: str) -> None:
     # Twelve points are more than the ten below which it crashes; without a GPU the process ends here.
     spread = np.random.default_rng(0).uniform(1.0, 2.0, size=66).astype(np.float32)
     _bars(run, libc, spread, n_points=12, max_dim=1, threshold=2.0)
-    send(answers, READY)
+    send(answers, READY.pack(_free_memory()))
     while True:
         try:
             request = receive(sys.stdin.buffer)
@@ -66,8 +69,22 @@ def serve(library: str) -> None:
         send(answers, b"".join(COUNT.pack(len(bars)) + bars.tobytes() for bars in found))
 
 
+def _free_memory() -> int:
+    """Return the free bytes of the GPU whose context the library has made current in this thread, or UNKNOWN."""
+    try:
+        driver = ctypes.CDLL(DRIVER)
+    except OSError:
+        return UNKNOWN
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    status = driver.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(total))
+    return UNKNOWN if status else free.value
+
+
 def _end_with(parent: int) -> None:
-    """End this process soon after its parent, even while the library computes (which does not hold the interpreter)."""
+    """End this process soon after its parent, even while the library computes (which does not hold the interpreter).
+
+    Linux can signal a process at its parent's end, but takes the end of the thread that started it for that.
+    """
     while os.getppid() == parent:
         time.sleep(POLL)
     os._exit(0)

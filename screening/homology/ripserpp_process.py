@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.errors import DeviceUnavailableError
-from screening.homology.ripserpp_child import COUNT, HEADER, READY
+from screening.homology.ripserpp_child import COUNT, HEADER, READY, UNKNOWN
 from screening.pipes import receive, send
 
 START_LIMIT = 120.0  # s to load the library and make a CUDA context
@@ -49,12 +49,26 @@ class RipserppProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._words: IO[bytes] | None = None
         self._lock = threading.Lock()
+        self._free = UNKNOWN
+        self._owner = os.getpid()
         self.started = 0  # processes started so far
 
     @property
     def pid(self) -> int | None:
         """Process id of the running process, None if there is none."""
         return None if self._process is None else self._process.pid
+
+    def free_memory(self) -> int | None:
+        """Return the bytes of GPU memory that were free when the process started; None if the driver does not say.
+
+        Raises
+        ------
+        DeviceUnavailableError
+            A process cannot be started.
+        """
+        with self._lock:
+            self._running()
+            return None if self._free == UNKNOWN else self._free
 
     def bars(
         self, lower: NDArray[np.float32], *, n_points: int, max_dim: int, threshold: float, time_limit: float
@@ -101,16 +115,17 @@ class RipserppProcess:
         return _parsed(answer, max_dim + 1)
 
     def close(self) -> None:
-        """End the process, if there is one."""
-        with self._lock:
-            self._end()
+        """End the process, if there is one. A fork of the program that started it leaves it alone."""
+        if os.getpid() == self._owner:
+            with self._lock:
+                self._end()
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None:
             return self._process
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
-            [sys.executable, "-m", "screening.homology.ripserpp_child", self._library],
+            [sys.executable, "-P", "-m", "screening.homology.ripserpp_child", self._library],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
@@ -128,8 +143,7 @@ class RipserppProcess:
                 f"ripser++ cannot be used here: its process {how} on a trial run ({words}); check the GPU with "
                 "nvidia-smi, build the library for it with scripts/install_ripserpp, or use another engine"
             ) from error
-        if told != READY:
-            raise RuntimeError("the ripser++ process spoke out of turn")
+        (self._free,) = READY.unpack(told)
         return self._process
 
     def _last_words(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from screening.crystal import CloudBatch, FloatArray, IntArray
-from screening.errors import EngineUnavailableError
+from screening.errors import Code, EngineUnavailableError, RejectionError
 from screening.homology.barcodes import Barcodes, radii_of, ticks
 
 MAX_POINTS = 2_000
@@ -102,13 +102,24 @@ def barcodes_ripser(
 
 
 def torus_barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int, max_points: int) -> Barcodes:
-    """Return the barcodes of minimal supercells, reduced by `rips`."""
+    """Return the barcodes of minimal supercells, reduced by `rips`.
+
+    Raises
+    ------
+    RejectionError
+        A cell or coordinate that is no number; the detail names the cloud.
+    """
     radii = np.broadcast_to(np.asarray(r_max, dtype=np.float64), (len(clouds),))
     rows: list[FloatArray] = []
     counts: list[int] = []
     points = np.zeros(len(clouds))
     r_cut = np.zeros(len(clouds))
     for index, (lattice, positions, _) in enumerate(clouds):
+        # The reducers take what is no number for a distance, and return bars.
+        if not np.isfinite(lattice).all():
+            raise RejectionError(Code.BAD_CELL, f"cloud {index}: the cell vectors are not finite")
+        if not np.isfinite(positions).all():
+            raise RejectionError(Code.BAD_SITE, f"cloud {index}: a fractional coordinate is not finite")
         wanted = int(ticks(radii[index]))
         distances, limit = supercell_distances(lattice, positions, limit=wanted, max_points=max_points)
         points[index], r_cut[index] = len(distances) or len(positions), radii_of(np.array(limit))
