@@ -113,7 +113,8 @@ def many_atoms(rng: random.Random, *, n: int, cell: float, symbol: str = "Li") -
     """Return a cubic P 1 crystal of n atoms at random places."""
     head = rocksalt().split("Li1 Li")[0].replace("F m -3 m", "P 1")
     head = re.sub(r"(?m)^(_cell_length_.) .*$", rf"\g<1> {cell}", head)
-    places = (" ".join(f"{rng.random():.5f}" for _ in "xyz") for _ in range(n))
+    decimals = [f"{number / 99_991:.5f}" for number in rng.sample(range(99_991), min(3 * n, 99_991))]
+    places = (" ".join(decimals[(3 * i + k) % len(decimals)] for k in range(3)) for i in range(n))
     return (head + "".join(f"{symbol}{i} {symbol} {place}\n" for i, place in enumerate(places))).encode()
 
 
@@ -279,7 +280,7 @@ def _(rng: random.Random) -> bytes:
 
 @text("bad-length", "bad-cell", "no-cell", "bad-symmetry", "not-cif")
 def _(rng: random.Random) -> bytes:
-    values = "nan inf -inf 1e999 -5 0 1.2.3 five 1e9 1e-9 0x10 5(x) 5() 1,5 ? . '' ١ -0.0 1e-320".split()
+    values = "nan inf -inf 1e999 -5 0 1.2.3 five 1e9 1e-9 0x10 5(x) 1,5 ? . '' ١ -0.0 1e-320".split()
     return replaced(rng, "_cell_length_a", *values)
 
 
@@ -395,7 +396,7 @@ def _(rng: random.Random) -> bytes:
 @text("unknown-element", "bad-element")
 def _(rng: random.Random) -> bytes:
     symbol = rng.choice(
-        ["Xx", "Qq", "7Li", "Li.+", "?" * 3, "L" * 10**5, "Li" + "9" * 10**5 + "x", "\u202eLi", "Uuo", "-1", "'Li O'"]
+        ["Xx", "Qq", "7Li", "Li.+", "?" * 3, "L" * 10**5, "Li" + "9" * 10**5 + "x", "'\u202eLi'", "Uuo", "-1", "'Li O'"]
     )
     return with_row(rng, f"A9 {symbol} 0.12 0.11 0.13")
 
@@ -538,7 +539,7 @@ def _(rng: random.Random, folder: Path, stem: str) -> None:
 
 @files("packed-bomb", "too-large")
 def _(rng: random.Random, folder: Path, stem: str) -> None:
-    data = rng.choice([b" ", b"\0", b"data_x\n"]) * 3_000_000 * rng.choice([1, 8])
+    data = rng.choice([b" ", b"\0", b"data_x\n"]) * 1_500_000 * rng.choice([1, 3])
     pack = rng.choice(
         [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstandard.compress)]
     )
@@ -639,10 +640,10 @@ def _(rng: random.Random, folder: Path, stem: str) -> None:
     (folder / f"{stem}.zip").write_bytes(data)
 
 
-@files("archive-bomb", "too-large", "empty", READ, most=4)
+@files("archive-bomb", "too-large", "empty", most=2)
 def _(rng: random.Random, folder: Path, stem: str) -> None:
     members = [(f"{stem}-{n}.cif", b" " * 19_000_000) for n in range(4)]
-    suffix, data = rng.choice([("zip", zipped(members)), ("tar.gz", gzip.compress(tarred(members)))])
+    suffix, data = rng.choice([("zip", zipped(members)), ("tar.gz", gzip.compress(tarred(members), 1))])
     (folder / f"{stem}.{suffix}").write_bytes(data)
 
 
