@@ -162,6 +162,9 @@ class LearnConfig(Section):
         "censored", description="upper bounds (<1E-10): one-sided loss, taken as the value, or left out"
     )
     interval: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="nominal coverage of the intervals")
+    band: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="width of the radius bands that curves are averaged over for the trees, Å; 0 = none"
+    )
     trees: PositiveInt = Field(250, description="boosting rounds; held-out scores are flat from 100 to 500")
     learning_rate: PositiveFloat = Field(0.03, description="LightGBM learning rate")
     leaves: PositiveInt = Field(15, description="LightGBM leaves per tree")

@@ -90,7 +90,8 @@ def has_backend() -> bool:
 
 def _in_child(model: Model, features: NDArray[Any], *, time_limit: float) -> FloatArray:
     with tempfile.TemporaryDirectory(prefix="screening-shap-") as folder:
-        np.save(Path(folder) / "features.npy", features)
+        seen = model.view(features)
+        np.save(Path(folder) / "features.npy", seen)
         for index, text in enumerate(model.texts):
             (Path(folder) / f"booster-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
         code = f"from screening.contributions import _answer; _answer({folder!r}, boosters={len(model.texts)})"
@@ -104,9 +105,9 @@ def _in_child(model: Model, features: NDArray[Any], *, time_limit: float) -> Flo
             last = (child.stderr.decode(errors="replace").strip().splitlines() or ["nothing said"])[-1][:300]
             raise EngineUnavailableError(f"shap on the GPU ended with status {child.returncode}: {last}")
         values: FloatArray = np.load(Path(folder) / "shap.npy", allow_pickle=False)
-    if values.shape != features.shape:
-        raise EngineUnavailableError(f"shap on the GPU gave {values.shape} values for {features.shape} features")
-    return values
+    if values.shape != seen.shape:
+        raise EngineUnavailableError(f"shap on the GPU gave {values.shape} values for {seen.shape} features")
+    return model.view.spread(values)
 
 
 def _answer(folder: str, *, boosters: int) -> None:

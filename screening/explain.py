@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,9 @@ from screening.device import Wanted
 from screening.errors import ModelError
 from screening.learn import Model
 from screening.learn.cells import plain_cell
+from screening.learn.view import band_below
 from screening.store import FeatureTable
+from screening.vectorize import parse_column
 
 BAND = 1.0  # width of a radius band, Å
 BEESWARM_KINDS = 20
@@ -83,16 +84,12 @@ def kinds_of(columns: Sequence[str]) -> tuple[Kind, ...]:
     """
     members: dict[tuple[str, str, float | None], list[int]] = {}
     for index, column in enumerate(columns):
-        parts = column.split("/")
-        if len(parts) < 2:
-            raise ModelError(f"column {column!r} is not named channel/curve/radius")
         try:
-            radius = float(parts[2].split("-")[0]) if len(parts) > 2 else None
+            parts = parse_column(column)
         except ValueError as error:
             raise ModelError(f"column {column!r} is not named channel/curve/radius") from error
-        # The small amount puts a radius such as 2.9999999 that means 3 into the band it belongs to.
-        band = None if radius is None else math.floor(radius / BAND + 1e-6) * BAND
-        members.setdefault((parts[0], parts[1], band), []).append(index)
+        band = None if parts.radius is None else band_below(parts, BAND)
+        members.setdefault((parts.channel, parts.curve, band), []).append(index)
     return tuple(
         Kind(
             name=f"{channel}/{curve}" if band is None else f"{channel}/{curve}/{band:g}-{band + BAND:g}",

@@ -155,7 +155,8 @@ def main() -> None:
     rate = counts["found"] / seconds["featurize"]
     wanted = bare / rows * counts["found"]  # processor seconds, if there were nothing but the bare loop
     during = [row for row in curve if row[0] <= seconds["featurize"] and row[4]]
-    spent = during[-1][4] * counts["found"] / during[-1][1]  # the last look was a moment before the end
+    last = max(during, key=lambda row: row[4])  # the last look while the workers were there, a moment before the end
+    spent = last[4] * counts["found"] / last[1]
     early = [row for row in curve if row[1] and row[1] <= 0.15 * counts["found"]]
     late = [row for row in curve if row[1] >= 0.85 * counts["found"] and row[0] <= seconds["featurize"]]
     memory = [[max((row[k] for row in part), default=0.0) for k in (2, 3)] for part in (early, late)]

@@ -18,6 +18,7 @@ from screening.learn.labels import Labels
 from screening.learn.scores import Score, score, summarise
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import check_no_leak, grouped_folds
+from screening.learn.view import View
 from screening.store import FeatureTable
 
 JUDGED = ("curves", "conventional", "nearest", "dummy")
@@ -120,7 +121,7 @@ def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config, 
             "formula": data.formula[fold.held],
             "is_bound": data.is_bound[fold.held],
             "measured": data.target[fold.held],
-            "curves": boosted(data.features),
+            "curves": boosted(View.of(data.columns, band=config.learn.band)(data.features)),
             "conventional": boosted(data.conventional),
             "dummy": base_score(training.target, training.is_bound),
             "nearest": training.target[nearest],

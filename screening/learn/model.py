@@ -25,6 +25,7 @@ from screening.learn.dataset import check_finite
 from screening.learn.intervals import Bands
 from screening.learn.labels import BoolArray, ObjectArray
 from screening.learn.space import FeatureSpace
+from screening.learn.view import View
 from screening.store import differences
 
 MAX_JSON_BYTES = 64_000_000
@@ -62,6 +63,7 @@ class ModelHeader(BaseModel):
     interval_upper: tuple[FiniteFloat, ...]
     elements: tuple[str, ...]  # that occur in training
     columns: tuple[str, ...] = Field(min_length=1)
+    band: float = Field(0.0, ge=0)  # width of the radius bands that the trees see, Å; 0 = the columns themselves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,8 +108,13 @@ class Model:
         return self.header.columns
 
     @cached_property
+    def view(self) -> View:
+        """What the trees see of the columns."""
+        return View.of(self.columns, band=self.header.band)
+
+    @cached_property
     def _boosters(self) -> tuple[lgb.Booster, ...]:
-        return tuple(read_booster(text, n_features=len(self.columns)) for text in self.texts)
+        return tuple(read_booster(text, n_features=len(self.view.names)) for text in self.texts)
 
     @cached_property
     def space(self) -> FeatureSpace:
@@ -136,7 +143,8 @@ class Model:
         self._check_shape(features)
         mean = np.full(len(features), self.header.base)
         if len(features):
-            mean += np.mean([booster.predict(features, num_threads=threads) for booster in self._boosters], axis=0)
+            seen = self.view(features)
+            mean += np.mean([booster.predict(seen, num_threads=threads) for booster in self._boosters], axis=0)
         return self.interval(mean)
 
     def interval(self, mean: FloatArray) -> Prediction:
@@ -149,6 +157,8 @@ class Model:
     def contributions(self, features: NDArray[Any]) -> tuple[FloatArray, float]:
         """Return SHAP values (n, n_columns) in log units, exact for the trees, and the expected prediction.
 
+        The value of a band of radius is shared equally among its columns.
+
         Source: Lundberg et al., Nat. Mach. Intell. 2 (2020) 56, as computed by LightGBM itself.
 
         Raises
@@ -157,12 +167,13 @@ class Model:
             The shape does not fit, or values and expectation do not add up to the prediction.
         """
         self._check_shape(features)
-        total = np.zeros((len(features), len(self.columns) + 1))
+        seen = self.view(features)
+        total = np.zeros((len(features), seen.shape[1] + 1))
         for booster in self._boosters:
-            total += np.asarray(booster.predict(features, pred_contrib=True, num_threads=1))
+            total += np.asarray(booster.predict(seen, pred_contrib=True, num_threads=1))
         total /= len(self._boosters)
         expected = self.header.base + float(total[0, -1])
-        values = np.asarray(total[:, :-1], dtype=np.float64)
+        values = self.view.spread(total[:, :-1])
         gap = np.abs(values.sum(axis=1) + expected - self.predict(features).mean)
         if gap.max() > 1e-6:
             raise ModelError(f"SHAP values do not add up to the prediction (off by {gap.max():.2g})")
@@ -236,8 +247,9 @@ def load_model(folder: Path) -> Model:
     if {len(header.interval_lower), len(header.interval_upper)} != {len(header.interval_edges) + 1}:
         raise ModelError(f"{folder / 'model.json'} does not give one interval per band")
     texts = tuple(_read(folder / f"booster-{index}.txt", limit=MAX_BOOSTER_BYTES) for index in range(header.boosters))
+    n_features = len(View.of(header.columns, band=header.band).names)
     for text in texts:
-        read_booster(text, n_features=len(header.columns))
+        read_booster(text, n_features=n_features)
     try:
         scores = json.loads(_read(folder / "scores.json", limit=MAX_JSON_BYTES))
     except ValueError as error:

@@ -18,6 +18,7 @@ from screening.learn.intervals import interval_scores
 from screening.learn.labels import Labels
 from screening.learn.model import Model, ModelHeader, TrainedBy, Training
 from screening.learn.scores import Score
+from screening.learn.view import View
 from screening.store import FeatureTable
 
 
@@ -61,6 +62,7 @@ def train(
     texts, base = _boosters(data, config, device_type=learner.device_type)
     header = ModelHeader(
         columns=data.columns,
+        band=config.learn.band,
         features_hash=table.header["features_hash"],
         features_config=table.header["config"],
         engine=table.header["engine"],
@@ -88,11 +90,12 @@ def train(
 
 def _boosters(data: Dataset, config: Config, *, device_type: str) -> tuple[tuple[str, ...], float]:
     """Return the boosters of the final model as LightGBM text, one per seed, and their common base score."""
-    rows = Rows(data.features, data.target, data.is_bound, data.groups).under(config.learn.bounds)
+    view = View.of(data.columns, band=config.learn.band)
+    rows = Rows(view(data.features), data.target, data.is_bound, data.groups).under(config.learn.bounds)
     texts: list[str] = []
     for index in range(config.learn.seeds):
         params = parameters(config.learn, seed=seeded(config.seed, 3, index), device_type=device_type)
-        booster, base = fit(rows, params=params, trees=config.learn.trees, columns=data.columns)
+        booster, base = fit(rows, params=params, trees=config.learn.trees, columns=view.names)
         texts.append(booster.model_to_string())
     return tuple(texts), base
 
