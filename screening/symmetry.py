@@ -41,6 +41,8 @@ MAX_NAME = 80
 # Digits that the parsers of operations and Hall symbols would let run over; a decimal fraction may be longer.
 _TOO_MANY_DIGITS = re.compile(r"(?<![\d.])\d{5}")
 _TRIPLET = re.compile(r"[xyzXYZ\d\s+\-*/.,]*\Z", re.ASCII)
+# Largest entry of a rotation; in the reduced and conventional cells of crystals it is 1.
+LARGEST_ROTATION = 8
 _SETTINGS = {"Z": "2", "S": "1", "H": "H", "R": "R"}
 # An atom that an operation moves by less than this sits on that operation's element: three decimals of a 20 Å cell
 # leave 0.02 Å, while the two halves of a split site are at least 0.1 Å apart. Å.
@@ -228,7 +230,7 @@ def _operations(triplets: tuple[str, ...]) -> tuple[FloatArray, FloatArray, int]
     denominator = gemmi.Op.DEN
     rotations = np.array([op.rot for op in operations], dtype=np.int64)
     translations = np.array([op.tran for op in operations], dtype=np.int64)
-    if (rotations % denominator).any() or (np.abs(rotations) > 8 * denominator).any():
+    if (rotations % denominator).any() or (np.abs(rotations) > LARGEST_ROTATION * denominator).any():
         raise RejectionError(Code.BAD_SYMMETRY, "a rotation with fractions or huge numbers")
     rotations //= denominator
     if not _is_group(rotations, translations):
@@ -245,18 +247,19 @@ def _is_group(rotations: NDArray[np.int64], translations: NDArray[np.int64]) -> 
     """
     if (np.abs(np.rint(np.linalg.det(rotations))) != 1).any():
         return False
-    listed = np.unique(_operation_keys(rotations, translations))
-    for rotation, translation in zip(rotations, translations, strict=True):
-        products = _operation_keys(rotation @ rotations, translations @ rotation.T + translation)
-        if not np.isin(products, listed).all():
-            return False
-    return True
+    products = rotations[:, None] @ rotations
+    moved = np.einsum("aij,bj->abi", rotations, translations) + translations[:, None]
+    if np.abs(products).max() > LARGEST_ROTATION:
+        return False
+    return bool(np.isin(_operation_keys(products, moved), _operation_keys(rotations, translations)).all())
 
 
-def _operation_keys(rotations: NDArray[np.int64], translations: NDArray[np.int64]) -> NDArray[np.void]:
-    """Return one comparable value per operation, translations modulo the cell."""
-    rows = np.concatenate([rotations.reshape(-1, 9), translations % gemmi.Op.DEN], axis=1)
-    return np.ascontiguousarray(rows).view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0]
+def _operation_keys(rotations: NDArray[np.int64], translations: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return one number per operation, translations modulo the cell: below 17^9 x 24^3 < 2^51."""
+    base = 2 * LARGEST_ROTATION + 1
+    rotation = (rotations + LARGEST_ROTATION).reshape(*rotations.shape[:-2], 9) @ base ** np.arange(9)
+    keys: NDArray[np.int64] = rotation * gemmi.Op.DEN**3 + translations % gemmi.Op.DEN @ gemmi.Op.DEN ** np.arange(3)
+    return keys
 
 
 def expand(positions: FloatArray, symmetry: Symmetry, lattice: FloatArray, *, multiplicities: FloatArray) -> Expansion:

@@ -17,6 +17,7 @@ from screening.cif import read_cif
 from screening.config import InputLimits
 from screening.crystal import Crystal
 from screening.errors import Code, RejectionError
+from screening.symmetry import read_symmetry
 
 LIMITS = InputLimits()
 CELL = """data_x
@@ -301,6 +302,30 @@ def test_operations_that_are_not_closed_are_no_group(listed: tuple[str, ...]) ->
     """Centring vectors too: a list without the third of three thirds made half of the atoms."""
     loop = "loop_\n_symmetry_equiv_pos_as_xyz\n" + "".join(f"'{operation}'\n" for operation in listed)
     assert code_of(cif(LICL, symmetry=loop)) == Code.BAD_SYMMETRY
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 230), st.integers(0, 2**32 - 1))
+def test_closure_against_plain_products(number: int, seed: int) -> None:
+    """A group with operations left out, or one exchanged, against gemmi's products one by one."""
+    rng = np.random.default_rng(seed)
+    listed = [op.wrap() for op in gemmi.find_spacegroup_by_number(number).operations()]
+    for _ in range(rng.integers(3)):
+        other = list(gemmi.find_spacegroup_by_number(int(rng.integers(1, 195))).operations())
+        place = int(rng.integers(len(listed)))
+        listed[place : place + 1] = [other[rng.integers(len(other))].wrap()] * int(rng.integers(2))
+        if not listed:
+            listed = [gemmi.Op("x,y,z")]
+    triplets = {op.triplet() for op in listed}
+    closed = all((a * b).wrap().triplet() in triplets for a in listed for b in listed)
+    loop = "loop_\n_symmetry_equiv_pos_as_xyz\n" + "".join(f"'{triplet}'\n" for triplet in triplets)
+    block = gemmi.cif.read_string("data_x\n" + loop)[0]
+    if closed:
+        assert len(read_symmetry(block, LIMITS).rotations) == len(triplets)
+        return
+    with pytest.raises(RejectionError) as caught:
+        read_symmetry(block, LIMITS)
+    assert caught.value.code is Code.BAD_SYMMETRY
 
 
 def test_many_blocks_on_one_line_are_counted_not_compared() -> None:

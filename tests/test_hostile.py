@@ -191,3 +191,9 @@ def featurized(crystals: Path, out: Path, config: Path) -> str:
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Traceback" not in done.stderr
     return done.stdout
+
+
+def test_the_table_of_codes_is_complete() -> None:
+    table = (Path(__file__).resolve().parents[1] / "docs" / "inputs.md").read_text(encoding="utf-8")
+    listed = re.findall(r"(?m)^\| `([a-z-]+)` \|", table)
+    assert listed == [code.value for code in Code]
