@@ -83,8 +83,8 @@ class FeatureSpace:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes NaN or inf: ruled out by nothing
             product = coordinates.astype(np.float32) @ self.points.astype(np.float32).T
             squares = lengths[:, None] ** 2 + ours[None, :] ** 2 - 2.0 * product
-            # |fl(x.y) - x.y| <= (width + 2) unit |x| |y| (1 + ...), the rounding of x and y included (Higham, Accuracy and
-            # Stability of Numerical Algorithms, 2002, eq. 3.5); twice that, and what double precision may round.
+            # |fl(x.y) - x.y| <= (width + 2) unit |x| |y| (1 + ...), the rounding of x and y included (Higham, Accuracy
+            # and Stability of Numerical Algorithms, 2002, eq. 3.5); twice that, and what double precision may round.
             bound = 4.0 * (width + 4) * unit * (lengths[:, None] * ours[None, :])
             bound += 1e-12 * (1.0 + lengths[:, None] ** 2 + ours[None, :] ** 2)
             upper = (squares + bound).min(axis=1, keepdims=True)
