@@ -257,6 +257,17 @@ def test_a_crash_costs_one_call(process: RipserppProcess, monkeypatch: pytest.Mo
     assert process.started == 2
 
 
+def test_a_process_that_does_not_even_read_is_ended_in_time(process: RipserppProcess) -> None:
+    compare(process, 3)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    distances = np.full((200, 200), 100.0)  # 80 kB, more than a pipe holds
+    with pytest.raises(TimeoutError):
+        coned(distances, 1, 300, process=process, time_limit=0.5)
+    compare(process, 4)
+    assert process.started == 2
+
+
 def test_the_process_is_replaced_after_so_many_calls(built: Path) -> None:
     kept = RipserppProcess(str(built), calls=5)
     for seed in range(12):
@@ -378,6 +389,26 @@ def install(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_the_installer_builds_anew_for_the_gpus_named(tmp_path: Path) -> None:
+    """Stand-ins for nvcc and Python show what would be run."""
+    (tmp_path / "nvcc").write_text("#!/bin/sh\n")
+    (tmp_path / "python").write_text(
+        '#!/bin/sh\necho "$@"\necho $NVCC_APPEND_FLAGS\ncat $CMAKE_TOOLCHAIN_FILE /dev/null\n'
+    )
+    for name in ("nvcc", "python"):
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = install(
+        "--arch", "8.6 9.0", "--python", str(tmp_path / "python"), PATH=path, CMAKE_TOOLCHAIN_FILE="/dev/null"
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'set(CUDA_ARCH_LIST "8.6 9.0" CACHE STRING "")' in done.stdout
+    assert "-std=c++17 -include thrust/sort.h" in done.stdout
+    # An earlier build for other GPUs, in pip's cache or installed, must not be taken for this one.
+    (line,) = (line for line in done.stdout.splitlines() if "--no-binary" in line)
+    assert {"--no-cache-dir", "--force-reinstall", "--no-deps", "ripserplusplus==1.1.2"} <= set(line.split())
+
+
 def test_the_installer_says_what_is_missing() -> None:
     bare = install(PATH="/usr/bin:/bin", CUDA_HOME="/nowhere")
     assert bare.returncode == 1
@@ -395,6 +426,8 @@ def test_the_real_build_loads_and_says_that_there_is_no_gpu(tmp_path: Path, monk
     assert done.returncode == 0, done.stderr[-2000:]
     built = list(tmp_path.rglob("libpyripser++*"))
     assert len(built) == 1
+    for architecture in (b"sm_80", b"sm_90"):
+        assert architecture in built[0].read_bytes()
     monkeypatch.setenv(ripserpp.LIBRARY_VARIABLE, str(built[0]))
     if shutil.which("nvidia-smi"):
         pytest.skip("there is a GPU; scripts/gpu_selfcheck tries it")

@@ -100,8 +100,10 @@ class RipserppProcess:
         with self._lock:
             process = self._running()
             try:
-                send(_pipe(process.stdin), HEADER.pack(max_dim, n_points, threshold) + lower.tobytes())
-                answer = receive(_pipe(process.stdout), deadline=time.monotonic() + time_limit)
+                deadline = time.monotonic() + time_limit
+                request = HEADER.pack(max_dim, n_points, threshold) + lower.tobytes()
+                send(_pipe(process.stdin), request, deadline=deadline)
+                answer = receive(_pipe(process.stdout), deadline=deadline)
             except (EOFError, BrokenPipeError) as error:
                 how = _how(process.wait())
                 self._end()
