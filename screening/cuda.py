@@ -3,11 +3,12 @@
 ==================  ======================================================================
 count_alive         Betti curves from ragged bars
 count_in_bins       2-D histograms from ragged bars
+spread_over_bins    the same with each bar spread over bins
 torus_ticks         minimum-image distances within each cloud of a ragged batch
 ==================  ======================================================================
 
-Whole numbers come out the same as from NumPy, and distances to the bit: nothing depends on the order of threads, and
-products and sums are not fused. CuPy is imported at the first launch; the source is compiled once per device and kept.
+All comes out to the bit as from NumPy: nothing depends on the order of threads, and products and sums are not fused.
+CuPy is imported at the first launch; the source is compiled once per device and kept.
 """
 
 from __future__ import annotations
@@ -36,6 +37,24 @@ def source() -> Path:
     raise EngineUnavailableError("the source of the CUDA kernels is not where the package was installed; install again")
 
 
+def source_text() -> str:
+    """Return the source as one text, its own headers in place of their includes.
+
+    CuPy keeps compiled programs on disk under a hash of the text it is given; headers that it found by itself would not
+    be part of it, and a newer one would run as the old.
+    """
+    folder, seen = source(), set[str]()
+
+    def text(name: str) -> str:
+        if name in seen:
+            return ""
+        seen.add(name)
+        lines = (folder / name).read_text(encoding="utf-8").replace("#pragma once\n", "").splitlines()
+        return "\n".join(text(line.split('"')[1]) if line.startswith('#include "') else line for line in lines)
+
+    return text("kernels.cu")
+
+
 def count_alive(birth: Any, death: Any, offsets: Any, radii: Any) -> Any:
     """Return how many bars of each cloud are alive at each radius, (n_clouds, n_radii) int64.
 
@@ -54,9 +73,10 @@ def count_alive(birth: Any, death: Any, offsets: Any, radii: Any) -> Any:
         An array is of another type or shape, or not contiguous.
     """
     _check({"birth": birth, "death": death, "offsets": offsets, "radii": radii}, np.int64)
-    if len(birth) != len(death) or len(offsets) == 0:
-        raise ValueError(f"{len(birth)} births, {len(death)} deaths and {len(offsets)} offsets are no batch of bars")
+    if len(birth) != len(death):
+        raise ValueError(f"{len(birth)} births and {len(death)} deaths are no bars")
     cupy = _cupy()
+    _check_offsets(offsets, len(birth))
     alive = cupy.zeros((len(offsets) - 1, len(radii)), dtype=np.int64)
     arguments = (birth, death, offsets, np.int64(len(offsets) - 1), radii, np.int64(len(radii)), alive)
     _launch("screening_count_alive", arguments, threads=alive.size)
@@ -93,6 +113,38 @@ def count_in_bins(birth: Any, death: Any, group: Any, edges: Any, *, n_groups: i
     return bins
 
 
+def spread_over_bins(born: Any, lived: Any, dim: Any, offsets: Any, *, n_dims: int) -> Any:
+    """Return sums over bars of the share of birth x the share of length, (n_clouds, n_dims, n_bins, n_bins) float64.
+
+    Parameters
+    ----------
+    born, lived
+        (n_bars, n_bins) float64 on the device: the share of each bar's birth, and of its length, in each bin.
+    dim
+        (n_bars,) int64, 0 <= dim < n_dims.
+    offsets
+        (n_clouds + 1,) int64: the bars of cloud k are offsets[k] .. offsets[k + 1].
+    n_dims
+        Number of dimensions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An array is of another type or shape, or not contiguous.
+    """
+    _check({"born": born, "lived": lived}, np.float64, ndim=2)
+    _check({"dim": dim, "offsets": offsets}, np.int64)
+    if born.shape != lived.shape or len(born) != len(dim):
+        raise ValueError(f"shares {born.shape} and {lived.shape} and {len(dim)} dimensions are no bars")
+    cupy = _cupy()
+    _check_offsets(offsets, len(dim))
+    n_bins = born.shape[1]
+    bins = cupy.zeros((len(offsets) - 1, n_dims, n_bins, n_bins), dtype=np.float64)
+    counts = (np.int64(len(offsets) - 1), np.int64(n_dims), np.int64(n_bins))
+    _launch("screening_spread_over_bins", (born, lived, dim, offsets, *counts, bins), threads=bins.size)
+    return bins
+
+
 def torus_ticks(bases: Any, positions: Any, offsets: Any, *, resolution: float, phase: float) -> tuple[Any, Any]:
     """Return distances of all pairs within each cloud as ticks, (n_pairs,) int32, and where each cloud's matrix begins.
 
@@ -117,12 +169,14 @@ def torus_ticks(bases: Any, positions: Any, offsets: Any, *, resolution: float, 
     TypeError, ValueError
         An array is of another type or shape, or not contiguous.
     """
-    _check({"bases": bases, "positions": positions}, np.float64)
+    _check({"bases": bases}, np.float64, ndim=3)
+    _check({"positions": positions}, np.float64, ndim=2)
     _check({"offsets": offsets}, np.int64)
     n_clouds = len(offsets) - 1
-    if bases.shape != (n_clouds, 3, 3) or positions.ndim != 2 or positions.shape[1] != 3:
+    if bases.shape != (n_clouds, 3, 3) or positions.shape[1] != 3:
         raise ValueError(f"bases {bases.shape}, positions {positions.shape}, {len(offsets)} offsets are no batch")
     cupy = _cupy()
+    _check_offsets(offsets, len(positions))
     pair_offsets = cupy.zeros(n_clouds + 1, dtype=np.int64)
     pair_offsets[1:] = cupy.cumsum((offsets[1:] - offsets[:-1]) ** 2)
     n_pairs = int(pair_offsets[-1])
@@ -132,12 +186,20 @@ def torus_ticks(bases: Any, positions: Any, offsets: Any, *, resolution: float, 
     return ticks, pair_offsets
 
 
-def _check(arrays: dict[str, Any], dtype: type[np.generic]) -> None:
+def _check(arrays: dict[str, Any], dtype: type[np.generic], *, ndim: int = 1) -> None:
     for name, array in arrays.items():
         if array.dtype != dtype:
             raise TypeError(f"{name} must be {np.dtype(dtype)}, not {array.dtype}")
         if not array.flags.c_contiguous:
             raise ValueError(f"{name} must be contiguous")
+        if array.ndim != ndim:
+            raise ValueError(f"{name} must have {ndim} dimension{'s' * (ndim > 1)}, not {array.ndim}")
+
+
+def _check_offsets(offsets: Any, n_items: int) -> None:
+    # A kernel that reads beyond an array ends every later call of the process; this waits for the device once.
+    if len(offsets) == 0 or bool((offsets[1:] < offsets[:-1]).any()) or (offsets[0], offsets[-1]) != (0, n_items):
+        raise ValueError(f"offsets must ascend from 0 to the number of items, {n_items}")
 
 
 def _launch(name: str, arguments: Sequence[Any], *, threads: int) -> None:
@@ -154,9 +216,7 @@ def _kernel(name: str, device: int) -> Callable[..., None]:
 
 @cache
 def _module(device: int) -> Any:
-    folder = source()
-    code = (folder / "kernels.cu").read_text(encoding="utf-8")
-    return _cupy().RawModule(code=code, options=(*OPTIONS, f"-I{folder}"))
+    return _cupy().RawModule(code=source_text(), options=OPTIONS)
 
 
 def _device() -> int:

@@ -134,8 +134,7 @@ def betti_curves(bars: Barcodes, radii: FloatArray, *, dim: int, xp: Any = np) -
     # A bar that is alive at r_cut ends after every radius at which the curve is given.
     death = xp.asarray(ticks(np.where(np.isfinite(bars.death[chosen]), bars.death[chosen], radii[-1] + 1.0)))
     if _is_cupy(xp):
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(bars)))])
-        alive = cuda.count_alive(birth, death, xp.asarray(offsets.astype(np.int64)), edges)
+        alive = cuda.count_alive(birth, death, xp.asarray(_offsets(owners, len(bars))), edges)
     else:
         cloud = xp.asarray(owners)
         alive = _up_to(edges, birth, cloud, n_clouds=len(bars), xp=xp)
@@ -157,12 +156,14 @@ def rank_curves(ranks: PercolationRanks, radii: FloatArray, *, xp: Any = np) -> 
 
 
 def densities(clouds: CloudBatch, *, xp: Any = np) -> Any:
-    """Return number density, occupied density (Å^-3) and mean occupancy, shape (n_clouds, 3); no points: 0, 0, NaN."""
-    volumes = xp.abs(xp.linalg.det(xp.asarray(clouds.lattices)))
-    cloud = xp.asarray(_owners(clouds.offsets))
-    occupied = xp.bincount(cloud, weights=xp.asarray(clouds.occupancies), minlength=len(clouds))
-    counts = xp.asarray(clouds.counts)
-    return xp.stack([counts / volumes, occupied / volumes, occupied / _points(clouds.counts, xp)], axis=1)
+    """Return number density, occupied density (Å^-3) and mean occupancy, shape (n_clouds, 3); no points: 0, 0, NaN.
+
+    NumPy computes them: there are few, and on a GPU their sums would depend on the order of threads.
+    """
+    volumes = np.abs(np.linalg.det(clouds.lattices))
+    occupied = np.bincount(_owners(clouds.offsets), weights=clouds.occupancies, minlength=len(clouds))
+    parts = [clouds.counts / volumes, occupied / volumes, occupied / _points(clouds.counts, np)]
+    return xp.asarray(np.stack(parts, axis=1))
 
 
 def histograms(  # noqa: PLR0913 - one setting each
@@ -201,12 +202,17 @@ def histograms(  # noqa: PLR0913 - one setting each
     kept = bars.dim <= max_dim
     owner, births, deaths = _owners(bars.offsets)[kept], bars.birth[kept], bars.death[kept]
     deaths = np.where(np.isfinite(deaths), deaths, bars.r_cut[owner])
-    group = xp.asarray(owner * n_dims + bars.dim[kept])
+    dims = bars.dim[kept].astype(np.int64)
+    group = xp.asarray(owner * n_dims + dims)
     size = len(bars) * n_dims
     if sigma > 0:
         born, lived = (xp.asarray(_spread(values, edges, sigma)) for values in (births, deaths - births))
-        cells = [xp.bincount(group, born[:, b] * lived[:, p], size) for b in range(n_bins) for p in range(n_bins)]
-        full = xp.stack(cells, axis=1)
+        if _is_cupy(xp):
+            offsets = xp.asarray(_offsets(owner, len(bars)))
+            full = cuda.spread_over_bins(born, lived, xp.asarray(dims), offsets, n_dims=n_dims)
+        else:
+            cells = [xp.bincount(group, born[:, b] * lived[:, p], size) for b in range(n_bins) for p in range(n_bins)]
+            full = xp.stack(cells, axis=1)
     elif _is_cupy(xp):
         birth, death = xp.asarray(ticks(births)), xp.asarray(ticks(deaths))
         full = cuda.count_in_bins(birth, death, group, xp.asarray(ticks(edges)), n_groups=size)
@@ -246,6 +252,11 @@ def _is_cupy(xp: Any) -> bool:
 def _owners(offsets: IntArray) -> IntArray:
     """Return the item of a batch that each flat row belongs to, (n_rows,)."""
     return np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+
+
+def _offsets(owners: IntArray, n_clouds: int) -> IntArray:
+    """Return where the rows of each cloud begin and end, (n_clouds + 1,) int64, from ascending owners."""
+    return np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=n_clouds))]).astype(np.int64)
 
 
 def _points(counts: NDArray[np.number], xp: Any) -> Any:

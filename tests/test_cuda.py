@@ -100,6 +100,37 @@ def test_bars_in_bins(xp: HostCupy, size: int, n_bins: int) -> None:
     assert found.sum() == size
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("n_bins", [0, 1, 7])
+def test_bars_spread_over_bins(xp: HostCupy, size: int, n_bins: int) -> None:
+    rng = np.random.default_rng(size)
+    born, lived = rng.random((2, size, n_bins))
+    dim, offsets = rng.integers(0, 3, size), ragged(rng, size)
+    given = map(xp.asarray, (born, lived, dim, offsets))
+    found = xp.asnumpy(cuda.spread_over_bins(*given, n_dims=3))
+    np.testing.assert_array_equal(found, spread(born, lived, dim, offsets))
+
+
+def spread(born: np.ndarray, lived: np.ndarray, dim: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    wanted = np.zeros((len(offsets) - 1, 3, born.shape[1], born.shape[1]))
+    for cloud, (a, b) in enumerate(itertools.pairwise(offsets)):
+        for bar in range(a, b):
+            wanted[cloud, dim[bar]] += np.outer(born[bar], lived[bar])
+    return wanted
+
+
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_kernels_stride_over_what_is_beyond_their_blocks(
+    xp: HostCupy, monkeypatch: pytest.MonkeyPatch, blocks: int
+) -> None:
+    monkeypatch.setattr(cuda, "MAX_BLOCKS", blocks)
+    for size in (256, 257, 5000):
+        test_bars_alive(xp, size, 40)
+        test_bars_in_bins(xp, size, 8)
+        test_bars_spread_over_bins(xp, size, 7)
+    test_distances_on_tori(xp, (31, 32, 33))
+
+
 def reference_ticks(basis: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """The kernel's formula in array code, operation by operation."""
     s = positions[:, None] - positions[None]
@@ -136,10 +167,21 @@ def test_distances_on_tori(xp: HostCupy, counts: tuple[int, ...]) -> None:
         np.testing.assert_array_equal(matrix, reference_ticks(bases[k], positions[offsets[k] : offsets[k + 1]]))
 
 
+# Gram matrices on the border of the Minkowski-reduced ones; the last two are where images lie farthest out.
+EXTREME = [
+    [[1, 0.5, 0.5], [0.5, 1, 0.5], [0.5, 0.5, 1]],
+    [[1, -0.5, 0.5], [-0.5, 1, 0], [0.5, 0, 1]],
+    [[1, -1 / 3, -1 / 3], [-1 / 3, 1, -1 / 3], [-1 / 3, -1 / 3, 1]],
+    [[0.005, -0.0025, -0.0025], [-0.0025, 0.01, -0.0025], [-0.0025, -0.0025, 1]],
+    [[0.0018, -0.0009, -0.0009], [-0.0009, 0.0903, -0.0422], [-0.0009, -0.0422, 1]],
+]
+
+
 def test_distances_are_the_least_over_all_images(xp: HostCupy) -> None:
-    """Against the enumeration of all images within a cutoff, for needles, plates and skewed cells."""
+    """Against the enumeration of all images within a cutoff, for needles, plates, skewed cells and the extreme ones."""
     rng = np.random.default_rng(3)
     cells = [np.diag([2.0, 2.0, 30.0]), np.diag([20.0, 20.0, 1.5]), *(skewed_basis(rng) for _ in range(20))]
+    cells += [np.linalg.cholesky(np.array(gram)) * 10 for gram in EXTREME]
     for basis in map(reduced_basis, cells):
         positions = rng.uniform(size=(6, 3))
         offsets = np.array([0, 6], dtype=np.int64)
@@ -167,6 +209,7 @@ def test_vectorize_with_kernels_gives_the_bits_of_numpy(xp: HostCupy, seed: int,
     found = vectorize(config, *batch, xp=xp)
     assert xp.launches.count("screening_count_alive") == 3
     assert ("screening_count_in_bins" in xp.launches) == (sigma == 0)
+    assert ("screening_spread_over_bins" in xp.launches) == (sigma > 0)
     np.testing.assert_array_equal(found, vectorize(config, *batch))
 
 
@@ -178,12 +221,26 @@ def test_wrong_arrays_are_refused_before_a_launch(xp: HostCupy) -> None:
         cuda.count_alive(whole, whole, whole, xp.asarray(np.arange(4, dtype=np.int32)))
     with pytest.raises(ValueError, match="death must be contiguous"):
         cuda.count_alive(whole, xp.asarray(np.arange(8))[::2], whole, whole)
-    with pytest.raises(ValueError, match="no batch of bars"):
+    with pytest.raises(ValueError, match="birth must have 1 dimension, not 2"):
+        cuda.count_alive(xp.asarray(np.zeros((4, 2), dtype=np.int64)), whole, whole, whole)
+    with pytest.raises(ValueError, match="no bars"):
         cuda.count_alive(whole, xp.asarray(np.arange(3)), whole, whole)
+    for offsets in ([], [1, 4], [0, 3], [0, 5], [0, 9, 4]):
+        with pytest.raises(ValueError, match="offsets must ascend from 0 to the number of items, 4"):
+            cuda.count_alive(whole, whole, xp.asarray(np.array(offsets, dtype=np.int64)), whole)
+    with pytest.raises(ValueError, match="born must have 2 dimensions, not 1"):
+        cuda.spread_over_bins(xp.asarray(np.zeros(4)), xp.asarray(np.zeros(4)), whole, whole, n_dims=1)
+    shares = xp.asarray(np.zeros((4, 2)))
+    with pytest.raises(ValueError, match="no bars"):
+        cuda.spread_over_bins(shares, xp.asarray(np.zeros((4, 3))), whole, whole, n_dims=1)
     with pytest.raises(ValueError, match="1 edges"):
         cuda.count_in_bins(whole, whole, whole, xp.asarray(np.arange(1)), n_groups=4)
     with pytest.raises(TypeError, match="positions must be float64"):
         cuda.torus_ticks(xp.asarray(np.zeros((3, 3, 3))), whole, whole, resolution=1.0, phase=0.0)
+    with pytest.raises(ValueError, match="offsets must ascend"):
+        cuda.torus_ticks(
+            xp.asarray(np.zeros((3, 3, 3))), xp.asarray(np.zeros((4, 3))), whole, resolution=1.0, phase=0.0
+        )
     with pytest.raises(ValueError, match="no batch"):
         cuda.torus_ticks(
             xp.asarray(np.zeros((2, 3, 3))), xp.asarray(np.zeros((4, 3))), whole, resolution=1.0, phase=0.0
@@ -195,9 +252,9 @@ def test_a_module_is_compiled_once(xp: HostCupy, monkeypatch: pytest.MonkeyPatch
     compiled: list[int] = []
     build = xp.RawModule
     monkeypatch.setattr(xp, "RawModule", lambda **given: compiled.append(1) or build(**given))
-    whole = xp.asarray(np.arange(4))
+    whole, offsets = xp.asarray(np.arange(4)), xp.asarray(np.array([0, 4]))
     for _ in range(3):
-        cuda.count_alive(whole, whole, whole, whole)
+        cuda.count_alive(whole, whole, offsets, whole)
         cuda.count_in_bins(whole, whole, whole, whole, n_groups=4)
     assert compiled == [1]
 
@@ -215,18 +272,13 @@ def test_without_cupy_or_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 # Compiled for the architectures there are.
 
 
-def flat_source() -> str:
-    """The kernels as one text: NVRTC is given no include path here."""
-    folder, seen = cuda.source(), set()
-
-    def text(name: str) -> str:
-        if name in seen:
-            return ""
-        seen.add(name)
-        lines = (folder / name).read_text().replace("#pragma once", "").splitlines()
-        return "\n".join(text(line.split('"')[1]) if line.startswith("#include") else line for line in lines)
-
-    return text("kernels.cu")
+def test_the_text_holds_every_header_once() -> None:
+    text = cuda.source_text()
+    assert "#include" not in text
+    for header in cuda.source().glob("*.cuh"):
+        body = [line for line in header.read_text().splitlines() if not line.startswith("#") and line]
+        assert all(line in text.splitlines() for line in body), header
+    assert text.count("typedef long long Index;") == 1
 
 
 def test_nvrtc_compiles_for_every_architecture_it_knows() -> None:
@@ -237,7 +289,7 @@ def test_nvrtc_compiles_for_every_architecture_it_knows() -> None:
     wanted = [number for number in nvrtc.getSupportedArchs() if number >= 70]
     assert {80, 90} <= set(wanted)
     for number in wanted:
-        program = nvrtc.createProgram(flat_source(), "kernels.cu", [], [])
+        program = nvrtc.createProgram(cuda.source_text(), "kernels.cu", [], [])
         nvrtc.compileProgram(program, [f"--gpu-architecture=sm_{number}", "-std=c++17", "--fmad=false"])
         assert nvrtc.getCUBIN(program)[:4] == b"\x7fELF"
 
@@ -284,6 +336,15 @@ def test_every_array_call_exists_in_cupy_with_its_keywords() -> None:
         assert takes_any or words <= set(known), (dotted, words)
 
 
+@pytest.mark.parametrize("module", [screening.vectorize, screening.cuda])
+def test_every_method_of_an_array_exists_in_cupy(module: object) -> None:
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
+    tree = ast.parse(inspect.getsource(module))
+    read = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & set(dir(np.ndarray))
+    assert {"shape", "astype"} & read
+    assert read <= set(dir(cupy.ndarray))
+
+
 @pytest.mark.gpu
 def test_kernels_on_a_device(library: ctypes.CDLL) -> None:
     import cupy
@@ -299,6 +360,10 @@ def test_kernels_on_a_device(library: ctypes.CDLL) -> None:
             for a, b in itertools.pairwise(offsets)
         ]
         np.testing.assert_array_equal(found, alive)
+        born, lived = rng.random((2, size, 7))
+        dim = rng.integers(0, 3, size)
+        found = cupy.asnumpy(cuda.spread_over_bins(*map(cupy.asarray, (born, lived, dim, offsets)), n_dims=3))
+        np.testing.assert_array_equal(found, spread(born, lived, dim, offsets))
     rng = np.random.default_rng(0)
     basis, positions = skewed_basis(rng), rng.uniform(size=(257, 3))
     offsets = np.array([0, 257], dtype=np.int64)
@@ -309,10 +374,12 @@ def test_kernels_on_a_device(library: ctypes.CDLL) -> None:
 
 
 @pytest.mark.gpu
-def test_vectorize_on_a_device() -> None:
+@pytest.mark.parametrize("sigma", [0.0, 0.4])
+def test_vectorize_on_a_device(sigma: float) -> None:
     import cupy
 
-    config = read_config(None, {"cloud": {"channels": ["mobile"]}, "curves": {"histogram": True}})
+    curves = {"histogram": True, "histogram_sigma": sigma}
+    config = read_config(None, {"cloud": {"channels": ["mobile"]}, "curves": curves})
     bars = cut_back(random_bars(1), np.array([8.0, 3.0, 8.0, 8.0, 8.0]))
     clouds = CloudBatch.from_clouds([(np.eye(3) * 5, np.zeros((1, 3)), np.ones(1))] * 5)
     events = PercolationRanks(np.zeros(5), np.tile([1, 0, 0, 0], (5, 1)), np.arange(6), np.ones(5))

@@ -7,8 +7,16 @@
 // fractional in it, offsets of the points, and pair_offsets with pair_offsets[k + 1] - pair_offsets[k] = the square of
 // the number of points of cloud k.
 //
-// A separation is first brought to [-1/2, 1/2] along each axis; in a Minkowski-reduced basis its shortest image is then
-// among the 27 that differ by at most one cell along each axis, so the distance is exact for any skewed cell.
+// A separation is first brought to [-1/2, 1/2] along each axis; in a Minkowski-reduced basis a, b, c its shortest image
+// is then among the 27 that differ by at most one cell along each axis, so the distance is exact for any skewed cell.
+// Proof: let w be the coordinates of a shortest image; |w| < 3/2 along each axis is enough. Its part in the plane of a
+// and b is shortest modulo the lattice of a and b, so it lies in the Voronoi cell of that lattice. A corner of the cell
+// has coordinates of at most ((1 + u) / 2 - x) / (1 - x) < (1 + u) / 2 <= 3/4 or at most 1/2, where u = |a.b| / a^2 <=
+// 1/2 and x = u^2 a^2 / b^2 > 0 (u = 0: 1/2), or the same with u a^2 / b^2 for u. The part of c in the plane lies there
+// too, since c is reduced. The cell's radius R has R^2 <= (a^2 + b^2) / 4 <= c^2 / 2, so the layers of c are h apart
+// with h^2 >= c^2 - R^2 >= R^2. The image one layer nearer to the plane is not shorter: (2 |w_c| - 1) h^2 <= R^2, so
+// |w_c| <= 1, and the other two coordinates are below 3/4 + |w_c| 3/4 <= 3/2. (The largest found by search is 1.11, so
+// the last bits of a basis reduced in floating point do not matter.)
 // Products and sums are in a fixed order and not fused: the same bits as on the host. ticks(d) = floor(d / resolution +
 // phase), and 0 on the diagonal.
 __device__ inline void torus_ticks(const double* bases, const double* positions, const Index* offsets,

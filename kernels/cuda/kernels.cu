@@ -14,6 +14,12 @@ extern "C" __global__ void screening_count_in_bins(const Index* birth, const Ind
   count_in_bins(birth, death, group, n_bars, edges, n_bins, bins);
 }
 
+extern "C" __global__ void screening_spread_over_bins(const double* born, const double* lived, const Index* dim,
+                                                      const Index* offsets, Index n_clouds, Index n_dims,
+                                                      Index n_bins, double* bins) {
+  spread_over_bins(born, lived, dim, offsets, n_clouds, n_dims, n_bins, bins);
+}
+
 extern "C" __global__ void screening_torus_ticks(const double* bases, const double* positions, const Index* offsets,
                                                  const Index* pair_offsets, Index n_clouds, double resolution,
                                                  double phase, int* ticks) {

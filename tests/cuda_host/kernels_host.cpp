@@ -40,6 +40,12 @@ extern "C" void host_screening_count_in_bins(unsigned blocks, unsigned threads, 
   run(blocks, threads, screening_count_in_bins, birth, death, group, n_bars, edges, n_bins, bins);
 }
 
+extern "C" void host_screening_spread_over_bins(unsigned blocks, unsigned threads, const double* born,
+                                                const double* lived, const Index* dim, const Index* offsets,
+                                                Index n_clouds, Index n_dims, Index n_bins, double* bins) {
+  run(blocks, threads, screening_spread_over_bins, born, lived, dim, offsets, n_clouds, n_dims, n_bins, bins);
+}
+
 extern "C" void host_screening_torus_ticks(unsigned blocks, unsigned threads, const double* bases,
                                            const double* positions, const Index* offsets, const Index* pair_offsets,
                                            Index n_clouds, double resolution, double phase, int* ticks) {
