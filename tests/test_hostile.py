@@ -29,7 +29,7 @@ from screening.store import REJECTED, STRINGS, read_rejections, read_table
 QUICK = {"homology": {"r_max": {"mobile": 4.0, "anion": 4.0, "cation": 4.0, "framework": 4.0, "all": 3.0}}}
 CONFIG = Config.model_validate(QUICK)
 LIMIT_S = 20.0  # of one file, on a busy machine; the slowest takes about 1 s
-# What one pass may add to the memory of the process, bytes: a file of 20 MB, parsed, several times over. Measured: 50 MB.
+# What one pass may add to the memory of the process, bytes: a file of 20 MB, parsed, several times. Measured: 50 MB.
 GROWTH = 600_000_000
 SEED = 20
 CODE, DETAIL = STRINGS.index("code"), STRINGS.index("detail")
