@@ -125,7 +125,7 @@ def test_kernels_stride_over_what_is_beyond_their_blocks(
 ) -> None:
     monkeypatch.setattr(cuda, "MAX_BLOCKS", blocks)
     for size in (256, 257, 5000):
-        test_bars_alive(xp, size, 40)
+        test_bars_alive(xp, size, 400)
         test_bars_in_bins(xp, size, 8)
         test_bars_spread_over_bins(xp, size, 7)
     test_distances_on_tori(xp, (31, 32, 33))
@@ -133,16 +133,19 @@ def test_kernels_stride_over_what_is_beyond_their_blocks(
 
 def reference_ticks(basis: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """The kernel's formula in array code, operation by operation."""
+    found = np.floor(reference_distances(basis, positions) / RESOLUTION + PHASE).astype(np.int32)
+    return found * (1 - np.eye(len(positions), dtype=np.int32))
+
+
+def reference_distances(basis: np.ndarray, positions: np.ndarray) -> np.ndarray:
     s = positions[:, None] - positions[None]
-    s = np.where(np.tri(len(positions), k=-1, dtype=bool)[..., None], s, -s)
     s = s - np.rint(s)
     least = np.full(s.shape[:2], np.inf)
     for z in itertools.product((-1, 0, 1), repeat=3):
         f = s + np.array(z)
         x = (f[..., 0, None] * basis[0] + f[..., 1, None] * basis[1]) + f[..., 2, None] * basis[2]
         least = np.minimum(least, (x[..., 0] * x[..., 0] + x[..., 1] * x[..., 1]) + x[..., 2] * x[..., 2])
-    found = np.floor(np.sqrt(least) / RESOLUTION + PHASE).astype(np.int32)
-    return found * (1 - np.eye(len(positions), dtype=np.int32))
+    return np.sqrt(least)
 
 
 def skewed_basis(rng: np.random.Generator) -> np.ndarray:
@@ -165,6 +168,17 @@ def test_distances_on_tori(xp: HostCupy, counts: tuple[int, ...]) -> None:
         matrix = found[starts[k] : starts[k + 1]].reshape(count, count)
         np.testing.assert_array_equal(matrix, matrix.T)
         np.testing.assert_array_equal(matrix, reference_ticks(bases[k], positions[offsets[k] : offsets[k + 1]]))
+
+
+def test_distances_have_the_bits_of_the_formula(xp: HostCupy) -> None:
+    rng = np.random.default_rng(4)
+    for _ in range(100):
+        basis, positions = skewed_basis(rng), rng.uniform(size=(2, 3))
+        wanted = reference_distances(basis, positions)[0, 1]
+        bit = float(np.spacing(wanted))
+        given = map(xp.asarray, (basis[None], positions, np.array([0, 2])))
+        found, _ = cuda.torus_ticks(*given, resolution=bit, phase=-wanted / bit)
+        assert xp.asnumpy(found).tolist() == [0, 0, 0, 0]
 
 
 # Gram matrices on the border of the Minkowski-reduced ones; the last two are where images lie farthest out.
@@ -292,6 +306,18 @@ def test_nvrtc_compiles_for_every_architecture_it_knows() -> None:
         program = nvrtc.createProgram(cuda.source_text(), "kernels.cu", [], [])
         nvrtc.compileProgram(program, [f"--gpu-architecture=sm_{number}", "-std=c++17", "--fmad=false"])
         assert nvrtc.getCUBIN(program)[:4] == b"\x7fELF"
+
+
+def test_no_product_and_sum_are_fused() -> None:
+    pytest.importorskip("cupy", reason="CuPy is not installed")
+    pytest.importorskip("nvidia.cuda_nvrtc", reason="NVRTC is not installed")
+    from cupy_backends.cuda.libs import nvrtc
+
+    program = nvrtc.createProgram(cuda.source_text(), "kernels.cu", [], [])
+    nvrtc.compileProgram(program, ["--gpu-architecture=compute_80", *cuda.OPTIONS])
+    code = nvrtc.getPTX(program).decode()
+    assert "mul" in code
+    assert "fma.rn.f64" not in code
 
 
 def test_nvcc_compiles_for_every_architecture_it_knows(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@
 // with h^2 >= c^2 - R^2 >= R^2. The image one layer nearer to the plane is not shorter: (2 |w_c| - 1) h^2 <= R^2, so
 // |w_c| <= 1, and the other two coordinates are below 3/4 + |w_c| 3/4 <= 3/2. (The largest found by search is 1.11, so
 // the last bits of a basis reduced in floating point do not matter.)
-// Products and sums are in a fixed order and not fused: the same bits as on the host. ticks(d) = floor(d / resolution +
-// phase), and 0 on the diagonal.
+// Products and sums are in a fixed order and not fused: the same bits as on the host, and in both triangles, since
+// every step turns its sign with the separation. ticks(d) = floor(d / resolution + phase), and 0 on the diagonal.
 __device__ inline void torus_ticks(const double* bases, const double* positions, const Index* offsets,
                                    const Index* pair_offsets, Index n_clouds, double resolution, double phase,
                                    int* ticks) {
@@ -26,15 +26,10 @@ __device__ inline void torus_ticks(const double* bases, const double* positions,
   for (Index pair = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; pair < n_pairs; pair += step) {
     const Index cloud = owner(pair_offsets, n_clouds, pair);
     const Index n = offsets[cloud + 1] - offsets[cloud], local = pair - pair_offsets[cloud];
-    Index i = local / n, j = local % n;
+    const Index i = local / n, j = local % n;
     if (i == j) {
       ticks[pair] = 0;
       continue;
-    }
-    if (i < j) {  // the two triangles must not differ in the last bit
-      const Index other = i;
-      i = j;
-      j = other;
     }
     const double* a = positions + 3 * (offsets[cloud] + i);
     const double* b = positions + 3 * (offsets[cloud] + j);
