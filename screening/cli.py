@@ -245,13 +245,14 @@ def rank(
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
     from screening import learn
     from screening import rank as ranking
-    from screening.store import iter_tables
+    from screening.batches import StoredTables
 
     frame = ranking.rank(
-        iter_tables(features), learn.load_model(model), labelled=rank_labelled, config=settings(config).rank
+        StoredTables(features), learn.load_model(model), labelled=rank_labelled, config=settings(config).rank
     )
     ranking.write_ranking(frame, out_file)
-    typer.echo(f"{len(frame)} ranked; {out_file}")
+    listed = int((frame["duplicate_of"] == "").sum())
+    typer.echo(f"{listed} ranked, {len(frame) - listed} more entries of these; {out_file}")
 
 
 @app.command()
@@ -414,6 +415,7 @@ def _print_summary(record: dict[str, Any], run_dir: Path) -> None:
     codes = ", ".join(f"{code} {count}" for code, count in record["rejected_by_code"].items())
     typer.echo(f" ({codes})" if codes else "")
     typer.echo(f"{counts['labelled']} labelled crystals trained on, {counts['ranked']} ranked", nl=False)
+    typer.echo(f", {counts['duplicates']} further entries of these" if counts["duplicates"] else "", nl=False)
     typer.echo(f", {counts['radius_cut']} with a radius cut back" if counts["radius_cut"] else "")
     _print_scores(record["scores"])
     typer.echo(f"ranking: {run_dir / 'ranking.csv'}")

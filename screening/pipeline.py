@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 import platform
 import time
 from collections import Counter
@@ -18,6 +19,7 @@ import distributed
 from distributed.comm.core import CommClosedError
 
 import screening
+from screening.batches import StoredTables
 from screening.cloud import channel_label
 from screening.cluster import GPU, is_remote, open_client
 from screening.config import Config
@@ -29,10 +31,10 @@ from screening.homology import GPU_ENGINES, choose_engine, engine
 from screening.isolate import featurize_apart
 from screening.journal import Journal
 from screening.learn import choose_learner, load_model, read_labels, train
-from screening.rank import rank, write_ranking, write_rejections
+from screening.rank import duplicates_path, rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
 from screening.sources import Item, iter_items
-from screening.store import FeatureStore, LedgerEntry, differences, iter_tables, read_rejections, read_some
+from screening.store import FeatureStore, LedgerEntry, differences, read_rejections, read_some
 from screening.vectorize import columns
 
 PACKAGES = ("numpy", "gemmi", "pymatgen", "zarr", "dask", "lightgbm", "scikit-learn", "redzed-tda")
@@ -372,7 +374,8 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
     clock.lap("explain")
 
     stage("ranking")
-    ranking = rank(iter_tables(paths.features), model, labelled=options.rank_labelled, config=config.rank)
+    tables = StoredTables(paths.features)
+    ranking = rank(tables, model, labelled=options.rank_labelled, config=config.rank, threads=os.cpu_count() or 1)
     write_ranking(ranking, paths.ranking)
     clock.lap("rank")
 
@@ -401,7 +404,8 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
             "resumed": progress.resumed,
             "labelled": model.scores["n_used"],
             "candidates": featurized - model.scores["n_used"],
-            "ranked": len(ranking),
+            "ranked": int((ranking["duplicate_of"] == "").sum()),
+            "duplicates": int((ranking["duplicate_of"] != "").sum()),
             "radius_cut": sum(entry.cut for entry in entries),
         },
         "outputs": output_digests(paths),
@@ -465,7 +469,13 @@ def _watched(
 
 def output_digests(paths: RunPaths) -> dict[str, str]:
     """Return the SHA-256 (hex) of every file of a RUN that is neither the store nor made anew at will, by its name."""
-    files = [paths.ranking, paths.rejected, *sorted(paths.model.rglob("*")), *sorted(paths.explanation.rglob("*"))]
+    files = [
+        paths.ranking,
+        duplicates_path(paths.ranking),
+        paths.rejected,
+        *sorted(paths.model.rglob("*")),
+        *sorted(paths.explanation.rglob("*")),
+    ]
     return {
         str(file.relative_to(paths.root)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in files

@@ -15,6 +15,7 @@ import pandas as pd
 from screening.errors import Code, ScreeningError, StoreError
 from screening.learn import load_model
 from screening.pipeline import RunPaths, output_digests
+from screening.rank import duplicates_path
 from screening.store import ARRAYS, FEATURIZED, REJECTED, STRINGS, FeatureStore, LedgerEntry
 
 
@@ -129,5 +130,9 @@ def _table_faults(paths: RunPaths, counts: dict[str, int]) -> Iterator[str]:
     ranks = pd.read_csv(paths.ranking, usecols=["rank"])["rank"].to_numpy()
     if len(ranks) != counts["ranked"]:
         yield f"{paths.ranking} has {len(ranks)} rows, not {counts['ranked']}"
+    duplicates = duplicates_path(paths.ranking)
+    n_duplicates = len(pd.read_csv(duplicates, usecols=["rank"])) if duplicates.is_file() else 0
+    if n_duplicates != counts["duplicates"]:
+        yield f"{duplicates} has {n_duplicates} rows, not {counts['duplicates']}"
     if (np.diff(ranks) < 0).any():
         yield f"{paths.ranking} is not in the order of its ranks"
