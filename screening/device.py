@@ -3,7 +3,7 @@
 ======  ==========================================================================================
 auto    a CUDA GPU if one answers and CuPy is installed, the CPU otherwise; what was chosen is said
 cuda    a CUDA GPU, or an error before any work
-cpu     no CUDA library is loaded
+cpu     the CUDA driver is not loaded
 ======  ==========================================================================================
 """
 
