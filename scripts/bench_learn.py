@@ -9,7 +9,6 @@ The supercell engine is held to --max-points points; beyond, its radius is cut a
 from __future__ import annotations
 
 import argparse
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,11 +29,10 @@ SPLITS = {
 }
 
 
-def featurized(crystals: str, config: Config, folder: Path) -> tuple[FeatureTable, float]:
-    begin = time.perf_counter()
+def featurized(crystals: str, config: Config, folder: Path) -> FeatureTable:
     store = folder / f"{config.homology.engine}.zarr"
     featurize_all([crystals], config=config, out=store, progress=Progress())
-    return read_table(store), time.perf_counter() - begin
+    return read_table(store)
 
 
 def score_rows(name: str, scores: dict, models: tuple[str, ...]) -> list[str]:
@@ -73,8 +71,8 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         for engine in options.engines:
             config = read_config(None, {"homology": {"engine": engine, "max_points": options.max_points}})
-            table, seconds = featurized(options.crystals, config, Path(folder))
-            lines.append(f"`{engine}`: {len(table)} crystals featurized in {seconds:.0f} s (two workers).")
+            table = featurized(options.crystals, config, Path(folder))
+            lines.append(f"`{engine}`: {len(table)} crystals featurized.")
             models = ("curves", "conventional", "nearest", "dummy") if engine == "periodic" else ("curves",)
             scores = train(table, labels, config).scores
             scores["splits"]["random"] = evaluate(join(table, labels), config, split="random", repeats=5).scores
