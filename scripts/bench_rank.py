@@ -177,9 +177,9 @@ def table(found: list[dict[str, Any]], threads: int) -> str:
     return "\n".join(
         [
             f"Made-up crystals in the {len(columns(Config())):,} columns of the default settings, one in {COPIES} a "
-            f"copy of another in another cell, {N_LABELLED} labelled ones, {threads} thread{'s' if threads > 1 else ''} for "
-            "LightGBM. Memory is that of the whole process (MiB): before ranking, at the peak of ranking, and of "
-            "ranking and writing the list.",
+            f"copy of another in another cell, {N_LABELLED} labelled ones, LightGBM on {threads} "
+            f"thread{'s' if threads > 1 else ''}. Memory is that of the whole process (MiB): before ranking, at the "
+            "peak of ranking, and of ranking and writing the list.",
             "",
             "| candidates | duplicates found | seconds | candidates/s | before | peak | with writing |",
             "|---|---|---|---|---|---|---|",
