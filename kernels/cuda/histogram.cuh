@@ -19,11 +19,10 @@ __device__ inline void count_in_bins(const Index* birth, const Index* death, con
 }
 
 // Bars spread over bins: bar i of dimension dim[i] adds born[i][b] * lived[i][p] to bin (b, p). One thread per (cloud,
-// dimension, bin) adds the bars of its cloud one after the other, as the host does: the sum does not depend on the order
-// of threads. Needs 0 <= dim < n_dims.
-__device__ inline void spread_over_bins(const double* born, const double* lived, const Index* dim,
-                                        const Index* offsets, Index n_clouds, Index n_dims, Index n_bins,
-                                        double* bins) {
+// dimension, bin) adds the bars of its cloud one after the other, as the host does: the sum does not depend on the
+// order of threads. Needs 0 <= dim < n_dims.
+__device__ inline void spread_over_bins(const double* born, const double* lived, const Index* dim, const Index* offsets,
+                                        Index n_clouds, Index n_dims, Index n_bins, double* bins) {
   const Index step = static_cast<Index>(gridDim.x) * blockDim.x, n_places = n_clouds * n_dims * n_bins * n_bins;
   for (Index place = static_cast<Index>(blockIdx.x) * blockDim.x + threadIdx.x; place < n_places; place += step) {
     const Index p = place % n_bins, b = place / n_bins % n_bins;

@@ -15,8 +15,8 @@ extern "C" __global__ void screening_count_in_bins(const Index* birth, const Ind
 }
 
 extern "C" __global__ void screening_spread_over_bins(const double* born, const double* lived, const Index* dim,
-                                                      const Index* offsets, Index n_clouds, Index n_dims,
-                                                      Index n_bins, double* bins) {
+                                                      const Index* offsets, Index n_clouds, Index n_dims, Index n_bins,
+                                                      double* bins) {
   spread_over_bins(born, lived, dim, offsets, n_clouds, n_dims, n_bins, bins);
 }
 
