@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -218,6 +219,62 @@ def train(
     model.save(out_dir)
     _print_scores(model.scores)
     typer.echo(f"model: {out_dir}")
+
+
+@app.command()
+def compare(
+    crystals: Crystals,
+    labels: Labels,
+    out_dir: Out,
+    config: ConfigFile = None,
+    id_column: IdColumn = None,
+    target_column: TargetColumn = None,
+    group_column: GroupColumn = None,
+    split: Annotated[str, typer.Option(help="publication, grouped, family, cluster or random")] = "publication",
+    repeats: Annotated[int, typer.Option(min=1, help="of the outer folds")] = 3,
+    trials: Annotated[int, typer.Option(min=1, help="settings tried per learner, feature set and outer fold")] = 6,
+    budget: Annotated[
+        float | None, typer.Option(min=1, help="s; searches stop when it is used up, and results may then differ")
+    ] = None,
+    learner: Annotated[list[str] | None, typer.Option(help="only this one; repeatable")] = None,
+    features: Annotated[list[str] | None, typer.Option(help="only this feature set; repeatable")] = None,
+    engine: Annotated[list[str] | None, typer.Option(help="periodic, supercell; repeatable")] = None,
+    workers: Workers = None,
+    seed: Seed = None,
+) -> None:
+    """Set learners against feature sets on nested grouped folds: a leaderboard with paired differences."""
+    from screening import learn
+    from screening.comparison import ENGINES, compare_crystals
+
+    chosen = settings(config, seed=seed, cluster__workers=workers)
+    table = learn.read_labels(labels, id_column=id_column, target_column=target_column, group_column=group_column)
+    options = learn.CompareOptions(
+        split=split,
+        repeats=repeats,
+        trials=trials,
+        budget=budget,
+        seed=chosen.seed,
+        workers=chosen.cluster.workers or os.cpu_count() or 1,
+        **({"contenders": tuple(learner)} if learner else {}),
+        **({"sets": tuple(features)} if features else {}),
+    )
+    with Bar(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
+    ) as bar:
+        task = bar.add_task("searches", total=None)
+        found = compare_crystals(
+            crystals,
+            table,
+            config=chosen,
+            options=options,
+            out=out_dir,
+            engines=engine or ENGINES,
+            say=bar.console.print,
+            tell=lambda done, of: bar.update(task, completed=done, total=of),
+        )
+    best = found.leaderboard.iloc[0]
+    typer.echo((out_dir / "leaderboard.md").read_text(encoding="utf-8"))
+    typer.echo(f"smallest error: {best.learner} on {best.features}, MAE {best.mae:.2f}, R² {best.r2:.2f}; {out_dir}")
 
 
 @app.command()

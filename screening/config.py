@@ -172,6 +172,9 @@ class LearnConfig(Section):
     column_share: Annotated[float, Field(gt=0, le=1)] = Field(0.3, description="share of columns tried per tree")
     row_share: Annotated[float, Field(gt=0, le=1)] = Field(0.8, description="share of crystals per tree")
     l2: Annotated[float, Field(ge=0)] = Field(5.0, description="LightGBM L2 penalty")
+    extra_trees: bool = Field(
+        True, description="one threshold drawn per column and node, instead of the best: neighbouring columns share"
+    )
     seeds: PositiveInt = Field(5, description="boosters averaged in the model")
 
 

@@ -33,7 +33,7 @@ LAYERS = (
     ("cluster",),
     ("journal",),
     ("pipeline",),
-    ("export", "doctor", "barcode", "bench", "verify", "status"),
+    ("export", "doctor", "barcode", "bench", "verify", "status", "comparison"),
     ("cli", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}

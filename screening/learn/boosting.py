@@ -77,6 +77,7 @@ def parameters(settings: LearnConfig, *, seed: int, threads: int = 1, device_typ
         "bagging_fraction": settings.row_share,
         "bagging_freq": 1,
         "lambda_l2": settings.l2,
+        "extra_trees": settings.extra_trees,
         "feature_pre_filter": False,
         "max_bin": 63,
         "deterministic": True,

@@ -6,6 +6,7 @@ import numpy as np
 
 from screening.config import CloudConfig
 from screening.crystal import NUMBERS, SYMBOLS, FloatArray
+from screening.learn.magpie import magpie_features, magpie_names
 from screening.store import FeatureTable
 
 CELL = ("a", "b", "c", "alpha", "beta", "gamma")
@@ -20,8 +21,8 @@ def atomic_fractions(table: FeatureTable) -> FloatArray:
 def conventional_features(table: FeatureTable) -> tuple[list[str], FloatArray]:
     """Return names and values (n, k) of the conventional features.
 
-    Atomic fractions of the elements that occur, cell lengths (Å) and angles (°), volume per atom (Å³) and the number
-    density of the mobile ion (1/Å³).
+    Atomic fractions of the elements that occur, Magpie statistics of elemental properties, cell lengths (Å) and angles
+    (°), volume per atom (Å³) and the number density of the mobile ion (1/Å³).
     """
     fractions = atomic_fractions(table)
     present = np.flatnonzero(fractions.any(axis=0))
@@ -31,10 +32,11 @@ def conventional_features(table: FeatureTable) -> tuple[list[str], FloatArray]:
     values = np.column_stack(
         [
             fractions[:, present],
+            magpie_features(table.composition),
             table.facts[list(CELL)].to_numpy(dtype=np.float64),
             volume / amounts.sum(axis=1),
             amounts[:, mobile] / volume,
         ]
     )
     names = [f"fraction/{SYMBOLS[number]}" for number in present]
-    return [*names, *CELL, "volume_per_atom", "mobile_density"], values
+    return [*names, *magpie_names(), *CELL, "volume_per_atom", "mobile_density"], values

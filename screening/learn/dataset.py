@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.cluster import AgglomerativeClustering
 
 from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError, Rejection
 from screening.learn.conventional import atomic_fractions, conventional_features
 from screening.learn.labels import BoolArray, Labels, ObjectArray
+from screening.learn.space import FeatureSpace
 from screening.learn.splits import Pairs, connected_groups, equal_pairs, links
 from screening.store import FeatureTable
 
+N_CLUSTERS = 12  # structural clusters that are left out one after the other
 MIN_LABELS = 10  # fewer measured values cannot be split, stopped early and judged
 
 
@@ -52,6 +55,21 @@ class Dataset:
         if not (self.publication != "").any():
             raise ModelError("the labels state no publication")
         pairs = {"publication": equal_pairs(self.publication)}
+        return pairs, connected_groups(len(self), pairs)
+
+    def cluster_groups(self) -> tuple[dict[str, Pairs], IntArray]:
+        """Return pairs and groups of a split by structure: clusters of the feature space, near-duplicates whole.
+
+        Ward's clusters, for other linkages put nearly all crystals into one. Equal compositions of different structure
+        may stand on two sides: it is structures that are held back.
+        """
+        points = FeatureSpace.of(self.features).points
+        n_clusters = min(N_CLUSTERS, len(self))
+        label = AgglomerativeClustering(n_clusters, linkage="ward").fit_predict(points)
+        pairs = {
+            "cluster": equal_pairs(label.astype(str).astype(object)),
+            "near-duplicate": self.pairs["near-duplicate"],
+        }
         return pairs, connected_groups(len(self), pairs)
 
     def family_groups(self) -> tuple[dict[str, Pairs], IntArray] | None:

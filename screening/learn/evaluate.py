@@ -21,6 +21,7 @@ from screening.learn.splits import check_no_leak, grouped_folds
 from screening.learn.view import View
 from screening.store import FeatureTable
 
+SPLITS = ("grouped", "publication", "family", "cluster", "random")
 JUDGED = ("curves", "conventional", "nearest", "dummy")
 
 
@@ -59,7 +60,8 @@ def evaluate(
         Settings; `config.learn` and `config.seed` are used.
     split
         ``grouped``: publication, composition and near-duplicates whole; ``publication``: only that; ``family``: a
-        chemical family is predicted from the others; ``random``: every crystal by itself, which flatters.
+        chemical family is predicted from the others; ``cluster``: one structural cluster after the other is left out;
+        ``random``: every crystal by itself, which flatters.
     repeats
         Repeats with other fold assignments; `config.learn.repeats` when not given.
     device_type
@@ -70,10 +72,11 @@ def evaluate(
     ModelError
         Two folds cannot be formed, or a fold would leak.
     """
-    pairs, groups = _groups(data, split)
+    pairs, groups = split_groups(data, split)
+    settings = config.learn
     tasks: list[Fold] = []
     for repeat in range(config.learn.repeats if repeats is None else repeats):
-        folds = grouped_folds(groups, data.target, folds=config.learn.folds, seed=seeded(config.seed, 1, repeat))
+        folds = split_folds(data, groups, split, folds=settings.folds, seed=seeded(config.seed, 1, repeat))
         check_no_leak(folds, groups, pairs)
         tasks += [Fold(repeat=repeat, index=fold, held=folds == fold) for fold in range(int(folds.max()) + 1)]
 
@@ -86,19 +89,43 @@ def evaluate(
     return Evaluation(predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED})
 
 
-def _groups(data: Dataset, split: str) -> tuple[dict[str, NDArray[np.int64]], IntArray]:
+def split_groups(data: Dataset, split: str) -> tuple[dict[str, NDArray[np.int64]], IntArray]:
+    """Return the pairs that a split must not part, by reason, and the groups (n,) that it keeps whole.
+
+    Raises
+    ------
+    ModelError
+        No such split, or the labels do not state what it needs.
+    """
     if split == "grouped":
         return data.pairs, data.groups
     if split == "random":
         return {}, np.arange(len(data), dtype=np.int64)
     if split == "publication":
         return data.publication_groups()
+    if split == "cluster":
+        return data.cluster_groups()
     if split != "family":
-        raise ModelError(f"no split is named {split!r}; there are grouped, publication, family, random")
+        raise ModelError(f"no split is named {split!r}; there are {', '.join(SPLITS)}")
     by_family = data.family_groups()
     if by_family is None:
         raise ModelError("the labels state no chemical family")
     return by_family
+
+
+def split_folds(data: Dataset, groups: IntArray, split: str, *, folds: int, seed: int) -> IntArray:
+    """Return the fold (n,) of each crystal: every cluster alone where clusters are left out, else balanced ones.
+
+    Raises
+    ------
+    ModelError
+        Fewer than two folds come out.
+    """
+    if split != "cluster":
+        return grouped_folds(groups, data.target, folds=folds, seed=seed)
+    if len(np.unique(groups)) < 2:
+        raise ModelError("all labelled crystals are of one structural cluster: none can be left out")
+    return groups
 
 
 def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config, device_type: str) -> pd.DataFrame:

@@ -104,7 +104,7 @@ def _summary(data: Dataset, labels: Labels, config: Config, *, grouped: Evaluati
     splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
     splits["random"] = evaluate(data, config, split="random", repeats=1, device_type=device_type).scores
     left_out: dict[str, str] = {}
-    for split in ("publication", "family"):
+    for split in ("publication", "family", "cluster"):
         try:
             splits[split] = evaluate(data, config, split=split, repeats=1, device_type=device_type).scores
         except ModelError as error:  # none stated, or all crystals hang together: said in the scores

@@ -1,0 +1,62 @@
+"""Composition descriptors of the Magpie set: statistics of elemental properties over the atoms of a crystal.
+
+Source: Ward et al., npj Comput. Mater. 2 (2016) 16028; the property table is that of its authors (screening/data/
+elements.csv), the statistics are those of the `magpie` preset of matminer (Ward et al., Comput. Mater. Sci. 152 (2018)
+60), whose values these are.
+"""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.crystal import FloatArray
+
+STATISTICS = ("minimum", "maximum", "range", "mean", "avg_dev", "mode")
+
+
+@cache
+def element_properties() -> tuple[tuple[str, ...], FloatArray]:
+    """Return names (22) and values (119, 22) of the properties by atomic number; row 0 is no element.
+
+    A property that is not known of an element stands at its mean over the elements of which it is.
+    """
+    text = resources.files("screening").joinpath("data/elements.csv").read_text(encoding="utf-8")
+    header, *rows = csv.reader(text.splitlines())
+    values = np.full((len(rows) + 1, len(header) - 1), np.nan)
+    for row in rows:
+        values[int(row[0])] = [float(cell) if cell else np.nan for cell in row[1:]]
+    known = np.isfinite(values)
+    mean = np.where(known, values, 0.0).sum(axis=0) / known.sum(axis=0)
+    return tuple(header[1:]), np.where(known, values, mean)
+
+
+def magpie_names() -> list[str]:
+    """Return the names of the columns of `magpie_features`: magpie/property/statistic."""
+    names, _ = element_properties()
+    return [f"magpie/{name}/{statistic}" for name in names for statistic in STATISTICS]
+
+
+def magpie_features(composition: NDArray[Any]) -> FloatArray:
+    """Return (n, 132) statistics of elemental properties over compositions (n, 119), atoms by atomic number.
+
+    Weighted by the amounts: mean, mean absolute deviation, and mode (the value of the most abundant element, of equally
+    abundant ones the lowest); over the elements that occur: minimum, maximum, range.
+    """
+    _, table = element_properties()
+    values = np.empty((len(composition), table.shape[1], len(STATISTICS)))
+    for row, amounts in enumerate(np.asarray(composition, dtype=np.float64)):
+        present = np.flatnonzero(amounts > 0)
+        share = amounts[present] / amounts[present].sum()
+        held = table[present]
+        mean = share @ held
+        low, high = held.min(axis=0), held.max(axis=0)
+        # Amounts of one refinement that should be equal differ by rounding of single precision.
+        most = held[np.isclose(share, share.max(), rtol=1e-5, atol=0.0)].min(axis=0)
+        values[row] = np.column_stack([low, high, high - low, mean, share @ np.abs(held - mean), most])
+    return values.reshape(len(composition), -1)
