@@ -86,6 +86,8 @@ def _part(table: FeatureTable, rows: IntArray, *, number: int) -> Batch:
         "formula",
         "flags",
         "volume",
+        "n_sites",
+        "spacegroup",
         *(name for name in map(str, table.facts) if name.startswith("r_cut/")),
     ]
     return Batch(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pymatgen.core.periodic_table import Element
 
-from screening.crystal import NUMBERS, Crystal, FloatArray
+from screening.crystal import NUMBERS, SYMBOLS, Crystal, FloatArray
 from screening.neighbours import periodic_pairs
 
 # Elements in order of electronegativity, as in a written formula. Source: Pauling scale as tabulated in pymatgen.
@@ -53,6 +56,9 @@ _LIGANDS = np.array([NUMBERS["O"], NUMBERS["F"]])
 # Hydrogen this close to C, N, O, F, S or Cl is a proton of theirs; elsewhere it is a hydride. Å.
 PROTON_BOND = 1.45
 _PROTON_HOLDERS = np.array(sorted(NUMBERS[symbol] for symbol in ("C", "N", "O", "F", "S", "Cl")))
+
+# Charge left over per atom that refined occupancies may add up to, elementary charges.
+CHARGE_SLACK = 0.02
 
 
 def reduced_formula(composition: Mapping[str, float]) -> str:
@@ -142,3 +148,55 @@ def _held(
         chosen = close & atoms[left] & partners[right]
         result += np.bincount(left[chosen], weights=crystal.occupancies[right[chosen]], minlength=len(atoms))
     return result
+
+
+@cache
+def oxidation_states() -> tuple[FloatArray, FloatArray]:
+    """Return the lowest and the highest usual oxidation state (119,) by atomic number; NaN where none is known.
+
+    Source: pymatgen's element table: the common states and those of at least ten entries of the ICSD.
+    """
+    low, high = np.full(len(SYMBOLS), np.nan), np.full(len(SYMBOLS), np.nan)
+    for number, symbol in enumerate(SYMBOLS):
+        if number and Element.is_valid_symbol(symbol):
+            element = Element(symbol)
+            states = [*element.common_oxidation_states, *element.icsd_oxidation_states]
+            if states:
+                low[number], high[number] = min(states), max(states)
+    return low, high
+
+
+def charge_balanced(composition: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return (n,) whether usual oxidation states can sum to zero, for compositions (n, 119), atoms by atomic number.
+
+    An element may be in several of its states at once, or between them. An element without any known one makes
+    the answer no. So this is a necessary condition that alloys and most Zintl phases fail, not a proof of a salt.
+
+    Source: ours.
+    """
+    amounts = np.asarray(composition, dtype=np.float64)
+    low, high = oxidation_states()
+    unknown = (amounts > 0) @ np.isnan(low)
+    slack = CHARGE_SLACK * amounts.sum(axis=1)
+    least, most = amounts @ np.nan_to_num(low), amounts @ np.nan_to_num(high)
+    return np.asarray((unknown == 0) & (least <= slack) & (most >= -slack), dtype=np.bool_)
+
+
+def anonymous_formula(composition: Mapping[str, float]) -> str:
+    """Return the reduced formula without its elements, smallest amount first: ``ABC5D6`` for Li6PS5Cl.
+
+    Parameters
+    ----------
+    composition
+        Atoms per cell by element symbol; reduced as `reduced_formula` does.
+    """
+    amounts = [amount for amount in composition.values() if amount > 1e-6]
+    divisor = _divisor(amounts)
+    texts = (f"{amount / divisor:.3f}".rstrip("0").rstrip(".") for amount in sorted(amounts))
+    return "".join(f"{_letter(index)}{'' if text == '1' else text}" for index, text in enumerate(texts))
+
+
+def _letter(index: int) -> str:
+    """Return A to Z, then Aa, Ab, ... for the kinds of a formula."""
+    first, second = divmod(index, 26)
+    return chr(65 + second) if first == 0 else f"{chr(64 + first)}{chr(97 + second)}"

@@ -55,6 +55,16 @@ TargetColumn = Annotated[str | None, typer.Option(help="column of the labels tha
 GroupColumn = Annotated[str | None, typer.Option(help="column whose equal values never stand on both sides of a split")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar; errors and the result only")]
 RankLabelled = Annotated[bool, typer.Option("--rank-labelled", help="rank the labelled crystals too")]
+Objective = Annotated[
+    str | None, typer.Option(help="order by mean (prediction), lower (bound) or chance (of reaching --target)")
+]
+Target = Annotated[float | None, typer.Option(help="conductivity that the chance is of reaching, log10 S/cm")]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", help="hold back crystals with this element; repeatable")
+]
+PerPrototype = Annotated[
+    int | None, typer.Option(help="hold back all but the best so many of a formula type and space group", min=0)
+]
 Top = Annotated[int | None, typer.Option(help="candidates shown in the report", min=1)]
 
 
@@ -132,6 +142,10 @@ def run(
     seed: Seed = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    objective: Objective = None,
+    target: Target = None,
+    exclude: Exclude = None,
+    per_prototype: PerPrototype = None,
     top: Top = None,
     quiet: Quiet = False,
 ) -> None:
@@ -151,6 +165,10 @@ def run(
         cluster__workers=workers,
         cluster__scheduler=scheduler,
         rank__top=top,
+        rank__objective=objective,
+        rank__target=target,
+        rank__exclude_elements=exclude,
+        rank__per_prototype=per_prototype,
     )
     options = RunOptions(
         crystals=tuple(crystals),
@@ -255,8 +273,8 @@ def compare(
         budget=budget,
         seed=chosen.seed,
         workers=chosen.cluster.workers or os.cpu_count() or 1,
-        **({"contenders": tuple(learner)} if learner else {}),
-        **({"sets": tuple(features)} if features else {}),
+        contenders=tuple(learner or learn.CompareOptions().contenders),
+        sets=tuple(features or ()),
     )
     with Bar(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
@@ -297,16 +315,29 @@ def explain(features: Features, model: ModelDir, out_dir: Out, device: Device = 
 
 @app.command()
 def rank(
-    features: Features, model: ModelDir, out_file: Out, config: ConfigFile = None, rank_labelled: RankLabelled = False
+    features: Features,
+    model: ModelDir,
+    out_file: Out,
+    config: ConfigFile = None,
+    rank_labelled: RankLabelled = False,
+    objective: Objective = None,
+    target: Target = None,
+    exclude: Exclude = None,
+    per_prototype: PerPrototype = None,
 ) -> None:
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
     from screening import learn
     from screening import rank as ranking
     from screening.batches import StoredTables
 
-    frame = ranking.rank(
-        StoredTables(features), learn.load_model(model), labelled=rank_labelled, config=settings(config).rank
+    chosen = settings(
+        config,
+        rank__objective=objective,
+        rank__target=target,
+        rank__exclude_elements=exclude,
+        rank__per_prototype=per_prototype,
     )
+    frame = ranking.rank(StoredTables(features), learn.load_model(model), labelled=rank_labelled, config=chosen.rank)
     ranking.write_ranking(frame, out_file)
     listed = int((frame["duplicate_of"] == "").sum())
     typer.echo(f"{listed} ranked, {len(frame) - listed} more entries of these; {out_file}")

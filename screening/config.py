@@ -13,8 +13,9 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from screening.crystal import SYMBOLS
 from screening.errors import ConfigError
 
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -182,6 +183,28 @@ class RankConfig(Section):
     """What the ranking shows."""
 
     top: PositiveInt = Field(1_000, description="candidates shown in the report")
+    objective: Literal["mean", "lower", "chance"] = Field(
+        "mean", description="ordered by predicted conductivity, its lower bound, or the chance of reaching the target"
+    )
+    target: float = Field(-4.0, description="conductivity that the chance is of reaching, log10 S/cm")
+    exclude_elements: tuple[str, ...] = Field((), description="crystals with one of these are held back")
+    require_elements: tuple[str, ...] = Field((), description="crystals without one of these are held back")
+    charge_balance: bool = Field(
+        False, description="hold back crystals whose common oxidation states cannot sum to zero, such as alloys"
+    )
+    max_atoms: Annotated[int, Field(ge=0)] = Field(
+        0, description="hold back crystals with more atoms in the cell; 0 = none"
+    )
+    per_prototype: Annotated[int, Field(ge=0)] = Field(
+        0, description="hold back all but the best so many of a prototype (formula type and space group); 0 = none"
+    )
+
+    @field_validator("exclude_elements", "require_elements")
+    @classmethod
+    def _are_elements(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(symbols) - set(SYMBOLS[1:])):
+            raise ValueError(f"no element is named {unknown[0]!r}")
+        return symbols
 
 
 class Config(Section):

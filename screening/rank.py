@@ -12,12 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.batches import Batch, batches
-from screening.chemistry import RADIOACTIVE, SCARCE, TOXIC
+from screening.chemistry import RADIOACTIVE, SCARCE, TOXIC, anonymous_formula, charge_balanced
 from screening.cloud import channel_label
 from screening.config import Config, RankConfig
-from screening.crystal import SYMBOLS, FloatArray, IntArray
+from screening.crystal import NUMBERS, SYMBOLS, FloatArray, IntArray
 from screening.duplicates import Confirm, LabelledCrystals, Signatures, places, representatives
-from screening.errors import InputError, Rejection
+from screening.errors import InputError, ModelError, Rejection
 from screening.learn import Model
 from screening.learn.cells import plain_cell
 from screening.store import FeatureTable
@@ -30,6 +30,7 @@ COLUMNS = (
     "prediction",  # log10 S/cm
     "lower",
     "upper",
+    "chance",  # probability of reaching rank.target; empty where the model keeps no residuals
     "conductivity",  # S/cm
     "distance",
     "in_domain",
@@ -47,6 +48,9 @@ COLUMNS = (
     "duplicate_of",  # id of the crystal that stands for this one in the ranking; empty for that one itself
     "duplicates",  # further entries of the same crystal; empty where they were not looked for
     "same_as_labelled",  # id of the labelled crystal that a candidate is
+    "prototype",  # formula type and space group, e.g. ABC5D6-216
+    "charge_balanced",  # whether common oxidation states can sum to zero
+    "held_back",  # why it stands behind all others: elements, charge, size, prototype, joined by ";"
 )
 TEXT_COLUMNS = (
     "id",
@@ -57,8 +61,11 @@ TEXT_COLUMNS = (
     "elements_unseen",
     "duplicate_of",
     "same_as_labelled",
+    "prototype",
+    "held_back",
 )
-FLAG_COLUMNS = ("in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce")
+FLAG_COLUMNS = ("in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce", "charge_balanced")
+OBJECTIVES = {"mean": "prediction", "lower": "lower", "chance": "chance"}  # setting to column
 RADIUS_SLACK = 1e-3  # a curve complete to within this of the wanted radius is not cut, Å
 
 Block = dict[str, "NDArray[Any]"]  # columns of some rows of the ranking
@@ -73,7 +80,10 @@ def rank(  # noqa: PLR0913
     threads: int = 1,
     confirm: Confirm | None = None,
 ) -> pd.DataFrame:
-    """Return the candidates by falling prediction, equal ones by id, with the columns `COLUMNS`.
+    """Return the candidates by falling objective, then prediction, then id, with the columns `COLUMNS`.
+
+    The objective is the prediction, its lower bound, or the chance of reaching a target (`config.objective`). Crystals
+    that a filter of `config` speaks against stand behind all others, with the reason in `held_back`: none is left out.
 
     Every crystal has a row. Of entries that are the same crystal (`screening.duplicates`) the first by id stands for
     all and has a rank; the others follow it by id with the same rank, and name it in `duplicate_of`. Each labelled
@@ -106,7 +116,7 @@ def rank(  # noqa: PLR0913
         The features are not those of the model.
     """
     again = tables if isinstance(tables, Sequence) else None
-    judge = _Judge(model, threads=threads)
+    judge = _Judge(model, config=config, threads=threads)
     signatures = Signatures()
     blocks: list[Block] = []
     for batch in batches(tables, model, labelled=labelled):
@@ -120,18 +130,42 @@ def rank(  # noqa: PLR0913
         first = representatives(signatures.joined(), again, ids=ids, confirm=confirm)
         frame["duplicates"] = np.bincount(first, minlength=len(frame))[first] - 1
     frame["duplicate_of"] = np.where(first == np.arange(len(frame)), "", ids[first]).astype(object)
-    return _ordered(frame, first=first, place=places(ids))
+    return _ordered(frame, first=first, place=places(ids), config=config)
 
 
-def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray) -> pd.DataFrame:
+def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray, config: RankConfig) -> pd.DataFrame:
     """Return the rows in order, with ranks; `first` is what stands for each, `place` the order of the ids."""
     prediction = frame["prediction"].to_numpy(dtype=np.float64)
+    objective = frame[OBJECTIVES[config.objective]].to_numpy(dtype=np.float64)
+    if np.isnan(objective).any():
+        raise ModelError("this model keeps no residuals, so that no chance is known: train it again")
+    if config.per_prototype:
+        _hold_back_copies(frame, objective, prediction, first=first, place=place, most=config.per_prototype)
+    held = (frame["held_back"] != "").to_numpy(dtype=np.bool_)
     # What stands for others is the first of them by id, so it comes before them.
-    order = np.lexsort((place, place[first], -prediction[first]))
+    order = np.lexsort((place, place[first], -prediction[first], -objective[first], held[first]))
     ranks = np.cumsum((first == np.arange(len(first)))[order])
     frame = frame.iloc[order].reset_index(drop=True)
     frame["rank"] = ranks.astype(np.int64)
     return frame[list(COLUMNS)]
+
+
+def _hold_back_copies(  # noqa: PLR0913
+    frame: pd.DataFrame,
+    objective: FloatArray,
+    prediction: FloatArray,
+    *,
+    first: IntArray,
+    place: IntArray,
+    most: int,
+) -> None:
+    """Mark all but the best `most` of each prototype that nothing else holds back."""
+    held = frame["held_back"].to_numpy(dtype=object)
+    free = np.flatnonzero((held == "") & (first == np.arange(len(first))))
+    best = free[np.lexsort((place[free], -prediction[free], -objective[free]))]
+    copies = frame["prototype"].iloc[best].groupby(frame["prototype"].iloc[best].to_numpy()).cumcount().to_numpy()
+    held[best[copies >= most]] = "prototype"
+    frame["held_back"] = held
 
 
 def _frame(blocks: Sequence[Block]) -> pd.DataFrame:
@@ -153,8 +187,9 @@ def _frame(blocks: Sequence[Block]) -> pd.DataFrame:
 class _Judge:
     """What a model says of crystals, one batch at a time; no value depends on the batch."""
 
-    def __init__(self, model: Model, *, threads: int) -> None:
+    def __init__(self, model: Model, *, config: RankConfig, threads: int) -> None:
         self._model = model
+        self._config = config
         self._threads = threads
         self._label_row = {str(id): row for row, id in enumerate(model.training.ids)}
         self._labelled = LabelledCrystals.of(model.training)
@@ -186,6 +221,7 @@ class _Judge:
             "prediction": prediction.mean,
             "lower": prediction.lower,
             "upper": prediction.upper,
+            "chance": model.chance(prediction.mean, target=self._config.target),
             "conductivity": 10.0**prediction.mean,
             "distance": distance,
             "nearest": training.ids[nearest],
@@ -199,7 +235,20 @@ class _Judge:
             **self._elements(batch.composition, near=distance <= 1.0),
             "prediction_kind": np.where(is_known, "out-of-fold", "model").astype(object),
             "same_as_labelled": same,
+            "prototype": _prototypes(batch),
+            **self._held_back(batch),
         }
+
+    def _held_back(self, batch: Batch) -> Block:
+        """Return whether charges balance, and which of the filters speak against each crystal."""
+        config, holds = self._config, batch.composition != 0
+        balanced = charge_balanced(batch.composition)
+        elements = holds[:, [NUMBERS[symbol] for symbol in config.exclude_elements]].any(axis=1)
+        elements |= ~holds[:, [NUMBERS[symbol] for symbol in config.require_elements]].all(axis=1)
+        size = batch.facts["n_sites"].astype(np.int64) > (config.max_atoms or np.iinfo(np.int64).max)
+        reasons = {"elements": elements, "charge": ~balanced & config.charge_balance, "size": size}
+        told = [";".join(name for name, speaks in reasons.items() if speaks[row]) for row in range(len(balanced))]
+        return {"charge_balanced": balanced, "held_back": np.array(told, dtype=object)}
 
     @cached_property
     def _nearest_others(self) -> tuple[IntArray, FloatArray]:
@@ -217,6 +266,15 @@ class _Judge:
         columns["elements_unseen"] = np.array(names, dtype=object)
         columns["in_domain"] = near & ~unseen.any(axis=1)
         return columns
+
+
+def _prototypes(batch: Batch) -> NDArray[np.object_]:
+    """Return formula type and space group (n,): crystals that differ in their elements alone share them."""
+    texts: list[str] = []
+    for amounts, number in zip(batch.composition.astype(np.float64), batch.facts["spacegroup"], strict=True):
+        held = {SYMBOLS[element]: float(amounts[element]) for element in np.flatnonzero(amounts)}
+        texts.append(f"{anonymous_formula(held)}-{int(number)}")
+    return np.array(texts, dtype=object)
 
 
 def _relative(distance: FloatArray, radius: float) -> FloatArray:

@@ -10,10 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Element, Lattice, Structure
 
-from screening.chemistry import FORMULA_ORDER, RADIOACTIVE, SCARCE, TOXIC, anion_mask, reduced_formula
+from screening.chemistry import (
+    FORMULA_ORDER,
+    RADIOACTIVE,
+    SCARCE,
+    TOXIC,
+    anion_mask,
+    anonymous_formula,
+    charge_balanced,
+    reduced_formula,
+)
 from screening.cif import read_cif
 from screening.config import InputLimits
-from screening.crystal import SYMBOLS, Crystal
+from screening.crystal import NUMBERS, SYMBOLS, Crystal
 
 SOLIDS = [symbol for symbol in SYMBOLS[1:95] if symbol not in {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}]
 
@@ -195,3 +204,57 @@ def test_conductors_have_the_anions_of_their_family(shared_data) -> None:
             assert found <= usual | {1}, path.name
         seen += 1
     assert seen == 254
+
+
+def composition_of(**amounts: float) -> np.ndarray:
+    row = np.zeros(len(SYMBOLS))
+    for symbol, amount in amounts.items():
+        row[NUMBERS[symbol]] = amount
+    return row
+
+
+def test_charge_balance_of_known_compounds() -> None:
+    salts = [
+        composition_of(Li=6, P=1, S=5, Cl=1),
+        composition_of(Li=7, La=3, Zr=2, O=12),
+        composition_of(Li=1, Co=1, O=2),
+        composition_of(Li=0.5, Co=1, O=2),  # mixed valence
+        composition_of(Li=3, N=1),
+        composition_of(Li=6.553, La=3, Zr=1.999, Al=0.15, O=12),  # refined occupancies
+    ]
+    alloys = [composition_of(Li=3, Cu=1), composition_of(Li=3, Rh=1), composition_of(Li=1), composition_of(Li=8, O=1)]
+    noble = [composition_of(Li=1, He=1)]
+    found = charge_balanced(np.array([*salts, *alloys, *noble]))
+    assert found.tolist() == [True] * 6 + [False] * 5
+
+
+def states(symbol: str) -> set[int]:
+    return {*Element(symbol).common_oxidation_states, *Element(symbol).icsd_oxidation_states}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["Li", "O", "S", "Fe", "P", "Cu"]), st.integers(1, 9)), min_size=1, max_size=4)
+)
+@settings(max_examples=60, deadline=None)
+def test_charge_balance_against_every_assignment(parts) -> None:
+    """Some mixture of common states balances if and only if the interval of sums holds zero."""
+    amounts: dict[str, int] = {}
+    for symbol, amount in parts:
+        amounts[symbol] = amounts.get(symbol, 0) + amount
+    sums = {0}
+    for symbol, amount in amounts.items():
+        for _ in range(amount):  # each atom has a state of its own
+            sums = {total + state for total in sums for state in states(symbol)}
+    possible = min(sums) <= 0.02 * sum(amounts.values()) and max(sums) >= -0.02 * sum(amounts.values())
+    assert charge_balanced(composition_of(**amounts)[None])[0] == possible
+    assert charge_balanced(3 * composition_of(**amounts)[None])[0] == possible
+
+
+def test_anonymous_formulas() -> None:
+    argyrodite = anonymous_formula({"Li": 24, "P": 4, "S": 20, "Cl": 4})
+    assert argyrodite == "ABC5D6"
+    assert anonymous_formula({"Na": 6, "P": 1, "Se": 5, "Br": 1}) == argyrodite
+    assert anonymous_formula({"Li": 8, "S": 4}) == "AB2"
+    assert anonymous_formula({"Li": 6.672, "Ge": 0.773, "P": 0.227, "S": 5, "I": 1}) == "A0.227B0.773CD5E6.672"
+    assert anonymous_formula({"Li": 3}) == "A"
+    assert anonymous_formula(dict.fromkeys(SYMBOLS[1:29], 1)).endswith("YZAaAb")

@@ -21,7 +21,7 @@ from screening.learn import Labels, Model, compare_bounds, evaluate, load_model,
 from screening.learn.boosting import Rows, fit, loss, loss_gradient, parameters, read_booster
 from screening.learn.conventional import conventional_features
 from screening.learn.dataset import join
-from screening.learn.intervals import fit_bands, residual_bounds
+from screening.learn.intervals import Bands, fit_bands, residual_bounds
 from screening.learn.scores import r_squared, score, spearman
 from screening.learn.view import View
 from screening.store import FeatureTable
@@ -147,7 +147,7 @@ def test_planted_signal_beats_conventional_and_dummy(model: Model) -> None:
     assert grouped["curves"]["r2"] > grouped["conventional"]["r2"] + 0.3
     assert grouped["dummy"]["r2"] <= 0.01
     assert len(grouped["curves"]["folds"]) == QUICK.learn.folds * QUICK.learn.repeats
-    assert set(model.scores["splits"]) == {"grouped", "publication", "random", "family"}
+    assert set(model.scores["splits"]) == {"grouped", "publication", "random", "family", "cluster"}
     assert any("grouped" in line and "curves" in line for line in score_lines(model.scores))
 
 
@@ -217,11 +217,11 @@ def test_conventional_features_are_composition_cell_and_density(crystals: Featur
 
 def test_interval_of_known_residuals() -> None:
     residuals = np.arange(1.0, 20.0)  # 19 crystals
-    assert residual_bounds(residuals, level=0.8, n_crystals=19) == (2.0, 18.0)
+    assert residual_bounds(residuals, level=0.8, n_units=19) == (2.0, 18.0)
     # Repeats of the cross-validation are pooled; the rank is still that of the crystals.
-    assert residual_bounds(residuals.repeat(3), level=0.8, n_crystals=19) == (2.0, 18.0)
+    assert residual_bounds(residuals.repeat(3), level=0.8, n_units=19) == (2.0, 18.0)
     with pytest.raises(ModelError, match="too few"):
-        residual_bounds(residuals, level=0.99, n_crystals=19)
+        residual_bounds(residuals, level=0.99, n_units=19)
 
 
 def test_interval_of_exchangeable_residuals_covers_a_new_one() -> None:
@@ -231,7 +231,7 @@ def test_interval_of_exchangeable_residuals_covers_a_new_one() -> None:
     held = [
         low <= new <= high
         for *known, new in draws
-        for low, high in [residual_bounds(np.array(known), level=0.8, n_crystals=19)]
+        for low, high in [residual_bounds(np.array(known), level=0.8, n_units=19)]
     ]
     assert 0.8 - 0.02 < np.mean(held) < 0.8 + 2 / 20 + 0.02
 
@@ -240,17 +240,50 @@ def test_bands_are_wide_where_errors_are() -> None:
     rng = np.random.default_rng(0)
     predicted = rng.uniform(-10, -2, 300)
     residuals = rng.normal(size=300) * np.where(predicted < -6, 2.0, 0.2)
-    bands = fit_bands(predicted, residuals, level=0.8, n_crystals=300)
+    alone = np.arange(300)
+    bands = fit_bands(predicted, residuals, groups=alone, level=0.8, n_crystals=300)
     assert len(bands.edges) == 2
     lower, upper = bands.at(np.array([-9.0, -2.5]))
     assert upper[0] - lower[0] > 5 * (upper[1] - lower[1])
     low, high = bands.at(predicted)
     assert 0.8 <= ((low <= residuals) & (residuals <= high)).mean() < 0.85
-    assert fit_bands(predicted[:60], residuals[:60], level=0.8, n_crystals=60).edges == ()
-    assert fit_bands(np.full(300, -5.0), residuals, level=0.8, n_crystals=300).edges == ()  # all alike
-    assert fit_bands(predicted, residuals, level=0.99, n_crystals=300).edges == ()  # a band would be too small
+    assert fit_bands(predicted[:60], residuals[:60], groups=alone[:60], level=0.8, n_crystals=60).edges == ()
+    assert fit_bands(np.full(300, -5.0), residuals, groups=alone, level=0.8, n_crystals=300).edges == ()  # all alike
+    assert fit_bands(predicted, residuals, groups=alone, level=0.99, n_crystals=300).edges == ()  # too small a band
+    few = alone // 15  # 20 groups: no three bands hold the nine that the level needs
+    assert len(fit_bands(np.sort(predicted), residuals, groups=few, level=0.8, n_crystals=300).edges) == 1
     edge = bands.edges[0]
     assert bands.at(np.array([edge]))[1][0] == bands.upper[1]  # half open: an edge belongs to the band above
+
+
+def test_intervals_are_wider_where_groups_err_together() -> None:
+    """80 % intervals hold a crystal of a new group, though the crystals of a group share one error."""
+    rng = np.random.default_rng(4)
+    held = []
+    for _ in range(400):
+        shared = rng.normal(size=21).repeat(10)
+        bands = fit_bands(np.zeros(200), shared[:200], groups=np.arange(200) // 10, level=0.8, n_crystals=200)
+        held.append(bands.lower[0] <= shared[-1] <= bands.upper[0])
+        by_crystal = fit_bands(np.zeros(200), shared[:200], groups=np.arange(200), level=0.8, n_crystals=200)
+        assert by_crystal.upper[0] <= bands.upper[0]
+    assert 0.78 < np.mean(held) < 0.95
+
+
+def test_chance_is_the_share_of_residuals_that_reach_the_target() -> None:
+    rng = np.random.default_rng(1)
+    residuals = rng.normal(size=4000)
+    bands = fit_bands(np.full(4000, -5.0), residuals, groups=np.arange(4000), level=0.8, n_crystals=4000)
+    targets = np.array([-7.0, -5.5, -5.0, -4.0, -3.0])
+    chance = np.array([bands.chance(np.array([-5.0]), target)[0] for target in targets])
+    oracle = [(residuals >= target + 5.0).mean() for target in targets]
+    np.testing.assert_allclose(chance, oracle, atol=0.02)
+    assert (np.diff(chance) < 0).all()
+    # A sample of residuals never excludes an event, nor makes it certain.
+    assert 0 < bands.chance(np.array([-20.0]), -4.0)[0] <= 0.01
+    assert 0.99 <= bands.chance(np.array([20.0]), -4.0)[0] < 1
+    rising = bands.chance(np.linspace(-8, -2, 50), -4.0)
+    assert (np.diff(rising) >= 0).all()
+    assert np.isnan(Bands(edges=(), lower=(-1.0,), upper=(1.0,)).chance(np.zeros(2), -4.0)).all()
 
 
 def test_intervals_cover_new_crystals(model: Model) -> None:

@@ -13,10 +13,11 @@ import pytest
 from synthetic import QUICK, header, labels, planted, table
 
 from screening import batches
+from screening.config import read_config
 from screening.crystal import NUMBERS
-from screening.errors import Code, InputError, ModelError, Rejection
+from screening.errors import Code, ConfigError, InputError, ModelError, Rejection
 from screening.learn import Model, train
-from screening.rank import COLUMNS, duplicates_path, rank, write_ranking, write_rejections
+from screening.rank import COLUMNS, OBJECTIVES, duplicates_path, rank, write_ranking, write_rejections
 from screening.store import FeatureTable
 
 
@@ -267,3 +268,77 @@ def test_rejections_are_written_as_rows(tmp_path: Path) -> None:
     assert (tmp_path / "rejected.csv").read_text() == 'id,source,code,detail\n\'=a,x.zip::a,not-cif,"a, ""b"""\n'
     write_rejections([], tmp_path / "rejected.csv")
     assert (tmp_path / "rejected.csv").read_text() == "id,source,code,detail\n"
+
+
+# Policy: what is best, and what is held back.
+
+
+@pytest.mark.parametrize("objective", ["mean", "lower", "chance"])
+def test_objective_decides_the_order(model: Model, fresh: FeatureTable, objective: str) -> None:
+    config = QUICK.rank.model_copy(update={"objective": objective, "target": -5.0})
+    frame = rank([fresh], model, labelled=False, config=config)
+    by = frame[OBJECTIVES[objective]].to_numpy()
+    assert (np.diff(by) <= 0).all()
+    ties = by[1:] == by[:-1]
+    assert (np.diff(frame["prediction"].to_numpy())[ties] <= 0).all()
+    assert ((frame["chance"] > 0) & (frame["chance"] < 1)).all()
+    likely = frame["chance"].to_numpy()[frame["prediction"].to_numpy().argsort()]
+    assert likely[-1] > likely[0]
+
+
+def test_chance_needs_residuals(model: Model, fresh: FeatureTable) -> None:
+    old = dataclasses.replace(model, header=model.header.model_copy(update={"residual_quantiles": ()}))
+    frame = rank([fresh], old, labelled=False, config=QUICK.rank)
+    assert frame["chance"].isna().all()
+    with pytest.raises(ModelError, match="train it again"):
+        rank([fresh], old, labelled=False, config=QUICK.rank.model_copy(update={"objective": "chance"}))
+
+
+def test_filters_hold_back_and_say_why_but_lose_nothing(model: Model, fresh: FeatureTable) -> None:
+    composition = fresh.composition.copy()
+    composition[:5, NUMBERS["Cd"]] = 1.0
+    composition[5:9] = 0.0
+    composition[5:9, NUMBERS["Li"]] = 3.0
+    composition[5:9, NUMBERS["Cu"]] = 1.0  # an alloy
+    facts = fresh.facts.assign(n_sites=[500 if row == 9 else 8 for row in range(60)])
+    mixed = dataclasses.replace(fresh, composition=composition, facts=facts)
+    config = QUICK.rank.model_copy(update={"exclude_elements": ("Cd",), "charge_balance": True, "max_atoms": 100})
+    frame = rank([mixed], model, labelled=False, config=config)
+    assert sorted(frame["id"]) == sorted(fresh.ids)
+    why = dict(zip(frame["id"], frame["held_back"], strict=True))
+    assert all("elements" in why[id].split(";") for id in fresh.ids[:5])
+    assert all(why[id] == "charge" for id in fresh.ids[5:9])
+    assert why[fresh.ids[9]].split(";")[-1] == "size"
+    held = (frame["held_back"] != "").to_numpy()
+    assert not held[: int((~held).sum())].any()  # behind all others
+    for part_of in (frame[~held], frame[held]):
+        assert part_of["prediction"].is_monotonic_decreasing
+    assert (frame["charge_balanced"].to_numpy() | held).all()
+    plain = rank([mixed], model, labelled=False, config=QUICK.rank)
+    assert (plain["held_back"] == "").all()
+    needs = rank([mixed], model, labelled=False, config=QUICK.rank.model_copy(update={"require_elements": ("Cu",)}))
+    with_copper = set(fresh.ids[mixed.composition[:, NUMBERS["Cu"]] > 0])
+    assert with_copper >= set(fresh.ids[5:9])
+    assert set(needs.loc[needs["held_back"] == "", "id"]) == with_copper
+
+
+def test_copies_of_a_prototype_stand_behind(model: Model, fresh: FeatureTable) -> None:
+    composition = np.zeros_like(fresh.composition)
+    composition[:, NUMBERS["Li"]] = np.where(np.arange(60) < 40, 2, 3)
+    composition[:, NUMBERS["S"]] = 1
+    facts = fresh.facts.assign(spacegroup=[225 if row % 2 else 62 for row in range(60)])
+    alike = dataclasses.replace(fresh, facts=facts, composition=composition)
+    plain = rank([alike], model, labelled=False, config=QUICK.rank)
+    frame = rank([alike], model, labelled=False, config=QUICK.rank.model_copy(update={"per_prototype": 3}))
+    assert set(frame["prototype"]) == {"AB2-225", "AB2-62", "AB3-225", "AB3-62"}
+    top = frame.head(12)
+    assert (top["held_back"] == "").all()
+    assert (frame["held_back"].iloc[12:] == "prototype").all()
+    for name, rows in top.groupby("prototype"):  # the best three of each
+        assert rows["id"].tolist() == plain.loc[plain["prototype"] == name, "id"].head(3).tolist()
+
+
+def test_unknown_elements_and_objectives_are_refused() -> None:
+    for wrong in ({"exclude_elements": ["Xx"]}, {"require_elements": ["li"]}, {"objective": "median"}):
+        with pytest.raises(ConfigError):
+            read_config(None, {"rank": wrong})

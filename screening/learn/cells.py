@@ -9,3 +9,9 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 def plain_cell(text: str) -> str:
     """Return `text`, with ``'`` before it where a spreadsheet would read a formula (it begins with = + - @ or tab)."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def plain_text(text: str) -> str:
+    """Return text for Markdown: one line, with the characters that Markdown or HTML would take for markup escaped."""
+    line = " ".join(text.split())
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]()#+!|<>&~$" else letter for letter in line)

@@ -25,7 +25,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from screening.crystal import FloatArray
 
 if TYPE_CHECKING:
-    from optuna import Trial
+    from optuna.trial import BaseTrial as Trial
 
 Settings = dict[str, Any]
 
@@ -59,7 +59,7 @@ def _filled(learner: Any) -> Any:
 def _lightgbm(settings: Settings, seed: int) -> Any:
     from lightgbm import LGBMRegressor
 
-    fixed = {"n_estimators": 150, "subsample": 0.8, "subsample_freq": 1, "max_bin": 63, "verbosity": -1}
+    fixed: Settings = {"n_estimators": 150, "subsample": 0.8, "subsample_freq": 1, "max_bin": 63, "verbosity": -1}
     fixed |= {"n_jobs": 1, "deterministic": True, "force_row_wise": True, "random_state": seed}
     return LGBMRegressor(**fixed, **settings)
 
@@ -77,7 +77,7 @@ def _draw_lightgbm(trial: Trial) -> Settings:
 def _xgboost(settings: Settings, seed: int) -> Any:
     from xgboost import XGBRegressor
 
-    fixed = {"n_estimators": 150, "subsample": 0.8, "tree_method": "hist", "max_bin": 64}
+    fixed: Settings = {"n_estimators": 150, "subsample": 0.8, "tree_method": "hist", "max_bin": 64}
     return XGBRegressor(**fixed, n_jobs=1, random_state=seed, verbosity=0, **settings)
 
 
@@ -122,7 +122,7 @@ def _extra(settings: Settings, seed: int) -> Any:
 
 def _over_root(values: FloatArray) -> FloatArray:
     """Return columns over the root of their number: Euclidean distances become root mean square differences."""
-    return values / np.sqrt(values.shape[1])
+    return np.asarray(values / np.sqrt(values.shape[1]), dtype=np.float64)
 
 
 def _ridge(settings: Settings, _: int) -> Any:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from screening.crystal import FloatArray
+from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError
 
 MAX_BANDS = 3
 BAND_CRYSTALS = 50  # measured crystals per band of predictions, at least
+N_QUANTILES = 50  # of the residuals of a band, kept for probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,96 +24,167 @@ class Bands:
     edges: tuple[float, ...]  # (n_bands - 1,) log10 S/cm, rising
     lower: tuple[float, ...]  # (n_bands,) added to a prediction, log units
     upper: tuple[float, ...]  # (n_bands,)
+    quantiles: tuple[tuple[float, ...], ...] = ()  # (n_bands, N_QUANTILES) of the residuals, log units, rising
 
     def at(self, prediction: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return (lower, upper), each (n,), to be added to predictions (n,)."""
         band = np.searchsorted(np.array(self.edges), prediction, side="right")
         return np.array(self.lower)[band], np.array(self.upper)[band]
 
+    def chance(self, prediction: FloatArray, target: float) -> FloatArray:
+        """Return the probability (n,) that the value is at or above `target`, NaN where no quantiles are known.
 
-def residual_bounds(residuals: FloatArray, *, level: float, n_crystals: int) -> tuple[float, float]:
+        By the residuals of crystals left out: the share of them that would lift the prediction to the target, between
+        1/(2 N_QUANTILES) and 1 minus that, for no sample of residuals excludes an event. Source: Vovk et al., Mach.
+        Learn. 108 (2019) 445 (conformal predictive distributions); the quantiles of a band are ours.
+        """
+        if not self.quantiles:
+            return np.full(len(prediction), np.nan)
+        band = np.searchsorted(np.array(self.edges), prediction, side="right")
+        levels = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
+        chance = np.empty(len(prediction))
+        for index, quantiles in enumerate(self.quantiles):
+            here = band == index
+            chance[here] = 1.0 - np.interp(target - prediction[here], quantiles, levels)
+        return chance
+
+
+def residual_bounds(residuals: FloatArray, *, level: float, n_units: int) -> tuple[float, float]:
     """Return (lower, upper), to be added to a prediction, that hold `level` of `residuals` = measured - predicted.
 
     Cross-conformal: each residual comes from a model that saw neither the crystal nor its group. The two tails are
-    taken apart, as errors are skewed. The rank is that of split conformal prediction, ceil((n + 1) q) of n crystals,
-    with repeats of the cross-validation pooled; coverage is marginal, for crystals as like the training ones as one
-    group is like the others. Source: Vovk, Ann. Math. Artif. Intell. 74 (2015) 9; the pooling over repeats is ours.
+    taken apart, as errors are skewed. The rank is that of split conformal prediction, ceil((n + 1) q) of n, where n
+    counts what is exchangeable: groups, since the crystals of one group err together. With repeats of the
+    cross-validation pooled; coverage is marginal, for crystals as like the training ones as one group is like the
+    others. Source: Vovk, Ann. Math. Artif. Intell. 74 (2015) 9; groups as units after Dunn, Wasserman and Ramdas,
+    J. Am. Stat. Assoc. 118 (2023) 2491; the pooling over repeats is ours.
 
     Raises
     ------
     ModelError
-        Too few crystals for that level.
+        Too few units for that level.
     """
-    rank = conformal_rank(n_crystals, level=level)
-    if rank > n_crystals:
-        raise ModelError(f"{n_crystals} measured labels are too few for {level:.0%} intervals; lower learn.interval")
+    rank = conformal_rank(n_units, level=level)
+    if rank > n_units:
+        raise ModelError(
+            f"{n_units} groups of measured labels are too few for {level:.0%} intervals; lower learn.interval"
+        )
     ordered = np.sort(residuals)
-    position = -(-len(ordered) * rank // n_crystals)  # of the pooled repeats, from 1, rounded up
+    position = -(-len(ordered) * rank // n_units)  # of the pooled repeats, from 1, rounded up
     return float(ordered[len(ordered) - position]), float(ordered[position - 1])
 
 
-def conformal_rank(n_crystals: int, *, level: float) -> int:
-    """Return which of `n_crystals` ordered residuals bounds one tail: ceil((n + 1)(1 + level) / 2)."""
+def conformal_rank(n_units: int, *, level: float) -> int:
+    """Return which of `n_units` ordered residuals bounds one tail: ceil((n + 1)(1 + level) / 2)."""
     # The small amount keeps (19 + 1) * 0.9 at 18, where floating point gives a little more.
-    return math.ceil((n_crystals + 1) * (1.0 + level) / 2.0 - 1e-9)
+    return math.ceil((n_units + 1) * (1.0 + level) / 2.0 - 1e-9)
 
 
-def fit_bands(predicted: FloatArray, residuals: FloatArray, *, level: float, n_crystals: int) -> Bands:
+def fit_bands(
+    predicted: FloatArray, residuals: FloatArray, *, groups: IntArray, level: float, n_crystals: int
+) -> Bands:
     """Return the interval of each band of predictions: equal shares, at least `BAND_CRYSTALS` crystals in each.
 
     Errors of poor conductors, whose values spread over ten decades, say little about good ones; by bands (Mondrian
     conformal prediction) the interval is wide only where errors are. Source: Vovk et al., Algorithmic Learning in a
     Random World (2005), section 4.5.
+
+    Parameters
+    ----------
+    predicted, residuals, groups
+        (n,) of crystals left out with their whole group, repeats pooled.
+    level
+        Nominal coverage.
+    n_crystals
+        Crystals among them.
     """
-    # Twice what the level needs at the least, so that ties of predictions leave no band short.
-    enough = max(BAND_CRYSTALS, 2 * math.ceil((1.0 + level) / (1.0 - level)))
-    n_bands = max(1, min(MAX_BANDS, n_crystals // enough))
-    edges = np.unique(np.quantile(predicted, np.arange(1, n_bands) / n_bands))
-    band = np.searchsorted(edges, predicted, side="right")
-    shares = np.bincount(band, minlength=len(edges) + 1) * n_crystals // len(predicted)
-    if shares.min() < enough / 2:  # many equal predictions: levels cannot be told apart
-        edges, band, shares = edges[:0], np.zeros_like(band), np.array([n_crystals])
+    n_bands = max(1, min(MAX_BANDS, n_crystals // BAND_CRYSTALS))
+    enough = math.ceil((1.0 + level) / (1.0 - level) - 1e-9)  # groups, for the rank to be one of them
+    while True:
+        edges = np.unique(np.quantile(predicted, np.arange(1, n_bands) / n_bands))
+        band = np.searchsorted(edges, predicted, side="right")
+        units = [len(np.unique(groups[band == index])) for index in range(len(edges) + 1)]
+        if n_bands == 1 or min(units) >= enough:
+            break
+        n_bands -= 1  # many equal predictions, or few groups: so many levels cannot be told apart
     bounds = [
-        residual_bounds(residuals[band == index], level=level, n_crystals=int(share))
-        for index, share in enumerate(shares)
+        residual_bounds(residuals[band == index], level=level, n_units=count) for index, count in enumerate(units)
     ]
+    levels = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
     return Bands(
         edges=tuple(float(edge) for edge in edges),
         lower=tuple(low for low, _ in bounds),
         upper=tuple(high for _, high in bounds),
+        quantiles=tuple(
+            tuple(float(value) for value in np.quantile(residuals[band == index], levels))
+            for index in range(len(units))
+        ),
     )
 
 
-def interval_scores(predictions: pd.DataFrame, *, level: float, family: dict[str, str]) -> tuple[Bands, dict[str, Any]]:
-    """Return the interval, and its coverage with every fold judged by the residuals of the other folds alone."""
+def interval_scores(predictions: pd.DataFrame, *, level: float, group: dict[str, int]) -> tuple[Bands, dict[str, Any]]:
+    """Return the interval, and its coverage with every fold judged by the residuals of the other folds alone.
+
+    Parameters
+    ----------
+    predictions
+        Of a cross-validation that keeps groups whole: repeat, fold, id, is_bound, measured, curves.
+    level
+        Nominal coverage.
+    group
+        What belongs together, by id.
+
+    Raises
+    ------
+    ModelError
+        Too few groups for that level.
+    """
     known = predictions[~predictions["is_bound"]]
     predicted = known["curves"].to_numpy(dtype=np.float64)
     residuals = known["measured"].to_numpy(dtype=np.float64) - predicted
-    bands = fit_bands(predicted, residuals, level=level, n_crystals=known["id"].nunique())
+    groups = np.array([group[str(id)] for id in known["id"]], dtype=np.int64)
+    bands = fit_bands(predicted, residuals, groups=groups, level=level, n_crystals=known["id"].nunique())
     held, judged = np.zeros(len(known), dtype=np.bool_), np.zeros(len(known), dtype=np.bool_)
+    width = np.zeros(len(known))
     repeat, fold = (known[name].to_numpy() for name in ("repeat", "fold"))
     for one_repeat, one_fold in known[["repeat", "fold"]].drop_duplicates().to_numpy():
         here = (repeat == one_repeat) & (fold == one_fold)
         others = (repeat == one_repeat) & ~here
-        n_others = int(others.sum())
-        if conformal_rank(n_others, level=level) > n_others:
+        n_units = len(np.unique(groups[others]))
+        if conformal_rank(n_units, level=level) > n_units:
             continue  # too few others to give this level; such folds are not judged
-        low, high = fit_bands(predicted[others], residuals[others], level=level, n_crystals=n_others).at(
-            predicted[here]
-        )
+        low, high = fit_bands(
+            predicted[others], residuals[others], groups=groups[others], level=level, n_crystals=int(others.sum())
+        ).at(predicted[here])
         held[here] = (residuals[here] >= low) & (residuals[here] <= high)
+        width[here] = high - low
         judged |= here
-    families = known["id"].map(family).fillna("").to_numpy(dtype=object)
     scores = {
         "level": level,
         "edges": list(bands.edges),
         "lower": list(bands.lower),
         "upper": list(bands.upper),
         "coverage": float(held[judged].mean()) if judged.any() else None,
-        "coverage_by_family": {
-            str(name): {"n": int(known["id"][families == name].nunique()), "coverage": float(held[rows].mean())}
-            for name in sorted(set(families) - {""})
-            if (rows := judged & (families == name)).any()
-        },
+        "median_width": float(np.median(width[judged])) if judged.any() else None,
+        "coverage_by_group": float(pd.Series(held[judged]).groupby(groups[judged]).mean().mean())
+        if judged.any()
+        else None,
     }
     return bands, scores
+
+
+def coverage_by_family(predictions: pd.DataFrame, bands: Bands, family: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """Return, for each stated family, its number of crystals and the share of its measured values in the interval."""
+    known = predictions[~predictions["is_bound"]]
+    predicted = known["curves"].to_numpy(dtype=np.float64)
+    low, high = bands.at(predicted)
+    residuals = known["measured"].to_numpy(dtype=np.float64) - predicted
+    held = (residuals >= low) & (residuals <= high)
+    families = known["id"].map(family).fillna("").to_numpy(dtype=object)
+    return {
+        str(name): {
+            "n": int(known["id"][families == name].nunique()),
+            "coverage": float(held[families == name].mean()),
+        }
+        for name in sorted(set(families) - {""})
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,9 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError
 from screening.learn.boosting import read_booster
+from screening.learn.card import card
 from screening.learn.cells import plain_cell
 from screening.learn.dataset import check_finite
-from screening.learn.intervals import Bands
+from screening.learn.intervals import N_QUANTILES, Bands
 from screening.learn.labels import BoolArray, ObjectArray
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
@@ -61,6 +63,7 @@ class ModelHeader(BaseModel):
     interval_edges: tuple[FiniteFloat, ...]  # between bands of predictions, log10 S/cm
     interval_lower: tuple[FiniteFloat, ...] = Field(min_length=1)  # by band, added to the mean, log units
     interval_upper: tuple[FiniteFloat, ...]
+    residual_quantiles: tuple[tuple[FiniteFloat, ...], ...] = ()  # by band; none = written before they were kept
     elements: tuple[str, ...]  # that occur in training
     columns: tuple[str, ...] = Field(min_length=1)
     band: float = Field(0.0, ge=0)  # width of the radius bands that the trees see, Å; 0 = the columns themselves
@@ -149,10 +152,25 @@ class Model:
 
     def interval(self, mean: FloatArray) -> Prediction:
         """Return `mean` with the interval around it."""
-        header = self.header
-        bands = Bands(edges=header.interval_edges, lower=header.interval_lower, upper=header.interval_upper)
-        lower, upper = bands.at(mean)
+        lower, upper = self._bands.at(mean)
         return Prediction(mean=mean, lower=mean + lower, upper=mean + upper)
+
+    def chance(self, mean: FloatArray, *, target: float) -> FloatArray:
+        """Return the probability (n,) that crystals predicted at `mean` reach `target`, log10 S/cm.
+
+        NaN of a model that was written before residuals were kept.
+        """
+        return self._bands.chance(mean, target)
+
+    @cached_property
+    def _bands(self) -> Bands:
+        header = self.header
+        return Bands(
+            edges=header.interval_edges,
+            lower=header.interval_lower,
+            upper=header.interval_upper,
+            quantiles=header.residual_quantiles,
+        )
 
     def contributions(self, features: NDArray[Any]) -> tuple[FloatArray, float]:
         """Return SHAP values (n, n_columns) in log units, exact for the trees, and the expected prediction.
@@ -212,6 +230,7 @@ class Model:
         folder.mkdir(parents=True, exist_ok=True)
         _write_json(folder / "model.json", self.header.model_dump(mode="json"))
         _write_json(folder / "scores.json", self.scores)
+        (folder / "card.md").write_text(card(self.header, self.training, self.scores), encoding="utf-8", newline="\n")
         for old in folder.glob("booster-*.txt"):
             old.unlink()
         for index, text in enumerate(self.texts):
@@ -246,6 +265,11 @@ def load_model(folder: Path) -> Model:
         raise ModelError(f"{folder / 'model.json'} names a column twice")
     if {len(header.interval_lower), len(header.interval_upper)} != {len(header.interval_edges) + 1}:
         raise ModelError(f"{folder / 'model.json'} does not give one interval per band")
+    quantiles = header.residual_quantiles
+    if quantiles and [len(one) for one in quantiles] != [N_QUANTILES] * len(header.interval_lower):
+        raise ModelError(f"{folder / 'model.json'} does not give the residuals of every band")
+    if any(low > high for one in quantiles for low, high in itertools.pairwise(one)):
+        raise ModelError(f"{folder / 'model.json'} gives quantiles that fall")
     texts = tuple(_read(folder / f"booster-{index}.txt", limit=MAX_BOOSTER_BYTES) for index in range(header.boosters))
     n_features = len(View.of(header.columns, band=header.band).names)
     for text in texts:

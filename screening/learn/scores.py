@@ -83,7 +83,7 @@ def score_lines(scores: Score) -> list[str]:
     )
     lines.append(
         f"{interval['level']:.0%} interval by rising prediction: {widths} log units, "
-        f"held in {_number(interval['coverage']).strip()} of measured values left out"
+        f"held in {_number(interval['coverage']).strip()} of measured values left out by {interval['by']}"
     )
     return lines
 

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from screening.config import Config
-from screening.crystal import SYMBOLS
+from screening.crystal import SYMBOLS, IntArray
 from screening.errors import ModelError, Rejection
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.dataset import Dataset, join
 from screening.learn.device import CPU, Learner
 from screening.learn.evaluate import Evaluation, evaluate, seeded
-from screening.learn.intervals import interval_scores
+from screening.learn.intervals import conformal_rank, coverage_by_family, interval_scores
 from screening.learn.labels import Labels
 from screening.learn.model import Model, ModelHeader, TrainedBy, Training
 from screening.learn.scores import Score
@@ -53,9 +54,12 @@ def train(
     data = join(table, labels, rejections=rejections)
     learner = learner or CPU
     grouped = evaluate(data, config, device_type=learner.device_type)
-    bands, interval = interval_scores(
-        grouped.predictions, level=config.learn.interval, family=dict(zip(data.ids, data.family, strict=True))
-    )
+    calibration, calibrated_by, groups = _calibration(data, config, grouped=grouped, device_type=learner.device_type)
+    group = {str(id): int(one) for id, one in zip(data.ids, groups, strict=True)}
+    bands, interval = interval_scores(calibration, level=config.learn.interval, group=group)
+    families = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
+    interval["by"] = calibrated_by
+    interval["coverage_by_family"] = coverage_by_family(calibration, bands, families)
     scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type)
     scores["trees"] = config.learn.trees
     scores["interval"] = interval
@@ -74,6 +78,7 @@ def train(
         interval_edges=bands.edges,
         interval_lower=bands.lower,
         interval_upper=bands.upper,
+        residual_quantiles=bands.quantiles,
         elements=tuple(SYMBOLS[number] for number in np.flatnonzero(data.fractions.any(axis=0))),
     )
     training = Training(
@@ -86,6 +91,33 @@ def train(
         features=data.features,
     )
     return Model(header=header, texts=texts, training=training, scores=scores, folds=grouped.predictions)
+
+
+def _calibration(
+    data: Dataset, config: Config, *, grouped: Evaluation, device_type: str
+) -> tuple[pd.DataFrame, str, IntArray]:
+    """Return the out-of-fold predictions that intervals are taken from, the split they are of, and its groups.
+
+    Candidates are mostly of families that nobody has measured, so where labels state families whole ones are left out;
+    else what the grouped folds keep whole. Where groups are too few for the level, crystals are the units, as if they
+    were independent.
+    """
+    level = config.learn.interval
+    families = data.family_groups()
+    if families is not None and _enough(families[1][~data.is_bound], level):
+        try:
+            left_out = evaluate(data, config, split="family", device_type=device_type)
+        except ModelError:  # one family: nothing can be left out
+            pass
+        else:
+            return left_out.predictions, "family", families[1]
+    units = data.groups if _enough(data.groups[~data.is_bound], level) else np.arange(len(data), dtype=np.int64)
+    return grouped.predictions, "grouped", units
+
+
+def _enough(groups: IntArray, level: float) -> bool:
+    n_units = len(np.unique(groups))
+    return conformal_rank(n_units, level=level) <= n_units
 
 
 def _boosters(data: Dataset, config: Config, *, device_type: str) -> tuple[tuple[str, ...], float]:

@@ -63,9 +63,9 @@ def leaderboard_lines(leaderboard: pd.DataFrame, differences: pd.DataFrame, *, m
         rows = leaderboard[leaderboard["features"] == name]
         always = rows["learner"].str.contains("inner folds") | (rows["learner"] == "LightGBM")
         top = rows["learner"].isin(rows[~always]["learner"].head(most))
-        for row in rows[always | top].itertuples():
-            cells = [_cell(value) for value in (row.r2, row.r2_spread, row.mae, row.mae_spread, row.spearman)]
-            lines.append(f"| {name} | {row.learner} | {' | '.join(cells)} |")
+        for row in rows[always | top].to_dict("records"):
+            cells = [_cell(row[key]) for key in ("r2", "r2_spread", "mae", "mae_spread", "spearman")]
+            lines.append(f"| {name} | {row['learner']} | {' | '.join(cells)} |")
     if len(differences):
         lines += [
             "",
@@ -74,11 +74,11 @@ def leaderboard_lines(leaderboard: pd.DataFrame, differences: pd.DataFrame, *, m
             "| | first - second | difference | interval | p |",
             "|---|---|---|---|---|",
         ]
-    for row in differences.itertuples():
-        p = f"< {SHOWN_P}" if row.p < SHOWN_P else f"{row.p:.3f}"
+    for row in differences.to_dict("records"):
+        p = f"< {SHOWN_P}" if row["p"] < SHOWN_P else f"{row['p']:.3f}"
         lines.append(
-            f"| {row.context} | {row.first} - {row.second} | {row.mae_difference:+.2f} | "
-            f"{row.lower:+.2f} to {row.upper:+.2f} | {p} |"
+            f"| {row['context']} | {row['first']} - {row['second']} | {row['mae_difference']:+.2f} | "
+            f"{row['lower']:+.2f} to {row['upper']:+.2f} | {p} |"
         )
     return lines
 
