@@ -66,6 +66,7 @@ def card(header: ModelHeader, training: Training, scores: dict[str, Any]) -> str
         "|---|---|---|---|---|",
         *_scores(scores),
         "",
+        *_checks(scores),
         "## Uncertainty",
         "",
         f"- {interval['level']:.0%} intervals from the errors on crystals left out by {interval.get('by', 'group')}; "
@@ -94,6 +95,23 @@ def _scores(scores: dict[str, Any]) -> Sequence[str]:
         for split, models in scores["splits"].items()
         for name, one in models.items()
     ]
+
+
+def _checks(scores: dict[str, Any]) -> list[str]:
+    """Return what shuffled labels give, how scores grow with data, and how early good conductors stand."""
+    lines: list[str] = []
+    if shuffled := scores.get("y_randomisation"):
+        lines.append(f"- With shuffled labels R² is {_cell(shuffled['r2'])} (highest {_cell(shuffled['r2_highest'])}).")
+    if curve := scores.get("learning_curve"):
+        told = ", ".join(f"{row['n_training']:.0f}: {_cell(row['mae'])}" for row in curve)
+        lines.append(f"- MAE by crystals learned from: {told}.")
+    for row in scores["splits"].get("grouped", {}).get("curves", {}).get("screening", []):
+        enriched = ", ".join(f"{_cell(row[f'ef_{percent}'])} in {percent} %" for percent in (1, 5, 10))
+        lines.append(
+            f"- Good means 10^{row['threshold']:g} S/cm or more ({row['n_good']:.0f} of {row['n']:.0f}): enrichment "
+            f"{enriched}; BEDROC {_cell(row['bedroc'])}; of those predicted good {_cell(row['hit_rate'])} are."
+        )
+    return [*lines, ""] if lines else []
 
 
 def _cell(value: float | None) -> str:

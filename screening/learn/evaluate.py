@@ -14,6 +14,7 @@ from screening.crystal import FloatArray, IntArray
 from screening.errors import ModelError
 from screening.learn.boosting import Rows, base_score, fit, parameters
 from screening.learn.dataset import Dataset, join
+from screening.learn.enrichment import screening_scores
 from screening.learn.labels import Labels
 from screening.learn.scores import Score, score, summarise
 from screening.learn.space import FeatureSpace
@@ -22,6 +23,7 @@ from screening.learn.view import View
 from screening.store import FeatureTable
 
 SPLITS = ("grouped", "publication", "family", "cluster", "random")
+GOOD = (-4.0, -3.0)  # log10 S/cm from which a conductor is called good
 JUDGED = ("curves", "conventional", "nearest", "dummy")
 
 
@@ -166,7 +168,28 @@ def _scores(predictions: pd.DataFrame, model: str) -> Score:
 
     pooled = [judged(rows) for _, rows in predictions.groupby("repeat")]
     per_fold = [judged(rows) for _, rows in predictions.groupby(["repeat", "fold"])]
-    return summarise(pooled, per_fold)
+    return summarise(pooled, per_fold) | {"screening": _screening(predictions, model)}
+
+
+def _screening(predictions: pd.DataFrame, model: str) -> list[dict[str, Any]]:
+    """Return how early good conductors stand in the order of prediction, by threshold, means over repeats."""
+    rows: list[dict[str, Any]] = []
+    for threshold in GOOD:
+        found = [
+            screening_scores(
+                measured=part["measured"].to_numpy(dtype=np.float64),
+                predicted=part[model].to_numpy(dtype=np.float64),
+                is_bound=part["is_bound"].to_numpy(dtype=np.bool_),
+                threshold=threshold,
+            )
+            for _, part in predictions.groupby("repeat")
+        ]
+        row: dict[str, Any] = {}
+        for name in found[0]:
+            values = [one[name] for one in found if one[name] is not None]
+            row[name] = float(np.mean(values)) if values else None
+        rows.append(row)
+    return rows
 
 
 def compare_bounds(table: FeatureTable, labels: Labels, config: Config) -> dict[str, Score]:

@@ -12,6 +12,7 @@ from screening.config import Config
 from screening.crystal import SYMBOLS, IntArray
 from screening.errors import ModelError, Rejection
 from screening.learn.boosting import Rows, fit, parameters
+from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
 from screening.learn.device import CPU, Learner
 from screening.learn.evaluate import Evaluation, evaluate, seeded
@@ -63,6 +64,8 @@ def train(
     scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type)
     scores["trees"] = config.learn.trees
     scores["interval"] = interval
+    scores["y_randomisation"] = y_randomisation(data, config, split="grouped", repeats=config.learn.repeats)
+    scores["learning_curve"] = learning_curve(data, config, split="grouped", repeats=config.learn.repeats)
     texts, base = _boosters(data, config, device_type=learner.device_type)
     header = ModelHeader(
         columns=data.columns,

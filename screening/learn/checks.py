@@ -1,0 +1,111 @@
+"""Two checks a reviewer asks for: scores on shuffled labels, and scores against the number of training groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from screening.config import Config
+from screening.crystal import FloatArray
+from screening.learn.boosting import Rows, fit, parameters
+from screening.learn.dataset import Dataset
+from screening.learn.evaluate import seeded, split_groups
+from screening.learn.labels import BoolArray
+from screening.learn.scores import score
+from screening.learn.splits import grouped_folds
+from screening.learn.view import View
+
+SHARES = (0.25, 0.5, 0.75, 1.0)
+
+
+def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int) -> dict[str, Any]:
+    """Return R² and MAE of the curves model on shuffled labels, left out by `split`: what chance alone gives.
+
+    Labels are shuffled over groups of crystals of about equal size, not over crystals, so that what crystals of a
+    group have in common stays: a leak between folds would show as R² above zero. Source: Rücker et al., J. Chem. Inf.
+    Model. 47 (2007) 2345; the shuffling by groups is ours.
+
+    Raises
+    ------
+    ModelError
+        As of `screening.learn.evaluate.split_groups`.
+    """
+    groups = split_groups(data, split)[1]
+    found = []
+    for repeat in range(repeats):
+        order = _shuffled(groups, seed=seeded(config.seed, 6, repeat))
+        found.append(_judged(data, config, split=split, repeat=repeat, target=data.target[order], bound=order))
+    r2 = [one["r2"] for one in found if one["r2"] is not None]
+    return {
+        "split": split,
+        "repeats": repeats,
+        "r2": float(np.mean(r2)) if r2 else None,
+        "r2_highest": float(np.max(r2)) if r2 else None,
+        "mae": float(np.mean([one["mae"] for one in found])),
+    }
+
+
+def learning_curve(data: Dataset, config: Config, *, split: str, repeats: int) -> list[dict[str, Any]]:
+    """Return scores of the curves model by the share of training groups that it learns from, left out by `split`.
+
+    The judged crystals are the same for every share; smaller shares are contained in larger ones.
+
+    Raises
+    ------
+    ModelError
+        As of `screening.learn.evaluate.split_groups`.
+    """
+    rows: list[dict[str, Any]] = []
+    for share in SHARES:
+        found = [_judged(data, config, split=split, repeat=repeat, share=share) for repeat in range(repeats)]
+        row: dict[str, Any] = {"share": share, "n_training": float(np.mean([one["n_training"] for one in found]))}
+        for name in ("r2", "mae", "spearman"):
+            values = [one[name] for one in found if one[name] is not None]
+            row[name] = float(np.mean(values)) if values else None
+            row[f"{name}_spread"] = float(np.std(values)) if values else None
+        rows.append(row)
+    return rows
+
+
+def _shuffled(groups: np.ndarray[Any, Any], *, seed: int) -> np.ndarray[Any, Any]:
+    """Return an order (n,) of crystals in which blocks of whole groups have changed places."""
+    rng = np.random.default_rng(seed)
+    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    # Laid out in one random order of groups, labels are taken from another one: neighbours mostly stay neighbours.
+    here = np.concatenate([members[index] for index in rng.permutation(len(members))])
+    there = np.concatenate([members[index] for index in rng.permutation(len(members))])
+    order = np.empty(len(groups), dtype=np.int64)
+    order[here] = there
+    return order
+
+
+def _judged(  # noqa: PLR0913
+    data: Dataset,
+    config: Config,
+    *,
+    split: str,
+    repeat: int,
+    share: float = 1.0,
+    target: FloatArray | None = None,
+    bound: np.ndarray[Any, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the pooled score of one repeat of cross-validation, with the mean number of crystals learned from."""
+    groups = split_groups(data, split)[1]
+    target = data.target if target is None else target
+    is_bound: BoolArray = data.is_bound if bound is None else data.is_bound[bound]
+    features = View.of(data.columns, band=config.learn.band)(data.features)
+    folds = grouped_folds(groups, target, folds=config.learn.folds, seed=seeded(config.seed, 1, repeat))
+    predicted, sizes = np.empty(len(data)), []
+    for index in range(int(folds.max()) + 1):
+        held = folds == index
+        names = np.unique(groups[~held])
+        rng = np.random.default_rng(seeded(config.seed, 7, repeat, index))
+        chosen = rng.permutation(names)[: max(2, round(share * len(names)))]
+        kept = ~held & np.isin(groups, chosen)
+        rows = Rows(features, target, is_bound, groups)[kept].under(config.learn.bounds)
+        params = parameters(config.learn, seed=seeded(config.seed, 2, repeat, index))
+        booster, base = fit(rows, params=params, trees=config.learn.trees)
+        predicted[held] = np.asarray(booster.predict(features[held]), dtype=np.float64) + base
+        sizes.append(len(rows.target))
+    return score(measured=target, predicted=predicted, is_bound=is_bound) | {"n_training": float(np.mean(sizes))}
