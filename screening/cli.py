@@ -303,12 +303,14 @@ def explain(features: Features, model: ModelDir, out_dir: Out, device: Device = 
     from screening.explain import explain as explain_table
     from screening.pipeline import EXPLAINED_OTHERS
     from screening.report import write_explanation_plots
+    from screening.stability import stability, write_stability
     from screening.store import read_some
 
     loaded = learn.load_model(model)
     table = read_some(features, ids=set(loaded.training.ids), others=EXPLAINED_OTHERS, seed=seed or 0)
     where = resolve(settings(None, device=device).device).kind
     explain_table(table, loaded, seed=seed or 0, device=where).save(out_dir)
+    write_stability(stability(loaded, seed=seed or 0), out_dir)
     write_explanation_plots(out_dir)
     typer.echo(f"explanation: {out_dir}")
 

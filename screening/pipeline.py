@@ -34,6 +34,7 @@ from screening.learn import choose_learner, load_model, read_labels, train
 from screening.rank import duplicates_path, rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
 from screening.sources import Item, iter_items
+from screening.stability import stability, write_stability
 from screening.store import FeatureStore, LedgerEntry, differences, read_rejections, read_some
 from screening.vectorize import columns
 
@@ -370,6 +371,7 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
     stage("explaining")
     explained = read_some(paths.features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
     explain(explained, model, seed=config.seed, device=device.kind).save(paths.explanation)
+    write_stability(stability(model, seed=config.seed), paths.explanation)
     write_explanation_plots(paths.explanation)
     clock.lap("explain")
 

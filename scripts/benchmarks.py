@@ -40,15 +40,15 @@ def commit() -> str:
     return head.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
 
 
-def record(name: str, title: str, body: str) -> None:
-    """Replace (or append) the section `name` of the benchmarks page."""
+def record(name: str, title: str, body: str, *, page: Path = PAGE) -> None:
+    """Replace (or append) the section `name` of the benchmarks page, or of another one."""
     command = shlex.join([f"scripts/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     section = (
         f"<!-- begin {name} -->\n## {title}\n\n{body.strip()}\n\n"
         f"`{command}`, commit {commit()}, {machine()}, {today}\n<!-- end {name} -->"
     )
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Benchmarks\n"
+    text = page.read_text(encoding="utf-8") if page.exists() else "# Benchmarks\n"
     pattern = re.compile(rf"<!-- begin {re.escape(name)} -->.*?<!-- end {re.escape(name)} -->", re.DOTALL)
-    page = pattern.sub(lambda _: section, page) if pattern.search(page) else f"{page.rstrip()}\n\n{section}\n"
-    PAGE.write_text(page, encoding="utf-8")
+    text = pattern.sub(lambda _: section, text) if pattern.search(text) else f"{text.rstrip()}\n\n{section}\n"
+    page.write_text(text, encoding="utf-8")

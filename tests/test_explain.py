@@ -45,6 +45,38 @@ def test_a_planted_kind_that_lowers_the_target_points_down(crystals: FeatureTabl
     assert (first["kind"], first["direction"]) == (PLANTED, -1)
 
 
+def test_labels_that_follow_lithium_layers_alone_are_explained_by_them(crystals: FeatureTable) -> None:
+    layers = [index for index, name in enumerate(COLUMNS) if name.startswith("Li/rank2/3.")]
+    noise = np.random.default_rng(6).normal(0, 0.1, 90)
+    target = -8.0 + 0.6 * crystals.features[:90, layers].mean(axis=1).astype(np.float64) + noise
+    known = dataclasses.replace(labels(crystals, 90, seed=1), log_sigma=target)
+    first = explain(crystals, train(crystals, known, QUICK)).kinds.iloc[0]
+    assert (first["kind"], first["direction"]) == ("Li/rank2/3-4", 1)
+
+
+def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shared_data: Path, tmp_path: Path) -> None:
+    """Measured structures, invented labels: over how many Å of radius lithium percolates in layers alone."""
+    from screening.config import Config
+    from screening.learn import Labels
+    from screening.pipeline import Progress, featurize_all
+    from screening.store import read_table
+
+    featurize_all(
+        [str(shared_data / "obelix-train" / "cifs")], config=Config(), out=tmp_path / "F.zarr", progress=Progress()
+    )
+    real = read_table(tmp_path / "F.zarr")
+    window = real.features[:, [name.startswith("Li/rank2/") for name in real.columns]].sum(axis=1) * 0.1
+    known = Labels(
+        ids=real.ids,
+        log_sigma=-8.0 + 1.5 * window.astype(np.float64) + np.random.default_rng(0).normal(0, 0.2, len(real)),
+        is_bound=np.zeros(len(real), dtype=np.bool_),
+    )
+    kinds = explain(real, train(real, known, Config())).kinds
+    assert kinds.iloc[0]["kind"].startswith("Li/rank2/")
+    assert kinds.iloc[0]["direction"] == 1
+    assert kinds.loc[kinds["kind"].str.startswith("Li/rank2/"), "share"].sum() > 0.4
+
+
 def test_values_add_up_to_the_prediction(explanation: Explanation, crystals: FeatureTable, model: Model) -> None:
     prediction = model.predict(crystals.features).mean
     np.testing.assert_allclose(explanation.shap.sum(axis=1) + explanation.expected, prediction, atol=1e-6)

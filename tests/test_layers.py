@@ -26,6 +26,7 @@ LAYERS = (
     ("learn",),
     ("contributions",),
     ("explain",),
+    ("stability",),
     ("batches",),
     ("duplicates",),
     ("rank",),
