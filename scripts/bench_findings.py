@@ -7,7 +7,7 @@ RUN is a finished `screening run` over labelled crystals and candidates. Writes 
 
 A crystal's layer window is the length of radius, in Å, over which most of its lithium sites lie in components that run
 on in exactly two directions (share of sites in layers at least one half); chain and framework windows likewise.
-Crystals of one publication, composition or structure form a group; intervals are percentiles of a bootstrap over groups.
+Crystals of one publication, composition or structure form a group; intervals are percentiles of a bootstrap over them.
 """
 
 from __future__ import annotations
