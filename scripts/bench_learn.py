@@ -25,6 +25,7 @@ SPLITS = {
     "grouped": "grouped: publication, composition and near-duplicates together",
     "publication": "grouped by publication alone",
     "family": "chemical family left out",
+    "cluster": "structural cluster left out",
     "random": "random, five repeats (flatters)",
 }
 

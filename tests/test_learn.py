@@ -547,3 +547,18 @@ def test_defaults_are_deterministic_and_bounded() -> None:
     assert params["deterministic"] is True
     assert params["force_row_wise"] is True
     assert params["num_threads"] == 1
+
+
+def test_a_model_of_the_first_format_is_still_read() -> None:
+    """Written before residuals were kept, with 1 Å bands and best thresholds: the same predictions, to the last bit."""
+    old = load_model(Path(__file__).parent / "data" / "model-format-1")
+    fresh = table(5, seed=9)
+    prediction = old.predict(fresh.features)
+    told = [-5.255242334548324, -5.542352050952049, -5.31023478583125, -5.508395097903037, -5.1318800076091815]
+    np.testing.assert_allclose(prediction.mean, told, rtol=1e-12)
+    np.testing.assert_allclose(prediction.lower[:2], [-6.407892941093169, -6.695002657496894], rtol=1e-12)
+    assert np.isnan(old.chance(prediction.mean, target=-4.0)).all()
+    old.check_features(fresh.header)
+    assert len(old.training.ids) == 40
+    values, expected = old.contributions(fresh.features)
+    np.testing.assert_allclose(values.sum(axis=1) + expected, prediction.mean, atol=1e-6)
