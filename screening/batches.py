@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from screening.crystal import IntArray
 from screening.learn import Model
+from screening.places import Place
 from screening.store import FeatureStore, FeatureTable
 
 BATCH = 2048  # crystals judged at a time: with 2,400 columns, 20 MB
@@ -26,7 +26,7 @@ class StoredTables(Sequence[FeatureTable]):
         There is no store, or it is unfinished; on reading, that a shard is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Place) -> None:
         self._store = FeatureStore.open(path)
         self._entries = self._store.entries()
 

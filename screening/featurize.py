@@ -11,7 +11,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -23,6 +22,7 @@ from screening.crystal import CloudBatch, Crystal, FloatArray
 from screening.errors import Code, Rejection, RejectionError
 from screening.homology import PercolationRanks, engine, percolation_ranks
 from screening.homology.barcodes import Barcodes, ticks
+from screening.places import place
 from screening.sources import Item
 from screening.store import (
     FEATURIZED,
@@ -172,7 +172,7 @@ def assemble(
 
 def write_shard(path: str, index: int, rows: ShardRows, inputs: str) -> LedgerEntry:
     """Write one shard of the store at `path` and return its ledger entry; the last step, on a CPU."""
-    return FeatureStore.open(Path(path)).write_shard(index, rows, inputs=inputs)
+    return FeatureStore.open(place(path)).write_shard(index, rows, inputs=inputs)
 
 
 def _fallbacks(ids: list[str], homology: Homology, config: Config) -> tuple[tuple[str, str, str], ...]:

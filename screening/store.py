@@ -12,6 +12,8 @@
                          and a link to the line before it
       lock               held by the run that writes
 
+It is a folder, or the same below a URL on an object store; `storage` says how either is kept safe.
+
 Row i is the i-th input in listing order, rejected ones included, so nothing can get lost. A shard is `shard_rows`
 consecutive rows: one chunk of each array, written whole by one task. A shard counts only once its line is in the
 ledger; chunks without a line are overwritten. Arrays depend on inputs and config alone; times stand in the ledger.
@@ -20,17 +22,13 @@ ledger; chunks without a line are overwritten. Arrays depend on inputs and confi
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import heapq
 import json
-import os
-import shutil
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +38,8 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from screening.errors import Code, Rejection, StoreError
+from screening.places import Place
+from screening.storage import LEDGER, Storage, storage
 
 FORMAT = "screening-features"
 FORMAT_VERSION = 1
@@ -48,8 +48,6 @@ STRINGS = ("id", "source", "formula", "flags", "code", "detail")
 NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
 MISSING, FEATURIZED, REJECTED = 0, 1, 2
 ARRAYS = ("features", "composition", "numbers", "strings")
-LEDGER = "ledger.jsonl"
-LOCK = "lock"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,32 +96,35 @@ class LedgerEntry:
 
 
 class FeatureStore:
-    """A feature store on disk, opened for reading or writing.
+    """A feature store, opened for reading or writing.
 
     Parameters
     ----------
     path
-        The folder, usually ``features.zarr``.
+        The folder or URL, usually ``features.zarr``.
     group
         Its opened Zarr group; use `create` or `open`.
+    files
+        What keeps its files.
     """
 
-    def __init__(self, path: Path, group: zarr.Group) -> None:
+    def __init__(self, path: Place, group: zarr.Group, files: Storage) -> None:
         self.path = path
+        self._files = files
         self.header: dict[str, Any] = dict(group.attrs)
         self.columns: tuple[str, ...] = tuple(self.header["columns"])
         self.shard_rows: int = int(self.header["shard_rows"])
-        self._chain: str | None = None  # link of the last ledger line, once known
+        self._end: tuple[str, int] | None = None  # link of the last ledger line and the number of lines, once known
         self._arrays: dict[str, zarr.Array[Any]] = {name: _array(group, name) for name in ARRAYS}
 
     @classmethod
-    def create(cls, path: Path, *, columns: list[str], channels: list[str], header: dict[str, Any]) -> FeatureStore:
+    def create(cls, path: Place, *, columns: list[str], channels: list[str], header: dict[str, Any]) -> FeatureStore:
         """Return a new, empty store.
 
         Parameters
         ----------
         path
-            Folder to make; must not exist.
+            Folder or URL to make; must not exist.
         columns
             Feature names.
         channels
@@ -145,9 +146,6 @@ class FeatureStore:
             "numbers": (len(numbers), "float64", np.nan),
             "strings": (len(STRINGS), "str", ""),
         }
-        # Made beside its place and moved there, so that a store is never seen half made.
-        temporary = path.with_name(f"{path.name}.new")
-        shutil.rmtree(temporary, ignore_errors=True)
         attributes = {
             **header,
             "format": FORMAT,
@@ -156,22 +154,24 @@ class FeatureStore:
             "numbers": numbers,
             "strings": list(STRINGS),
         }
-        group = zarr.open_group(temporary, mode="w", zarr_format=3, attributes=attributes)
-        for name, (width, dtype, fill) in shapes.items():
-            group.create_array(
-                name,
-                shape=(0, width),
-                chunks=(int(header["shard_rows"]), width),
-                dtype=dtype,
-                fill_value=fill,
-                compressors=ZstdCodec(level=3),
-            )
-        (temporary / LEDGER).touch()
-        temporary.rename(path)
+
+        def fill(target: Any) -> None:
+            group = zarr.open_group(target, mode="w", zarr_format=3, attributes=attributes)
+            for name, (width, dtype, fill_value) in shapes.items():
+                group.create_array(
+                    name,
+                    shape=(0, width),
+                    chunks=(int(header["shard_rows"]), width),
+                    dtype=dtype,
+                    fill_value=fill_value,
+                    compressors=ZstdCodec(level=3),
+                )
+
+        storage(path, ARRAYS).create(fill)
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path) -> FeatureStore:
+    def open(cls, path: Place) -> FeatureStore:
         """Return the store at `path`.
 
         Raises
@@ -179,10 +179,11 @@ class FeatureStore:
         StoreError
             There is none, it is not a feature store, or of a newer format.
         """
-        if not (path / "zarr.json").is_file():
+        files = storage(path, ARRAYS)
+        if not files.is_store():
             raise StoreError(f"{path} is no feature store: there is no zarr.json in it")
         try:
-            group = zarr.open_group(path, mode="r+", zarr_format=3, use_consolidated=False)
+            group = files.group()
             header = dict(group.attrs)
             if header.get("format") != FORMAT:
                 raise StoreError(f"{path} is a Zarr group, but no feature store (format {header.get('format')!r})")
@@ -191,7 +192,7 @@ class FeatureStore:
                     f"{path} has format version {header.get('format_version')}, this program reads {FORMAT_VERSION}: "
                     "compute it again, or use the version that wrote it"
                 )
-            return cls(path, group)
+            return cls(path, group, files)
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise StoreError(f"{path} cannot be read as a feature store: {error!r}") from error
 
@@ -204,11 +205,7 @@ class FeatureStore:
         StoreError
             Another process holds it.
         """
-        with (self.path / LOCK).open("a") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise StoreError(f"{self.path} is being written by another run; see `screening status`") from error
+        with self._files.lock():
             yield
 
     @property
@@ -230,17 +227,16 @@ class FeatureStore:
             for entry in kept:
                 line, chain = _ledger_line(entry, chain)
                 lines.append(line)
-            _write_atomically(self.path / LEDGER, "".join(lines))
-            self._chain = chain
+            self._files.replace_ledger("".join(lines))
+            self._end = chain, len(lines)
         if n_rows != self.n_rows:
             self._resize(n_rows)
-        for name in ARRAYS:
-            for partial in (self.path / name).rglob("*.partial"):
-                partial.unlink(missing_ok=True)
+        self._files.settle(ARRAYS, n_chunks=last)
 
     def _resize(self, n_rows: int) -> None:
         for array in self._arrays.values():
             array.resize((n_rows, array.shape[1]))
+        self._files.publish(ARRAYS)
 
     def write_shard(self, index: int, rows: ShardRows, *, inputs: str) -> LedgerEntry:
         """Write one whole shard durably and return its ledger entry, which `commit` makes count.
@@ -250,7 +246,6 @@ class FeatureStore:
         begin = index * self.shard_rows
         n_rows = len(rows.strings)
         fills = {"features": np.nan, "composition": 0.0, "numbers": np.nan, "strings": ""}
-        chunks: dict[str, str] = {}
         for name in ARRAYS:
             data = getattr(rows, name)
             array = self._arrays[name]
@@ -258,16 +253,13 @@ class FeatureStore:
             padded = np.full((room, array.shape[1]), fills[name], dtype=data.dtype)
             padded[:n_rows] = data
             array[begin : begin + room] = padded
-            chunk = self.path / name / "c" / str(index) / "0"
-            _sync(chunk)
-            chunks[name] = _digest(chunk)
         refused = rows.numbers[:, 0] == REJECTED
         return LedgerEntry(
             shard=index,
             rows=n_rows,
             rejected=int(refused.sum()),
             inputs=inputs,
-            chunks=chunks,
+            chunks=dict(zip(ARRAYS, self._files.keep(_keys(index)), strict=True)),
             seconds=round(rows.seconds, 6),
             codes=dict(sorted(Counter(rows.strings[:, STRINGS.index("code")][refused].tolist()).items())),
             cut=rows.cut,
@@ -276,14 +268,12 @@ class FeatureStore:
 
     def commit(self, entry: LedgerEntry) -> None:
         """Append a finished shard to the ledger and sync it; one process only."""
-        if self._chain is None:
-            self._chain = self._read_ledger()[1]
-        line, chain = _ledger_line(entry, self._chain)
-        with (self.path / LEDGER).open("a", encoding="utf-8") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
-        self._chain = chain
+        if self._end is None:
+            self._end = self._read_ledger()[1:]
+        chain, number = self._end
+        line, chain = _ledger_line(entry, chain)
+        self._files.append(line, number=number)
+        self._end = chain, number + 1
 
     def ledger(self) -> dict[int, LedgerEntry]:
         """Return the finished shards by index; a torn last line counts as not written.
@@ -295,15 +285,12 @@ class FeatureStore:
         """
         return self._read_ledger()[0]
 
-    def _read_ledger(self) -> tuple[dict[int, LedgerEntry], str]:
-        """Return the finished shards by index, and the link that the next line continues."""
+    def _read_ledger(self) -> tuple[dict[int, LedgerEntry], str, int]:
+        """Return the finished shards by index, the link that the next line continues, and the number of lines."""
         entries: dict[int, LedgerEntry] = {}
         chain = str(self.header["features_hash"])
-        try:
-            text = (self.path / LEDGER).read_bytes()
-        except OSError as error:
-            raise StoreError(f"{self.path / LEDGER} cannot be read: {error.strerror}") from error
-        for number, line in enumerate(text.split(b"\n")[:-1], start=1):
+        lines = self._files.ledger().split(b"\n")[:-1]
+        for number, line in enumerate(lines, start=1):
             try:
                 fields = json.loads(line)
                 stated = fields.pop("chain")
@@ -315,15 +302,18 @@ class FeatureStore:
             if stated != chain or written.encode() != line + b"\n":
                 raise StoreError(f"{self.path / LEDGER}, line {number} is not as it was written, or lines are missing")
             entries[entry.shard] = entry
-        return entries, chain
+        return entries, chain, len(lines)
 
     def mend_ledger(self) -> None:
         """Cut off a last line that a crash left torn; called before anything is appended."""
-        ledger = self.path / LEDGER
-        text = ledger.read_bytes()
+        text = self._files.ledger()
         if text and not text.endswith(b"\n"):
-            _write_atomically(ledger, text[: text.rfind(b"\n") + 1].decode())
-            self._chain = None
+            self._files.replace_ledger(text[: text.rfind(b"\n") + 1].decode())
+            self._end = None
+
+    def chunks(self, array: str) -> list[str]:
+        """Return the names of the chunks that there are of an array, whether the ledger vouches for them or not."""
+        return self._files.chunks(array)
 
     def read_shard(self, entry: LedgerEntry) -> ShardRows:
         """Return the rows of a finished shard.
@@ -333,22 +323,25 @@ class FeatureStore:
         StoreError
             A chunk is missing or its bytes are not those that the ledger vouches for.
         """
-        for name in ARRAYS:
-            chunk = self.path / name / "c" / str(entry.shard) / "0"
-            if not chunk.is_file() or _digest(chunk) != entry.chunks[name]:
+        keys = _keys(entry.shard)
+        for name, digest in zip(ARRAYS, self._files.fetch(keys), strict=True):
+            if digest != entry.chunks[name]:
                 raise StoreError(
                     f"{self.path}: shard {entry.shard} of array {name} is missing or damaged; "
                     "run the same command again to compute it anew"
                 )
         span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
         data: dict[str, Any] = {name: np.asarray(self._arrays[name][span]) for name in ARRAYS}
+        self._files.release(keys)
         data["strings"] = data["strings"].astype(object)
         return ShardRows(**data, seconds=entry.seconds)
 
     def is_sound(self, entry: LedgerEntry) -> bool:
         """Return whether the chunks of a finished shard are all there and unchanged."""
-        chunks = {name: self.path / name / "c" / str(entry.shard) / "0" for name in ARRAYS}
-        return all(path.is_file() and _digest(path) == entry.chunks[name] for name, path in chunks.items())
+        keys = _keys(entry.shard)
+        digests = self._files.fetch(keys)
+        self._files.release(keys)
+        return digests == [entry.chunks[name] for name in ARRAYS]
 
     def iter_shards(self) -> Iterator[ShardRows]:
         """Yield the rows of every shard in order.
@@ -399,19 +392,19 @@ class FeatureStore:
         )
 
 
-def iter_tables(path: Path) -> Iterator[FeatureTable]:
+def iter_tables(path: Place) -> Iterator[FeatureTable]:
     """Yield the featurized crystals of a store shard by shard, so that memory does not grow with the store."""
     store = FeatureStore.open(path)
     for rows in store.iter_shards():
         yield store.table(rows)
 
 
-def read_table(path: Path) -> FeatureTable:
+def read_table(path: Place) -> FeatureTable:
     """Return all featurized crystals of a store as one table."""
     return _joined(iter_tables(path), path)
 
 
-def read_some(path: Path, *, ids: Collection[str], others: int = 0, seed: int = 0) -> FeatureTable:
+def read_some(path: Place, *, ids: Collection[str], others: int = 0, seed: int = 0) -> FeatureTable:
     """Return the featurized crystals named in `ids` and a seeded draw of others, in store order.
 
     Memory holds what is returned and one shard, however large the store is.
@@ -454,17 +447,21 @@ def read_some(path: Path, *, ids: Collection[str], others: int = 0, seed: int = 
     return _joined(parts(), path)
 
 
-def _ids(path: Path) -> Iterator[str]:
+def _ids(path: Place) -> Iterator[str]:
     """Yield the ids of the featurized crystals, without reading their features."""
     store = FeatureStore.open(path)
     for entry in store.entries():
         span = slice(entry.shard * store.shard_rows, entry.shard * store.shard_rows + entry.rows)
+        keys = [key for key in _keys(entry.shard) if key.startswith(("numbers", "strings"))]
+        if None in store._files.fetch(keys):
+            raise StoreError(f"{path}: shard {entry.shard} is missing; run the same command again to compute it anew")
         status = np.asarray(store._arrays["numbers"][span, 0])
         ids = np.asarray(store._arrays["strings"][span, 0])
+        store._files.release(keys)
         yield from (str(id) for id in ids[status == FEATURIZED])
 
 
-def _joined(tables: Iterator[FeatureTable], path: Path) -> FeatureTable:
+def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:
     parts = list(tables)
     if not parts:
         raise StoreError(f"{path} holds no crystal")
@@ -478,7 +475,7 @@ def _joined(tables: Iterator[FeatureTable], path: Path) -> FeatureTable:
     )
 
 
-def read_rejections(path: Path) -> list[Rejection]:
+def read_rejections(path: Place) -> list[Rejection]:
     """Return the rejected inputs of a store in listing order; their stage is ``featurize``."""
     rejections = []
     for rows in FeatureStore.open(path).iter_shards():
@@ -518,24 +515,6 @@ def _ledger_line(entry: LedgerEntry, chain: str) -> tuple[str, str]:
     return json.dumps({**fields, "chain": link}, separators=(",", ":")) + "\n", link
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _sync(path: Path) -> None:
-    """Make a renamed file survive a power loss: its bytes and its directory entry."""
-    for target in (path, path.parent):
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+def _keys(shard: int) -> list[str]:
+    """Return the names of the chunks of a shard, one per array."""
+    return [f"{name}/c/{shard}/0" for name in ARRAYS]

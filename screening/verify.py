@@ -50,9 +50,9 @@ def _store_faults(path: Path) -> Iterator[str]:
         yield f"{path}: the ledger holds shard {index}, which is beyond the {store.n_rows} rows"
     for name in ARRAYS:
         known = {str(index) for index in entries}
-        for chunk in sorted((path / name / "c").glob("*")):
-            if chunk.name not in known:
-                yield f"{path}: array {name} has a chunk {chunk.name} that no ledger line vouches for"
+        for chunk in store.chunks(name):
+            if chunk not in known:
+                yield f"{path}: array {name} has a chunk {chunk} that no ledger line vouches for"
     seen: dict[str, int] = {}
     for index, entry in sorted(entries.items()):
         if index < n_shards:

@@ -13,6 +13,8 @@ ROOT = Path(screening.__file__).parent
 # One row per stage, in data-flow order; a module imports from its own row or rows above it.
 LAYERS = (
     ("__init__", "errors", "crystal", "config", "chemistry", "neighbours", "_kernels", "device", "watchdog", "pipes"),
+    ("places",),
+    ("lease",),
     ("sources",),
     ("symmetry", "cif"),
     ("data", "generate"),
@@ -20,6 +22,7 @@ LAYERS = (
     ("homology",),
     ("cuda",),
     ("vectorize",),
+    ("storage",),
     ("store",),
     ("featurize",),
     ("isolate",),
@@ -41,7 +44,8 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LIBRARIES = {
     "gemmi": {"cif", "symmetry", "sources", "data", "generate"},
     "pymatgen": {"crystal", "chemistry", "cif", "sources", "generate", "homology", "barcode", "duplicates"},
-    "zarr": {"store"},
+    "zarr": {"storage", "store"},
+    "fsspec": {"places"},
     "cupy": {"cuda"},
     "lightgbm": {"learn", "explain"},
     "shap": {"contributions"},
