@@ -44,7 +44,7 @@ def score_rows(name: str, scores: dict, models: tuple[str, ...]) -> list[str]:
             if found is not None:
                 r2, mae, rho = found["r2"], found["mae"], found["spearman"]
                 label = name if model == "curves" else model
-                spread = f"{found['r2_fold_spread']:.2f}"
+                spread = "" if found["r2_fold_spread"] is None else f"{found['r2_fold_spread']:.2f}"
                 rows.append(f"| {meaning} | {label} | {r2:.2f} | {spread} | {mae:.2f} | {rho:.2f} |")
     return rows
 

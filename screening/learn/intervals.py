@@ -64,13 +64,14 @@ def residual_bounds(residuals: FloatArray, *, level: float, n_units: int) -> tup
     ModelError
         Too few units for that level.
     """
-    rank = conformal_rank(n_units, level=level)
-    if rank > n_units:
+    if conformal_rank(n_units, level=level) > n_units:
         raise ModelError(
             f"{n_units} groups of measured labels are too few for {level:.0%} intervals; lower learn.interval"
         )
     ordered = np.sort(residuals)
-    position = -(-len(ordered) * rank // n_units)  # of the pooled repeats, from 1, rounded up
+    # The rank as a share of the units, so that units of several residuals are not rounded up to whole ones.
+    share = (n_units + 1) * (1.0 + level) / 2.0 / n_units
+    position = min(len(ordered), math.ceil(len(ordered) * share - 1e-9))  # from 1
     return float(ordered[len(ordered) - position]), float(ordered[position - 1])
 
 
@@ -122,7 +123,9 @@ def fit_bands(
     )
 
 
-def interval_scores(predictions: pd.DataFrame, *, level: float, group: dict[str, int]) -> tuple[Bands, dict[str, Any]]:
+def interval_scores(
+    predictions: pd.DataFrame, *, level: float, group: dict[str, int], family: dict[str, str]
+) -> tuple[Bands, dict[str, Any]]:
     """Return the interval, and its coverage with every fold judged by the residuals of the other folds alone.
 
     Parameters
@@ -133,6 +136,8 @@ def interval_scores(predictions: pd.DataFrame, *, level: float, group: dict[str,
         Nominal coverage.
     group
         What belongs together, by id.
+    family
+        Stated chemical family by id, "" = unknown; coverage is also told by it.
 
     Raises
     ------
@@ -170,21 +175,10 @@ def interval_scores(predictions: pd.DataFrame, *, level: float, group: dict[str,
         if judged.any()
         else None,
     }
-    return bands, scores
-
-
-def coverage_by_family(predictions: pd.DataFrame, bands: Bands, family: dict[str, str]) -> dict[str, dict[str, Any]]:
-    """Return, for each stated family, its number of crystals and the share of its measured values in the interval."""
-    known = predictions[~predictions["is_bound"]]
-    predicted = known["curves"].to_numpy(dtype=np.float64)
-    low, high = bands.at(predicted)
-    residuals = known["measured"].to_numpy(dtype=np.float64) - predicted
-    held = (residuals >= low) & (residuals <= high)
-    families = known["id"].map(family).fillna("").to_numpy(dtype=object)
-    return {
-        str(name): {
-            "n": int(known["id"][families == name].nunique()),
-            "coverage": float(held[families == name].mean()),
-        }
+    families = np.array([family[str(id)] for id in known["id"]], dtype=object)
+    scores["coverage_by_family"] = {
+        str(name): {"n": int(known["id"][families == name].nunique()), "coverage": float(held[rows].mean())}
         for name in sorted(set(families) - {""})
+        if (rows := judged & (families == name)).any()
     }
+    return bands, scores

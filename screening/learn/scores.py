@@ -11,6 +11,7 @@ from screening.crystal import FloatArray
 from screening.learn.labels import BoolArray
 
 Score = dict[str, Any]
+MIN_FOLD = 10  # measured values that a fold needs to enter the spread over folds: R² of two equal values is anything
 
 
 def r_squared(measured: FloatArray, predicted: FloatArray) -> float | None:
@@ -54,8 +55,8 @@ def summarise(pooled: list[Score], per_fold: list[Score]) -> Score:
         summary[name] = float(np.mean(values)) if values else None
         if name in ("r2", "mae", "spearman"):
             summary[f"{name}_repeat_spread"] = float(np.std(values)) if values else None
-            folds = [one[name] for one in per_fold if one[name] is not None]
-            summary[f"{name}_fold_spread"] = float(np.std(folds)) if folds else None
+            folds = [one[name] for one in per_fold if one[name] is not None and one["n_measured"] >= MIN_FOLD]
+            summary[f"{name}_fold_spread"] = float(np.std(folds)) if len(folds) > 1 else None
     summary["n_measured"], summary["n_bounds"] = pooled[0]["n_measured"], pooled[0]["n_bounds"]
     summary["folds"] = per_fold
     return summary

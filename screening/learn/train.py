@@ -16,7 +16,7 @@ from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
 from screening.learn.device import CPU, Learner
 from screening.learn.evaluate import Evaluation, evaluate, seeded
-from screening.learn.intervals import conformal_rank, coverage_by_family, interval_scores
+from screening.learn.intervals import conformal_rank, interval_scores
 from screening.learn.labels import Labels
 from screening.learn.model import Model, ModelHeader, TrainedBy, Training
 from screening.learn.scores import Score
@@ -57,10 +57,9 @@ def train(
     grouped = evaluate(data, config, device_type=learner.device_type)
     calibration, calibrated_by, groups = _calibration(data, config, grouped=grouped, device_type=learner.device_type)
     group = {str(id): int(one) for id, one in zip(data.ids, groups, strict=True)}
-    bands, interval = interval_scores(calibration, level=config.learn.interval, group=group)
-    families = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
+    family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
+    bands, interval = interval_scores(calibration, level=config.learn.interval, group=group, family=family)
     interval["by"] = calibrated_by
-    interval["coverage_by_family"] = coverage_by_family(calibration, bands, families)
     scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type)
     scores["trees"] = config.learn.trees
     scores["interval"] = interval
