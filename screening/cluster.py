@@ -1,4 +1,4 @@
-"""Where tasks run: one context manager around a Dask client, for local CPUs, local GPUs, SLURM jobs or an address.
+"""Where tasks run: one context manager around a Dask client, for local CPUs or GPUs, jobs, pods, machines, an address.
 
 A worker that owns a GPU offers the resource ``GPU`` once, whatever its number of threads: a task that asks for it has
 the GPU to itself, while the other threads parse the next crystals and write the last ones.
@@ -18,6 +18,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from screening.config import ClusterConfig, Config, SlurmConfig
+from screening.deploy import kubernetes_cluster, machines_cluster
 from screening.device import Device
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError
 
@@ -26,7 +27,7 @@ GPU = {"GPU": 1}  # what a task on a GPU asks for, and a GPU worker offers
 
 def is_remote(config: ClusterConfig) -> bool:
     """Return whether the workers are on other machines."""
-    return config.scheduler is not None or config.kind == "slurm"
+    return config.scheduler is not None or config.kind != "local"
 
 
 @contextmanager
@@ -73,6 +74,10 @@ def _started(config: Config, device: Device, scratch: str) -> Any:
     """Return a cluster of workers started for this run."""
     if config.cluster.kind == "slurm":
         return _slurm_cluster(config.slurm, device)
+    if config.cluster.kind == "kubernetes":
+        return kubernetes_cluster(config.kubernetes, device)
+    if config.cluster.kind == "cloud":
+        return machines_cluster(config.machines, device)
     common: dict[str, Any] = {
         "processes": True,
         "host": "127.0.0.1",

@@ -104,7 +104,10 @@ class StoreConfig(Section):
 class ClusterConfig(Section):
     """Where tasks run."""
 
-    kind: Literal["local", "slurm"] = Field("local", description="local: processes here; slurm: jobs, see [slurm]")
+    kind: Literal["local", "slurm", "kubernetes", "cloud"] = Field(
+        "local",
+        description="local: processes here; slurm: jobs, [slurm]; kubernetes: pods, [kubernetes]; cloud: [machines]",
+    )
     scheduler: str | None = Field(None, description="address of a running Dask scheduler; none = start one")
     workers: Annotated[int, Field(ge=0)] = Field(
         0, description="worker processes started here; 0 = one per core, or one per GPU with device cuda"
@@ -152,6 +155,46 @@ class SlurmConfig(Section):
     tls_folder: Path | None = Field(
         None, description="folder that all nodes see, for the certificates of this run; none = the current folder"
     )
+
+
+class KubernetesConfig(Section):
+    """Pods that hold the workers where cluster.kind is kubernetes; the Dask operator must run in the cluster."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")] = Field(
+        "screening", description="name of the DaskCluster made for the run, and deleted after it"
+    )
+    namespace: str | None = Field(None, description="namespace; none = the current one")
+    image: str | None = Field(None, description="container image with this program in it; needed")
+    workers: PositiveInt = Field(4, description="worker pods")
+    cores: PositiveInt = Field(4, description="cores of a pod, one worker thread each on CPUs")
+    memory: str = Field("16Gi", description="memory of a pod")
+    gpus: Annotated[int, Field(ge=0, le=1)] = Field(0, description="GPUs of a worker pod: none or one")
+    secrets: tuple[str, ...] = Field(
+        (), description="names of Secrets whose keys become environment variables, such as those of an object store"
+    )
+
+
+class MachinesConfig(Section):
+    """Virtual machines that hold the workers where cluster.kind is cloud."""
+
+    provider: Literal["ec2", "gcp", "azure"] = Field("ec2", description="whose machines")
+    image: str | None = Field(None, description="Docker image with this program in it; needed")
+    workers: PositiveInt = Field(2, description="machines, one worker process each")
+    threads: PositiveInt = Field(1, description="threads of a worker")
+    options: dict[str, str | int | float | bool] = Field(
+        default_factory=dict,
+        description="further settings of dask-cloudprovider's cluster, such as instance_type, zone or vm_size",
+    )
+
+    @field_validator("options")
+    @classmethod
+    def _no_credentials(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name in options:
+            if any(word in name.lower() for word in ("key", "secret", "credential", "password", "token")):
+                raise ValueError(f"{name}: credentials come from the environment, never from a settings file")
+            if name in ("n_workers", "docker_image", "security", "protocol", "worker_class", "worker_options"):
+                raise ValueError(f"{name} is set by this program")
+        return options
 
 
 class LearnConfig(Section):
@@ -221,6 +264,8 @@ class Config(Section):
     store: StoreConfig = StoreConfig()
     cluster: ClusterConfig = ClusterConfig()
     slurm: SlurmConfig = SlurmConfig()
+    kubernetes: KubernetesConfig = KubernetesConfig()
+    machines: MachinesConfig = MachinesConfig()
     learn: LearnConfig = LearnConfig()
     rank: RankConfig = RankConfig()
 
