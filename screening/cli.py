@@ -18,6 +18,7 @@ from rich.progress import Progress as Bar
 import screening
 from screening.config import Config, as_toml, read_config
 from screening.errors import ScreeningError
+from screening.places import Place, delivered, fetched, place
 
 app = typer.Typer(
     help="Rank crystals by lithium-ion conductivity predicted from the topology of their sublattices.",
@@ -31,12 +32,24 @@ err = Console(stderr=True)
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 Crystals = Annotated[
-    list[str], typer.Argument(help="CIF files, folders, .zip or .tar[.gz|.bz2|.xz|.zst] archives, or @list.txt")
+    list[str],
+    typer.Argument(help="CIF files, folders, .zip or .tar[.gz|.bz2|.xz|.zst] archives, or @list.txt; URLs too"),
 ]
-Features = Annotated[Path, typer.Option("--features", help="feature store made by `screening featurize`")]
-ModelDir = Annotated[Path, typer.Option("--model", help="model folder made by `screening train`")]
-Out = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
-Labels = Annotated[Path, typer.Option("--labels", help="CSV table of measured conductivities")]
+# A place is a path or a URL; typer knows no unions, so the parser alone says what comes.
+Features = Annotated[
+    Any, typer.Option("--features", parser=place, metavar="PATH", help="feature store made by `screening featurize`")
+]
+ModelDir = Annotated[
+    Any, typer.Option("--model", parser=place, metavar="PATH", help="model folder made by `screening train`")
+]
+Out = Annotated[
+    Any, typer.Option("--out", "-o", parser=place, metavar="PATH", help="where the result goes; s3:// and gs:// too")
+]
+OutHere = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
+Labels = Annotated[
+    Any, typer.Option("--labels", parser=place, metavar="PATH", help="CSV table of measured conductivities")
+]
+RunAt = Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="folder of `screening run`")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")
 ]
@@ -230,11 +243,13 @@ def train(
     from screening.device import resolve
     from screening.store import read_some
 
-    table = learn.read_labels(labels, id_column=id_column, target_column=target_column, group_column=group_column)
+    with fetched(labels) as file:
+        table = learn.read_labels(file, id_column=id_column, target_column=target_column, group_column=group_column)
     chosen = settings(config, seed=seed, device=device)
     learner = learn.choose_learner(resolve(chosen.device).kind)
     model = learn.train(read_some(features, ids=set(table.ids)), table, chosen, learner=learner)
-    model.save(out_dir)
+    with delivered(out_dir) as folder:
+        model.save(folder)
     _print_scores(model.scores)
     typer.echo(f"model: {out_dir}")
 
@@ -243,7 +258,7 @@ def train(
 def compare(
     crystals: Crystals,
     labels: Labels,
-    out_dir: Out,
+    out_dir: OutHere,
     config: ConfigFile = None,
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
@@ -265,7 +280,8 @@ def compare(
     from screening.comparison import ENGINES, compare_crystals
 
     chosen = settings(config, seed=seed, cluster__workers=workers)
-    table = learn.read_labels(labels, id_column=id_column, target_column=target_column, group_column=group_column)
+    with fetched(labels) as file:
+        table = learn.read_labels(file, id_column=id_column, target_column=target_column, group_column=group_column)
     options = learn.CompareOptions(
         split=split,
         repeats=repeats,
@@ -306,12 +322,14 @@ def explain(features: Features, model: ModelDir, out_dir: Out, device: Device = 
     from screening.stability import stability, write_stability
     from screening.store import read_some
 
-    loaded = learn.load_model(model)
+    with fetched(model) as folder:
+        loaded = learn.load_model(folder)
     table = read_some(features, ids=set(loaded.training.ids), others=EXPLAINED_OTHERS, seed=seed or 0)
     where = resolve(settings(None, device=device).device).kind
-    explain_table(table, loaded, seed=seed or 0, device=where).save(out_dir)
-    write_stability(stability(loaded, seed=seed or 0), out_dir)
-    write_explanation_plots(out_dir)
+    with delivered(out_dir) as folder:
+        explain_table(table, loaded, seed=seed or 0, device=where).save(folder)
+        write_stability(stability(loaded, seed=seed or 0), folder)
+        write_explanation_plots(folder)
     typer.echo(f"explanation: {out_dir}")
 
 
@@ -339,25 +357,26 @@ def rank(
         rank__exclude_elements=exclude,
         rank__per_prototype=per_prototype,
     )
-    frame = ranking.rank(StoredTables(features), learn.load_model(model), labelled=rank_labelled, config=chosen.rank)
-    ranking.write_ranking(frame, out_file)
+    with fetched(model) as folder:
+        loaded = learn.load_model(folder)
+    frame = ranking.rank(StoredTables(features), loaded, labelled=rank_labelled, config=chosen.rank)
+    with delivered(out_file) as file:
+        ranking.write_ranking(frame, file)
     listed = int((frame["duplicate_of"] == "").sum())
     typer.echo(f"{listed} ranked, {len(frame) - listed} more entries of these; {out_file}")
 
 
 @app.command()
-def report(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder made by `screening run`")], top: Top = None
-) -> None:
+def report(run_dir: RunAt, top: Top = None) -> None:
     """Write the self-contained HTML page of a run."""
-    from screening.report import write_report
+    from screening.pipeline import report as write_page
 
-    typer.echo(write_report(run_dir, top=settings(None, rank__top=top).rank.top))
+    typer.echo(write_page(run_dir, top=settings(None, rank__top=top).rank.top))
 
 
 @app.command()
 def export(
-    store: Annotated[Path, typer.Argument(metavar="F.zarr", help="feature store")],
+    store: Annotated[Any, typer.Argument(metavar="F.zarr", parser=place, help="feature store")],
     out_file: Out,
 ) -> None:
     """Write id and named feature columns as Parquet or CSV (by suffix), for anyone's own analysis."""
@@ -369,7 +388,7 @@ def export(
 @app.command()
 def barcode(
     crystal: Annotated[str, typer.Argument(metavar="FILE.cif", help="one crystal")],
-    out_file: Out,
+    out_file: OutHere,
     config: ConfigFile = None,
     engine: Engine = None,
     ion: Ion = None,
@@ -387,7 +406,7 @@ def barcode(
 
 @app.command()
 def generate(
-    out_path: Out,
+    out_path: OutHere,
     n: Annotated[int, typer.Option("-n", help="how many candidates", min=1)] = 2000,
     seed: Seed = None,
     ion: Ion = None,
@@ -403,7 +422,7 @@ def generate(
 
 
 @app.command()
-def known(out_dir: Out) -> None:
+def known(out_dir: OutHere) -> None:
     """Write the embedded table of well-known lithium crystals as CIF files and labels.csv."""
     from screening.data import write_known
 
@@ -445,7 +464,9 @@ def show_config(config: ConfigFile = None) -> None:
 
 
 @app.command()
-def verify(path: Annotated[Path, typer.Argument(metavar="RUN", help="RUN folder or feature store")]) -> None:
+def verify(
+    path: Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="RUN folder or feature store")],
+) -> None:
     """Prove that a RUN or feature store is complete and unchanged; exit code 1 and what is wrong if not."""
     from screening.verify import verify as faults_of
 
@@ -458,7 +479,7 @@ def verify(path: Annotated[Path, typer.Argument(metavar="RUN", help="RUN folder 
 
 
 @app.command()
-def status(run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder of `screening run`")]) -> None:
+def status(run_dir: RunAt) -> None:
     """Show how far a RUN is: while it runs, after it finished or was killed."""
     from screening.status import status as status_of
 
@@ -499,7 +520,7 @@ def _print_scores(scores: dict[str, Any]) -> None:
         typer.echo(line)
 
 
-def _print_summary(record: dict[str, Any], run_dir: Path) -> None:
+def _print_summary(record: dict[str, Any], run_dir: Place) -> None:
     counts = record["counts"]
     typer.echo(f"{counts['found']} found = {counts['featurized']} featurized + {counts['rejected']} rejected", nl=False)
     codes = ", ".join(f"{code} {count}" for code, count in record["rejected_by_code"].items())

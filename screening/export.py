@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from screening.errors import InputError
+from screening.places import Place, delivered
 from screening.store import FeatureTable, iter_tables
 
 
-def export_features(store: Path, target: Path) -> int:
+def export_features(store: Place, target: Place) -> int:
     """Return the number of crystals written to `target`, Parquet or CSV by suffix, streaming shard by shard.
 
     Missing values (NaN, beyond a radius that was cut back) are null in Parquet and empty in CSV.
@@ -24,14 +25,15 @@ def export_features(store: Path, target: Path) -> int:
     """
     if target.suffix not in (".parquet", ".csv"):
         raise InputError(f"{target}: export writes .parquet or .csv")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.new")
-    count = _write_parquet(store, temporary) if target.suffix == ".parquet" else _write_csv(store, temporary)
-    temporary.replace(target)
+    with delivered(target) as local:
+        local.parent.mkdir(parents=True, exist_ok=True)
+        temporary = local.with_name(f"{local.name}.new")
+        count = _write_parquet(store, temporary) if local.suffix == ".parquet" else _write_csv(store, temporary)
+        temporary.replace(local)
     return count
 
 
-def _write_parquet(store: Path, target: Path) -> int:
+def _write_parquet(store: Place, target: Path) -> int:
     writer: pq.ParquetWriter | None = None
     count = 0
     for table in iter_tables(store):
@@ -51,7 +53,7 @@ def _arrow(table: FeatureTable) -> pa.Table:
     return pa.Table.from_arrays(arrays, names=["id", *table.columns])
 
 
-def _write_csv(store: Path, target: Path) -> int:
+def _write_csv(store: Place, target: Path) -> int:
     count = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         for table in iter_tables(store):

@@ -10,6 +10,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -31,11 +32,21 @@ from screening.homology import GPU_ENGINES, choose_engine, engine
 from screening.isolate import featurize_apart
 from screening.journal import Journal
 from screening.learn import choose_learner, load_model, read_labels, train
+from screening.places import Place, fetched, make_folder, publish, scratch
 from screening.rank import duplicates_path, rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
 from screening.sources import Item, iter_items
 from screening.stability import stability, write_stability
-from screening.store import FeatureStore, LedgerEntry, differences, read_rejections, read_some
+from screening.store import (
+    FeatureStore,
+    LedgerEntry,
+    differences,
+    exists,
+    point,
+    pointed,
+    read_rejections,
+    read_some,
+)
 from screening.vectorize import columns
 
 PACKAGES = ("numpy", "gemmi", "pymatgen", "zarr", "dask", "lightgbm", "scikit-learn", "redzed-tda")
@@ -119,7 +130,37 @@ def settle(config: Config, say: Callable[[str], None]) -> tuple[Config, Device]:
     return config, device
 
 
-def open_store(path: Path, config: Config) -> FeatureStore:
+def report(run: Place, *, top: int) -> Place:
+    """Return the place of the page of a finished RUN, written anew."""
+    with run_folder(run, filled=True) as paths:
+        page = write_report(paths.root, top=top)
+        if page.parent != run:
+            (run / page.name).write_bytes(page.read_bytes())
+    return run / page.name
+
+
+@contextmanager
+def run_folder(run: Place, *, filled: bool) -> Iterator[RunPaths]:
+    """Yield the paths of a RUN; of one on an object store, those of a temporary local folder that points to its store.
+
+    Parameters
+    ----------
+    run
+        The RUN.
+    filled
+        Whether the temporary folder gets the small files of the RUN, all but the store.
+    """
+    if isinstance(run, Path):
+        yield RunPaths(run)
+        return
+    with fetched(run, without="features.zarr") if filled else scratch(run) as folder:
+        folder.mkdir(exist_ok=True)
+        paths = RunPaths(folder)
+        point(paths.features, run / "features.zarr")
+        yield paths
+
+
+def open_store(path: Place, config: Config) -> FeatureStore:
     """Return the store at `path`, new or to be resumed.
 
     Raises
@@ -128,8 +169,9 @@ def open_store(path: Path, config: Config) -> FeatureStore:
         A store is there that was made with other settings; the message lists what differs.
     """
     labels = [channel_label(channel, config.cloud) for channel in config.cloud.channels]
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path = pointed(path)
+    if not exists(path):
+        make_folder(path.parent)
         header = {
             "config": config.features_config(),
             "features_hash": config.features_hash(),
@@ -153,7 +195,7 @@ def featurize_all(
     crystals: Sequence[str],
     *,
     config: Config,
-    out: Path,
+    out: Place,
     progress: Progress,
     say: Callable[[str], None] = lambda _: None,
 ) -> str:
@@ -170,7 +212,7 @@ def _featurize_all(  # noqa: PLR0913
     *,
     config: Config,
     device: Device,
-    out: Path,
+    out: Place,
     progress: Progress,
     say: Callable[[str], None],
 ) -> str:
@@ -332,8 +374,8 @@ class RunOptions:
     """What a run is given beside its settings."""
 
     crystals: tuple[str, ...]
-    labels: Path
-    out: Path
+    labels: Place
+    out: Place
     id_column: str | None = None
     target_column: str | None = None
     group_column: str | None = None
@@ -342,17 +384,25 @@ class RunOptions:
 
 def run(options: RunOptions, *, config: Config, progress: Progress, say: Callable[[str], None]) -> dict[str, Any]:
     """Take crystals and labels to a ranked, explained list in `options.out`; return the record written to run.json."""
-    paths = RunPaths(options.out)
+    with run_folder(options.out, filled=False) as paths:
+        return _run(options, paths, config=config, progress=progress, say=say)
+
+
+def _run(
+    options: RunOptions, paths: RunPaths, *, config: Config, progress: Progress, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Do what `run` does, with the files in `paths`."""
     clock = _Clock()
-    labels = read_labels(
-        options.labels,
-        id_column=options.id_column,
-        target_column=options.target_column,
-        group_column=options.group_column,
-    )
+    with fetched(options.labels) as table:
+        labels = read_labels(
+            table,
+            id_column=options.id_column,
+            target_column=options.target_column,
+            group_column=options.group_column,
+        )
     config, device = settle(config, say)
-    paths.root.mkdir(parents=True, exist_ok=True)
-    say, stage = _watched(Journal(paths.root), progress, say, config=config, crystals=options.crystals)
+    make_folder(options.out)
+    say, stage = _watched(Journal(options.out), progress, say, config=config, crystals=options.crystals)
     inputs = _featurize_all(
         options.crystals, config=config, device=device, out=paths.features, progress=progress, say=say
     )
@@ -421,6 +471,7 @@ def run(options: RunOptions, *, config: Config, progress: Progress, say: Callabl
     write_report(paths.root, top=config.rank.top)
     clock.lap("report")
     write_record(paths.record, record)
+    publish(paths.root, options.out, last=paths.record.name, without=paths.features.name)
     stage("finished")
     return record
 

@@ -253,6 +253,19 @@ def replace_text(target: Place, text: str) -> None:
     temporary.replace(target)
 
 
+def append_text(target: Place, text: str) -> None:
+    """Add to a small text file, such as a log; on an object store it is put anew, whole."""
+    if isinstance(target, Remote):
+        try:
+            before = target.read_bytes()
+        except FileNotFoundError:
+            before = b""
+        target.write_bytes(before + text.encode())
+        return
+    with target.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
 def make_folder(target: Place) -> None:
     """Make a folder and those above it; an object store has none to make."""
     if isinstance(target, Path):
@@ -289,6 +302,39 @@ def fetched(source: Place, *, without: str | None = None) -> Iterator[Path]:
 
 
 @contextmanager
+def scratch(target: Remote) -> Iterator[Path]:
+    """Yield an empty local folder for files that will be put at the target; errors name the target."""
+    with tempfile.TemporaryDirectory(prefix="screening-") as folder, _named(folder, target.url):
+        yield Path(folder)
+
+
+def publish(folder: Path, target: Place, *, last: str, without: str | None = None) -> None:
+    """Put the files of a local folder at the target, so that it holds no others in their subfolders.
+
+    Parameters
+    ----------
+    folder
+        The folder; nothing is done where it is the target.
+    target
+        Where they go, under the same names.
+    last
+        Name of the file that is put last: where it is, the others are.
+    without
+        Name of a file that stays here.
+    """
+    if isinstance(target, Path):
+        return
+    names = [file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")) if file.is_file()]
+    names = [name for name in names if name != without]
+    for top in sorted({name.split("/")[0] for name in names if "/" in name}):
+        for old in list(_below(target / top)):
+            if old.url.removeprefix(f"{target.url}/") not in names:
+                old.unlink()
+    for name in sorted(names, key=lambda name: (name == last, name)):
+        (target / name).write_bytes((folder / name).read_bytes())
+
+
+@contextmanager
 def delivered(target: Place) -> Iterator[Path]:
     """Yield a local path to write a file or folder to; where the target is remote it is put there at the end.
 
@@ -298,16 +344,8 @@ def delivered(target: Place) -> Iterator[Path]:
         yield target
         return
     with tempfile.TemporaryDirectory(prefix="screening-") as folder, _named(folder, target.parent.url):
-        root = Path(folder)
-        yield root / target.name
-        upload(root, target.parent)
-
-
-def upload(folder: Path, target: Remote) -> None:
-    """Put every file below a local folder under the same name below the target."""
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    for file in files:
-        (target / file.relative_to(folder).as_posix()).write_bytes(file.read_bytes())
+        yield Path(folder) / target.name
+        publish(Path(folder), target.parent, last=target.name)
 
 
 @contextmanager

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from screening.errors import StoreError
 from screening.journal import PROGRESS, is_alive
-from screening.pipeline import RunPaths
+from screening.places import Place
 from screening.store import FeatureStore
 
 
@@ -37,7 +36,7 @@ class Status:
         return (self.found - self.done) / self.rate
 
 
-def status(folder: Path) -> Status:
+def status(folder: Place) -> Status:
     """Return the state of the RUN in `folder`.
 
     Raises
@@ -45,12 +44,12 @@ def status(folder: Path) -> Status:
     StoreError
         It is no RUN, or one that was killed before it wrote anything.
     """
-    paths = RunPaths(folder)
+    features = folder / "features.zarr"
     try:
         told: dict[str, Any] = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise StoreError(f"{folder} is no RUN, or nothing has been done in it yet") from error
-    entries = list(FeatureStore.open(paths.features).ledger().values()) if paths.features.is_dir() else []
+    entries = list(FeatureStore.open(features).ledger().values()) if features.is_dir() else []
     codes: Counter[str] = Counter()
     for entry in entries:
         codes.update(entry.codes)

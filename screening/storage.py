@@ -35,6 +35,9 @@ GROUP = "zarr.json"
 class Storage(Protocol):
     """Where a store keeps its files."""
 
+    def exists(self) -> bool:
+        """Return whether the place is taken."""
+
     def is_store(self) -> bool:
         """Return whether there is the header of a Zarr group."""
 
@@ -85,6 +88,10 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+
+    def exists(self) -> bool:
+        """Return whether the folder is there."""
+        return self._path.exists()
 
     def is_store(self) -> bool:
         """Return whether there is the header of a Zarr group."""
@@ -175,6 +182,10 @@ class Bucket:
         self._arrays = tuple(arrays)
         self._memory: dict[str, cpu.Buffer] = {}
         self._lease: Lease | None = None
+
+    def exists(self) -> bool:
+        """Return whether there is a store; locks and chunks of one that was never finished being made do not count."""
+        return self.is_store()
 
     def is_store(self) -> bool:
         """Return whether there is the header of a Zarr group."""

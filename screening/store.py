@@ -29,6 +29,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from screening.errors import Code, Rejection, StoreError
-from screening.places import Place
+from screening.places import Place, Remote, place
 from screening.storage import LEDGER, Storage, storage
 
 FORMAT = "screening-features"
@@ -46,6 +47,7 @@ FORMAT_VERSION = 1
 N_ELEMENTS = 119
 STRINGS = ("id", "source", "formula", "flags", "code", "detail")
 NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
+LONGEST_URL = 4096
 MISSING, FEATURIZED, REJECTED = 0, 1, 2
 ARRAYS = ("features", "composition", "numbers", "strings")
 
@@ -137,7 +139,8 @@ class FeatureStore:
         StoreError
             The folder exists.
         """
-        if path.exists():
+        files = storage(path, ARRAYS)
+        if files.exists():
             raise StoreError(f"{path} exists already")
         numbers = [*NUMBERS, *(f"r_cut/{channel}" for channel in channels)]
         shapes: dict[str, tuple[int, Any, Any]] = {
@@ -167,7 +170,7 @@ class FeatureStore:
                     compressors=ZstdCodec(level=3),
                 )
 
-        storage(path, ARRAYS).create(fill)
+        files.create(fill)
         return cls.open(path)
 
     @classmethod
@@ -179,6 +182,7 @@ class FeatureStore:
         StoreError
             There is none, it is not a feature store, or of a newer format.
         """
+        path = pointed(path)
         files = storage(path, ARRAYS)
         if not files.is_store():
             raise StoreError(f"{path} is no feature store: there is no zarr.json in it")
@@ -390,6 +394,27 @@ class FeatureStore:
             composition=rows.composition[chosen],
             header=self.header,
         )
+
+
+def point(path: Path, store: Remote) -> None:
+    """Write a file that stands for a store elsewhere: it holds the URL, and `FeatureStore.open` follows it."""
+    path.write_text(f"{store}\n", encoding="utf-8")
+
+
+def pointed(path: Place) -> Place:
+    """Return the place that a file written by `point` names; any other path as it is."""
+    if isinstance(path, Remote) or not path.is_file():
+        return path
+    with path.open("rb") as file:
+        target = place(file.read(LONGEST_URL).decode("utf-8", "replace").strip())
+    if not isinstance(target, Remote):
+        raise StoreError(f"{path} is a file: neither a feature store nor the URL of one")
+    return target
+
+
+def exists(path: Place) -> bool:
+    """Return whether there is something at `path` that keeps a new store from being made there."""
+    return storage(path, ARRAYS).exists()
 
 
 def iter_tables(path: Place) -> Iterator[FeatureTable]:

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,12 +13,13 @@ import pandas as pd
 
 from screening.errors import Code, ScreeningError, StoreError
 from screening.learn import load_model
-from screening.pipeline import RunPaths, output_digests
+from screening.pipeline import RunPaths, output_digests, run_folder
+from screening.places import Place
 from screening.rank import duplicates_path
 from screening.store import ARRAYS, FEATURIZED, REJECTED, STRINGS, FeatureStore, LedgerEntry
 
 
-def verify(path: Path) -> list[str]:
+def verify(path: Place) -> list[str]:
     """Return what is wrong with the RUN or feature store at `path`, one sentence each; empty where all is sound.
 
     Raises
@@ -31,10 +31,12 @@ def verify(path: Path) -> list[str]:
         return list(_store_faults(path))
     if not (path / "features.zarr").is_dir():
         raise StoreError(f"{path} is neither a RUN nor a feature store")
-    return [*_store_faults(path / "features.zarr"), *_run_faults(RunPaths(path))]
+    with run_folder(path, filled=True) as paths:
+        faults = [*_store_faults(path / "features.zarr"), *_run_faults(paths)]
+    return [fault.replace(str(paths.root), str(path)) for fault in faults]
 
 
-def _store_faults(path: Path) -> Iterator[str]:
+def _store_faults(path: Place) -> Iterator[str]:
     """Yield the faults of a store: header, ledger, every chunk, every row."""
     try:
         store = FeatureStore.open(path)

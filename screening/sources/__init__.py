@@ -1,4 +1,4 @@
-"""Where crystals come from: files, folders, archives and lists → a lazy stream of blocks of CIF text."""
+"""Where crystals come from: files, folders, archives and lists, here or at a URL → a lazy stream of CIF blocks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from screening.config import InputLimits
-from screening.errors import InputError
+from screening.errors import Code, InputError
+from screening.places import Place, Remote, is_url, place
 from screening.sources.archives import is_archive, iter_archive
 from screening.sources.blocks import Item, items_of
 from screening.sources.files import iter_folder, read_file
 from screening.sources.raw import Raw
+from screening.sources.remote import check_remote, iter_remote, iter_remote_list
 
 __all__ = ["Item", "Raw", "iter_items"]
 
@@ -24,7 +26,8 @@ def iter_items(paths: Sequence[str], limits: InputLimits) -> Iterator[Item]:
     Parameters
     ----------
     paths
-        Files, folders (recursive), archives, or ``@list.txt`` with one path a line, relative to the list's folder.
+        Files, folders (recursive), archives, or ``@list.txt`` with one path a line, relative to the list's folder;
+        each may be a URL (``s3://bucket/folder``).
     limits
         What may be read.
 
@@ -39,7 +42,10 @@ def iter_items(paths: Sequence[str], limits: InputLimits) -> Iterator[Item]:
 
 
 def _checked(path: str) -> None:
-    target = Path(path.removeprefix("@"))
+    target = place(path.removeprefix("@"))
+    if isinstance(target, Remote):
+        check_remote(target, is_list=path.startswith("@"))
+        return
     try:
         if not target.exists():
             raise InputError(f"{path:.200}: no such file or folder")
@@ -52,11 +58,12 @@ def _checked(path: str) -> None:
 
 
 def _iter_path(path: str, limits: InputLimits) -> Iterator[Raw]:
+    target = place(path.removeprefix("@"))
     if path.startswith("@"):
-        yield from _iter_list(Path(path[1:]), limits)
-        return
-    target = Path(path)
-    if _is_folder(target):
+        yield from _iter_list(target, limits)
+    elif isinstance(target, Remote):
+        yield from iter_remote(target, limits)
+    elif _is_folder(target):
         for file in iter_folder(target):
             yield from _iter_file(file, limits)
     else:
@@ -77,12 +84,28 @@ def _iter_file(file: Path, limits: InputLimits) -> Iterator[Raw]:
         yield read_file(file, limits)
 
 
-def _iter_list(list_file: Path, limits: InputLimits) -> Iterator[Raw]:
+def _iter_list(list_file: Place, limits: InputLimits) -> Iterator[Raw]:
+    if isinstance(list_file, Remote):
+        for found in iter_remote_list(list_file):
+            if isinstance(found, Raw):
+                yield found
+            else:
+                yield from iter_remote(found, limits)
+        return
     with list_file.open(encoding="utf-8", errors="surrogateescape") as lines:
         for line in lines:
             entry = line.strip()
             if entry and not entry.startswith("#"):
-                yield from _iter_path(str(list_file.parent / entry), limits)
+                yield from _iter_entry(entry, list_file, limits)
+
+
+def _iter_entry(entry: str, list_file: Path, limits: InputLimits) -> Iterator[Raw]:
+    try:
+        path = str(place(entry)) if is_url(entry) else str(list_file.parent / entry)
+    except InputError as error:
+        yield Raw(entry, f"{list_file}::{entry}", code=Code.UNSAFE_PATH, detail=str(error))
+        return
+    yield from _iter_path(path, limits)
 
 
 def _named(items: Iterator[Item]) -> Iterator[Item]:

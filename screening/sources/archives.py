@@ -7,11 +7,12 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO, Self
 
 from screening.config import InputLimits
 from screening.errors import Code
+from screening.places import Place
 from screening.sources.files import (
     DAMAGED,
     FREE_MEMBER_BYTES,
@@ -42,7 +43,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((".zip", *TAR_SUFFIXES))
 
 
-def iter_archive(path: Path, limits: InputLimits) -> Iterator[Raw]:
+def iter_archive(path: Place, limits: InputLimits) -> Iterator[Raw]:
     """Yield the crystal members of an archive in the order in which they are stored.
 
     A member with an absolute or ``..`` name, or a link, is refused; an archive that breaks off gives the members up to
@@ -63,7 +64,7 @@ def iter_archive(path: Path, limits: InputLimits) -> Iterator[Raw]:
         yield Raw(path.name, path.as_posix(), code=Code.UNREADABLE, detail=detail)
 
 
-def _iter_tar(path: Path, limits: InputLimits) -> Iterator[Raw]:
+def _iter_tar(path: Place, limits: InputLimits) -> Iterator[Raw]:
     with path.open("rb") as packed:
         stream = _Metered(open_packed(packed, path.name), _allowed(path, limits))
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
@@ -75,13 +76,13 @@ def _iter_tar(path: Path, limits: InputLimits) -> Iterator[Raw]:
                 if refusal is not None:
                     yield Raw(member.name, source, code=refusal[0], detail=refusal[1])
                     continue
-                content = archive.extractfile(member)
-                yield _content(content.read() if content else b"", member.name, source, limits)
+                inner = archive.extractfile(member)
+                yield content(inner.read() if inner else b"", member.name, source, limits)
 
 
-def _iter_zip(path: Path, limits: InputLimits) -> Iterator[Raw]:
+def _iter_zip(path: Place, limits: InputLimits) -> Iterator[Raw]:
     left = _allowed(path, limits)
-    with zipfile.ZipFile(path) as archive:
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             # zipfile turns backslashes and NUL in names into something harmless; the original decides.
             name = member.orig_filename
@@ -106,16 +107,16 @@ def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, so
     if member.flag_bits & 0x1:
         return Raw(name, source, code=Code.UNREADABLE, detail="the member is encrypted")
     try:
-        with archive.open(member) as content:
-            data = content.read(limits.max_file_bytes + 1)
+        with archive.open(member) as stream:
+            data = stream.read(limits.max_file_bytes + 1)
     except BROKEN as error:
         return Raw(name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
     if len(data) > limits.max_file_bytes:
         return Raw(name, source, code=Code.TOO_LARGE, detail=f"more than max_file_bytes = {limits.max_file_bytes}")
-    return _content(data, name, source, limits)
+    return content(data, name, source, limits)
 
 
-def _content(data: bytes, name: str, source: str, limits: InputLimits) -> Raw:
+def content(data: bytes, name: str, source: str, limits: InputLimits) -> Raw:
     """Return a member with its content, unpacked where the member itself is packed (``x.cif.gz``)."""
     if name.lower().endswith(PACKED):
         most = most_unpacked(len(data), limits)
@@ -128,7 +129,7 @@ def _content(data: bytes, name: str, source: str, limits: InputLimits) -> Raw:
     return Raw(name, source, data)
 
 
-def _allowed(path: Path, limits: InputLimits) -> int:
+def _allowed(path: Place, limits: InputLimits) -> int:
     """Return how many bytes an archive may unpack to in all."""
     return FREE_BYTES + int(limits.max_ratio * path.stat().st_size)
 
