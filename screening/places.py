@@ -24,6 +24,7 @@ URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
 # Bytes read at a time from a file that is streamed: a request a second at 4 MB/s.
 BLOCK_BYTES = 4 * 2**20
+PAGE = 1000  # names listed at a time; S3 gives no more
 GOES_ON = "the same command goes on from here"
 
 
@@ -84,7 +85,10 @@ class Remote:
     @property
     def parent(self) -> Remote:
         """The folder that it is in."""
-        return Remote(self.url.rstrip("/").rsplit("/", maxsplit=1)[0])
+        above = self.url.rsplit("/", maxsplit=1)[0]
+        if above.endswith(":/"):
+            raise InputError(f"{self.url} is a bucket; name a folder or file in it")
+        return Remote(above)
 
     def resolve(self) -> Remote:
         """Return this place, which is absolute."""
@@ -286,7 +290,10 @@ def fetched(source: Place, *, without: str | None = None) -> Iterator[Path]:
     if isinstance(source, Path):
         yield source
         return
-    with tempfile.TemporaryDirectory(prefix="screening-") as folder, _named(folder, source.parent.url):
+    with (
+        tempfile.TemporaryDirectory(prefix="screening-") as folder,
+        _named(folder, source.url.rsplit("/", maxsplit=1)[0]),
+    ):
         target = Path(folder) / source.name
         if source.is_file():
             target.write_bytes(source.read_bytes())
@@ -362,14 +369,16 @@ def _named(folder: str, url: str) -> Iterator[None]:
 def _below(folder: Remote, *, skipped: str | None = None) -> Iterator[Remote]:
     """Yield every object below a folder, but for one entry of it."""
     for entry in folder.iterdir():
-        if entry.folder and entry.place.name != skipped:
+        if entry.place.name == skipped:
+            continue
+        if entry.folder:
             yield from _below(entry.place)
-        elif not entry.folder:
+        else:
             yield entry.place
 
 
 def _s3_pages(filesystem: Any, protocol: str, key: str) -> Iterator[Listed]:
-    """Yield the entries of one S3 folder, a page of 1,000 in memory at a time, sorted by name within their kind."""
+    """Yield the entries of one S3 folder, a page of names in memory at a time, sorted by name within their kind."""
     bucket, _, prefix = key.partition("/")
     prefix = f"{prefix}/" if prefix else ""
     following: dict[str, str] = {}
@@ -378,7 +387,7 @@ def _s3_pages(filesystem: Any, protocol: str, key: str) -> Iterator[Listed]:
         try:
             with _reaching(url):
                 page = filesystem.call_s3(
-                    "list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=1000, **following
+                    "list_objects_v2", Bucket=bucket, Prefix=prefix, Delimiter="/", MaxKeys=PAGE, **following
                 )
         except FileNotFoundError:
             return
