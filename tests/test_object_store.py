@@ -671,19 +671,45 @@ def test_a_killed_client_is_resumed_and_a_second_one_refused(s3: Remote, runs: P
     assert verify(store) == []
 
 
-def test_a_server_that_goes_away_ends_the_run_and_the_same_command_goes_on(
-    server: Server, s3: Remote, runs: Path
-) -> None:
+@pytest.mark.slow
+def test_a_server_that_stands_still_is_waited_for(server: Server, s3: Remote, runs: Path) -> None:
     store = s3 / "lost.zarr"
     run = begin(runs, str(store))
     wait_for(lambda: committed(store) >= 3, run)
     assert server.process is not None
     server.process.send_signal(signal.SIGSTOP)
-    time.sleep(2)
-    server.process.send_signal(signal.SIGCONT)  # a pause is waited for
+    time.sleep(20)  # longer than a read may take
+    server.process.send_signal(signal.SIGCONT)
     _, told = run.communicate(timeout=240)
     assert run.returncode == 0, told
     assert verify(store) == []
+
+
+@pytest.mark.slow
+def test_a_server_that_goes_away_ends_the_run_with_one_line(
+    server: Server, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Server()
+    own.start()
+    s3fs = fsspec.filesystem("s3", endpoint_url=own.environment["AWS_ENDPOINT_URL"], use_listings_cache=False)
+    s3fs.mkdir("other")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", own.environment["AWS_ENDPOINT_URL"])
+    config = runs / "one.toml"
+    config.write_text(SMALL.replace("shard_rows = 8", "shard_rows = 1"))
+    command = [sys.executable, "-m", "screening", "featurize", str(runs / "crystals"), "--workers", "2"]
+    run = subprocess.Popen(
+        [*command, "--out", "s3://other/x.zarr", "--config", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: len(s3fs.find("other/x.zarr/ledger")) >= 3, run)
+    own.stop()
+    _, told = run.communicate(timeout=300)
+    assert run.returncode == 1
+    assert "Traceback" not in told
+    assert "cannot be reached" in told
+    assert "the same command goes on from here" in told
 
 
 def test_a_bucket_or_server_that_is_not_there_is_one_line(s3: Remote, runs: Path, tmp_path: Path) -> None:
@@ -707,6 +733,7 @@ def test_a_bucket_or_server_that_is_not_there_is_one_line(s3: Remote, runs: Path
     assert SECRET not in done.stderr + done.stdout
 
 
+@pytest.mark.slow
 def test_status_from_another_process_while_it_runs(s3: Remote, runs: Path) -> None:
     labels = f"{s3}/crystals/labels.csv"
     config = runs / "slow.toml"
