@@ -22,6 +22,8 @@ from screening.deploy import kubernetes_cluster, machines_cluster
 from screening.device import Device
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError
 
+# A task carries the texts of its shard; how many bytes are in flight is bounded by the caller, so nothing is warned of.
+WITH_TEXTS = {"distributed.admin.large-graph-warning-threshold": "1TiB"}
 GPU = {"GPU": 1}  # what a task on a GPU asks for, and a GPU worker offers
 
 
@@ -48,12 +50,12 @@ def open_client(config: Config, device: Device) -> Iterator[Client]:
             client = Client(config.cluster.scheduler, timeout=20)
         except (OSError, ValueError, TimeoutError) as error:
             raise InputError(f"no Dask scheduler answers at {config.cluster.scheduler}: {error}") from error
-        with client:
+        with client, dask.config.set(WITH_TEXTS):
             _check_gpus(client, config.cluster.scheduler, device)
             yield client
         return
     with (
-        dask.config.set(scheduler_settings(config.cluster)),
+        dask.config.set(scheduler_settings(config.cluster) | WITH_TEXTS),
         tempfile.TemporaryDirectory(prefix="screening-dask-") as scratch,
         _started(config, device, scratch) as cluster,
         Client(cluster) as client,
@@ -67,6 +69,9 @@ def scheduler_settings(config: ClusterConfig) -> dict[str, Any]:
         # A shard that was on a worker when it died is not tried again with others: it is taken apart.
         "distributed.scheduler.allowed-failures": 0,
         "distributed.scheduler.worker-ttl": f"{config.worker_ttl:g}s",
+        # What is kept of tasks that have ended: with Dask's own bounds memory grows for the first 100,000 crystals.
+        "distributed.admin.low-level-log-length": 100,
+        "distributed.admin.log-length": 100,
     }
 
 

@@ -113,6 +113,9 @@ class ClusterConfig(Section):
         0, description="worker processes started here; 0 = one per core, or one per GPU with device cuda"
     )
     in_flight: PositiveInt = Field(3, description="shards in flight per worker")
+    bytes_in_flight: PositiveInt = Field(
+        256, description="most MiB of CIF text listed and in flight; a shard that is larger goes alone"
+    )
     memory: Annotated[float, Field(ge=0)] = Field(
         0.0, description="most memory of a worker process, GiB; beyond it the worker is restarted; 0 = its share"
     )

@@ -6,30 +6,25 @@ import hashlib
 import itertools
 import json
 import os
-import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import distributed
-from distributed.comm.core import CommClosedError
 
 import screening
 from screening.batches import StoredTables
 from screening.cloud import channel_label
-from screening.cluster import GPU, is_remote, open_client
+from screening.cluster import is_remote
+from screening.compute import Progress, compute, shards_of, versions
 from screening.config import Config
 from screening.device import Device, resolve
-from screening.errors import DeviceUnavailableError, InputError, ScreeningError, StoreError
+from screening.errors import DeviceUnavailableError, StoreError
 from screening.explain import explain
-from screening.featurize import assemble, featurize_shard_in_time, inputs_digest, persist, prepare, write_shard
+from screening.featurize import inputs_digest
 from screening.homology import GPU_ENGINES, choose_engine, engine
-from screening.isolate import featurize_apart
 from screening.journal import Journal
 from screening.learn import choose_learner, load_model, read_labels, train
 from screening.places import Place, fetched, make_folder, publish, scratch
@@ -39,7 +34,6 @@ from screening.sources import Item, iter_items
 from screening.stability import stability, write_stability
 from screening.store import (
     FeatureStore,
-    LedgerEntry,
     differences,
     exists,
     point,
@@ -49,37 +43,8 @@ from screening.store import (
 )
 from screening.vectorize import columns
 
-PACKAGES = ("numpy", "gemmi", "pymatgen", "zarr", "dask", "lightgbm", "scikit-learn", "redzed-tda")
-
-# A shard that was taken apart does not end its worker; it may still be on one that another shard ends.
-MAX_FAILURES = 20
-
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
 EXPLAINED_OTHERS = 2_000
-
-
-@dataclass(slots=True)
-class Progress:
-    """What a long stage has done so far; `tell` is called after each change."""
-
-    tell: Callable[[Progress], None] = lambda progress: None
-    found: int = 0  # inputs listed
-    done: int = 0  # inputs whose shard is finished
-    rejected: int = 0  # of these, refused
-    resumed: int = 0  # of the done, finished by an earlier run
-    listed: bool = False  # whether `found` is final
-    codes: Counter[str] = field(default_factory=Counter)  # rejections by code
-    apart: int = 0  # shards computed crystal by crystal, because a worker did not survive them
-    workers: int = 0  # worker processes there now
-    started: float = 0.0  # time.perf_counter() when the workers were there
-    fallbacks: Counter[str] = field(default_factory=Counter)  # clouds done by another engine than asked for, by reason
-
-    def count(self, entry: LedgerEntry) -> None:
-        """Count a finished shard, and tell."""
-        self.done += entry.rows
-        self.rejected += entry.rejected
-        self.codes.update(entry.codes)
-        self.tell(self)
 
 
 @dataclass(slots=True)
@@ -101,12 +66,6 @@ class RunPaths:
         self.rejected = self.root / "rejected.csv"
         self.explanation = self.root / "explanation"
         self.record = self.root / "run.json"
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that decide a result: this package, Python, and the libraries that compute."""
-    found = {name: version(name) for name in PACKAGES}
-    return {"screening": screening.__version__, "python": platform.python_version(), **found}
 
 
 def settle(config: Config, say: Callable[[str], None]) -> tuple[Config, Device]:
@@ -223,7 +182,7 @@ def _featurize_all(  # noqa: PLR0913
     digests = hashlib.sha256()
 
     def unfinished() -> Iterator[tuple[int, list[Item]]]:
-        for index, shard in enumerate(_shards(items, store.shard_rows)):
+        for index, shard in enumerate(shards_of(items, store.shard_rows)):
             digest = inputs_digest(shard)
             digests.update(digest.encode())
             progress.found += len(shard)
@@ -240,133 +199,13 @@ def _featurize_all(  # noqa: PLR0913
         work = unfinished()
         first = next(work, None)
         if first is not None:  # no cluster is started where nothing is left to do
-            _compute(store, itertools.chain([first], work), config=config, device=device, progress=progress, say=say)
+            compute(store, itertools.chain([first], work), config=config, device=device, progress=progress, say=say)
         if progress.found == 0:
             raise StoreError("no crystal found: none of the given paths holds a CIF file")
         store.finish(progress.found)
     for entry in store.ledger().values():
         progress.fallbacks.update(reason for _, _, reason in entry.fallbacks)
     return digests.hexdigest()
-
-
-def _shards(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    while shard := list(itertools.islice(items, size)):
-        yield shard
-
-
-def _compute(  # noqa: PLR0913
-    store: FeatureStore,
-    work: Iterator[tuple[int, list[Item]]],
-    *,
-    config: Config,
-    device: Device,
-    progress: Progress,
-    say: Callable[[str], None],
-) -> None:
-    """Run the shards of `work` on the cluster with a bounded number in flight; commit each as it comes back.
-
-    A shard that a worker did not survive, or that failed, is computed once more crystal by crystal.
-    """
-    path = str(store.path.resolve())
-    flying: dict[Any, tuple[int, list[Item], int]] = {}  # by key of the future: index, inputs, failures so far
-    with open_client(config, device) as client:
-        if is_remote(config.cluster):
-            _check_versions(client)
-        progress.started = time.perf_counter()
-
-        def room() -> int:
-            """Return how many shards may be in flight; workers may come and go."""
-            workers = len(client.scheduler_info(n_workers=-1)["workers"])
-            if workers != progress.workers:
-                say(f"{workers} worker{'s' if workers != 1 else ''}")
-                progress.workers = workers
-            return config.cluster.in_flight * max(1, workers)
-
-        def submit(index: int, shard: list[Item], *, failures: int = 0) -> distributed.Future[LedgerEntry]:
-            store.reserve((index + 1) * store.shard_rows)
-            if failures:
-                needs = {"resources": GPU} if config.homology.engine in GPU_ENGINES else {}
-                future = client.submit(featurize_apart, path, index, shard, config, pure=False, **needs)
-            elif device.kind == "cpu":
-                future = client.submit(featurize_shard_in_time, path, index, shard, config, pure=False)
-            else:
-                future = submit_steps(client, path, index, shard, config=config, device=device)
-            flying[future.key] = (index, shard, failures)
-            return future
-
-        pending = distributed.as_completed([submit(*shard) for shard in itertools.islice(work, room())])
-        for future in pending:
-            index, shard, failures = flying.pop(future.key)
-            entry, fault = _outcome(future, path)
-            if entry is None:
-                if failures == MAX_FAILURES:
-                    raise StoreError(f"shard {index} cannot be computed: {fault}")
-                if failures == 0:
-                    say(f"shard {index} is taken apart, crystal by crystal: {fault}")
-                    progress.apart += 1
-                pending.add(submit(index, shard, failures=failures + 1))
-                continue
-            store.commit(entry)
-            progress.count(entry)
-            for following in itertools.islice(work, max(0, room() - pending.count())):
-                pending.add(submit(*following))
-
-
-def _check_versions(client: distributed.Client) -> None:
-    """Return nothing if every worker there computes with the versions of this process.
-
-    Raises
-    ------
-    InputError
-        One differs, or cannot import this package: its rows might not be those that this process would give.
-    """
-    ours = versions()
-    try:
-        found: dict[str, dict[str, str]] = client.run(versions)
-    except Exception as error:
-        raise InputError(f"the workers cannot run this program; install it there: {error}") from error
-    for address, theirs in found.items():
-        different = [f"{name} {theirs.get(name)}, here {ours[name]}" for name in ours if theirs.get(name) != ours[name]]
-        if different:
-            raise InputError(f"worker {address} has other versions: {'; '.join(different)}")
-
-
-def _outcome(future: distributed.Future[LedgerEntry], path: str) -> tuple[LedgerEntry | None, str]:
-    """Return the entry of a finished shard, or None and what went wrong with it.
-
-    Raises
-    ------
-    StoreError
-        The store cannot be written, or the scheduler is gone: no other shard would do better.
-    """
-    try:
-        return future.result(), ""
-    except (distributed.CancelledError, CommClosedError) as error:
-        raise StoreError("the Dask scheduler is gone; the same command goes on from here") from error
-    except OSError as error:
-        told = error.strerror or str(error)
-        raise StoreError(f"{path} cannot be written: {told}; the same command goes on from here") from error
-    except ScreeningError:
-        raise
-    except distributed.KilledWorker:
-        return None, "a worker ended on it"
-    except Exception as error:
-        return None, f"{type(error).__name__}: {error}"
-
-
-def submit_steps(  # noqa: PLR0913
-    client: distributed.Client, path: str, index: int, shard: list[Item], *, config: Config, device: Device
-) -> distributed.Future[LedgerEntry]:
-    """Return the future of a shard whose steps are tasks of their own; only those that use a GPU ask for one.
-
-    While one shard's task has the GPU, the worker's other threads parse the next shards and write the last ones.
-    """
-    on_gpu = {"resources": GPU}
-    prepared = client.submit(prepare, shard, config, pure=False)
-    needs = on_gpu if config.homology.engine in GPU_ENGINES else {}
-    homology = client.submit(persist, prepared, config, pure=False, **needs)
-    rows = client.submit(assemble, prepared, homology, config, device.arrays, pure=False, **on_gpu)
-    return client.submit(write_shard, path, index, rows, inputs_digest(shard), pure=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,6 +336,7 @@ def _watched(
             "rejected": progress.rejected,
             "listed": progress.listed,
             "workers": progress.workers,
+            "dashboard": progress.dashboard,
             "rate": round(rate[0], 3),
         }
 

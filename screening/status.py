@@ -26,6 +26,7 @@ class Status:
     listed: bool  # whether `found` is final
     rate: float  # crystals a second of this start of the run
     workers: int
+    dashboard: str  # where Dask shows the workers; empty where it does not
     time: str  # when the run last said something, UTC
 
     @property
@@ -63,6 +64,7 @@ def status(folder: Place) -> Status:
         listed=told["listed"],
         rate=told["rate"],
         workers=told["workers"],
+        dashboard=told.get("dashboard", ""),
         time=told["time"],
     )
 

@@ -15,12 +15,13 @@ import pytest
 from crystals import rocksalt
 from distributed import Client, LocalCluster
 
-from screening import cluster, pipeline
+from screening import cluster, compute, pipeline
+from screening.compute import submit_steps
 from screening.config import Config, read_config
 from screening.device import Device, Gpu
 from screening.errors import ConfigError, DeviceUnavailableError, InputError
 from screening.featurize import Prepared, assemble, featurize_shard, prepare
-from screening.pipeline import Progress, featurize_all, open_store, submit_steps
+from screening.pipeline import Progress, featurize_all, open_store
 from screening.sources import Item
 
 true_versions = pipeline.versions
@@ -96,8 +97,8 @@ def watched_assemble(*arguments: object) -> object:
 
 def test_one_task_at_a_time_has_the_gpu_while_others_parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first task on the GPU waits for a later shard to be parsed: it only ends if parsing goes on beside it."""
-    monkeypatch.setattr(pipeline, "prepare", watched_prepare)
-    monkeypatch.setattr(pipeline, "assemble", watched_assemble)
+    monkeypatch.setattr(compute, "prepare", watched_prepare)
+    monkeypatch.setattr(compute, "assemble", watched_assemble)
     store = open_store(tmp_path / "s", QUICK)
     store.reserve(24)
     with (
@@ -131,7 +132,7 @@ def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers,
         Client(workers) as client,
     ):
-        prepared = client.submit(pipeline.prepare, items(2)[0], QUICK, pure=False)
+        prepared = client.submit(compute.prepare, items(2)[0], QUICK, pure=False)
         held = client.submit(pipeline.persist, prepared, QUICK, pure=False, resources=cluster.GPU)
         assert len(prepared.result(timeout=30).outcomes) == 2
         time.sleep(0.5)
@@ -164,9 +165,9 @@ def test_workers_of_other_versions_are_refused(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers:
         config = read_config(None, {"cluster": {"scheduler": workers.scheduler_address}})
-        monkeypatch.setattr(pipeline, "versions", versions_elsewhere)
+        monkeypatch.setattr(compute, "versions", versions_elsewhere)
         with Client(workers) as client, pytest.raises(InputError, match=r"other versions: gemmi \S+, here 0\.0\.1"):
-            pipeline._check_versions(client)
+            compute._check_versions(client)
         with pytest.raises(InputError, match="other versions"):
             featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "s", progress=Progress())
 
