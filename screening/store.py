@@ -48,6 +48,7 @@ N_ELEMENTS = 119
 STRINGS = ("id", "source", "formula", "flags", "code", "detail")
 NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
 LONGEST_URL = 4096
+ASKED_AT_ONCE = 16  # shards
 MISSING, FEATURIZED, REJECTED = 0, 1, 2
 ARRAYS = ("features", "composition", "numbers", "strings")
 
@@ -342,10 +343,21 @@ class FeatureStore:
 
     def is_sound(self, entry: LedgerEntry) -> bool:
         """Return whether the chunks of a finished shard are all there and unchanged."""
-        keys = _keys(entry.shard)
-        digests = self._files.fetch(keys)
+        return bool(self._sound([entry]))
+
+    def sound(self) -> dict[int, LedgerEntry]:
+        """Return those finished shards, by index, whose chunks are all there and unchanged."""
+        entries = list(self.ledger().values())
+        # Several shards at once: on an object store each request takes its time, and many can be under way.
+        groups = (entries[start : start + ASKED_AT_ONCE] for start in range(0, len(entries), ASKED_AT_ONCE))
+        return {entry.shard: entry for group in groups for entry in self._sound(group)}
+
+    def _sound(self, entries: list[LedgerEntry]) -> list[LedgerEntry]:
+        keys = [key for entry in entries for key in _keys(entry.shard)]
+        digests = iter(self._files.fetch(keys))
         self._files.release(keys)
-        return digests == [entry.chunks[name] for name in ARRAYS]
+        found = [[next(digests) for _ in ARRAYS] for _ in entries]
+        return [entry for entry, own in zip(entries, found, strict=True) if own == [*map(entry.chunks.get, ARRAYS)]]
 
     def iter_shards(self) -> Iterator[ShardRows]:
         """Yield the rows of every shard in order.

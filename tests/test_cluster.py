@@ -133,7 +133,7 @@ def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
         Client(workers) as client,
     ):
         prepared = client.submit(compute.prepare, items(2)[0], QUICK, pure=False)
-        held = client.submit(pipeline.persist, prepared, QUICK, pure=False, resources=cluster.GPU)
+        held = client.submit(compute.persist, prepared, QUICK, pure=False, resources=cluster.GPU)
         assert len(prepared.result(timeout=30).outcomes) == 2
         time.sleep(0.5)
         assert held.status == "pending"
