@@ -27,7 +27,7 @@ from screening.featurize import inputs_digest
 from screening.homology import GPU_ENGINES, choose_engine, engine
 from screening.journal import Journal
 from screening.learn import choose_learner, load_model, read_labels, train
-from screening.places import Place, fetched, make_folder, publish, scratch
+from screening.places import Place, fetched, make_folder, place, publish, scratch
 from screening.rank import duplicates_path, rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
 from screening.sources import Item, iter_items
@@ -178,7 +178,7 @@ def _featurize_all(  # noqa: PLR0913
     """Do what `featurize_all` does, with engine and device decided."""
     items = iter_items(crystals, config.input)
     store = open_store(out, config)
-    finished = {index: entry for index, entry in store.ledger().items() if store.is_sound(entry)}
+    finished = store.sound()
     digests = hashlib.sha256()
 
     def unfinished() -> Iterator[tuple[int, list[Item]]]:
@@ -232,6 +232,8 @@ def _run(
 ) -> dict[str, Any]:
     """Do what `run` does, with the files in `paths`."""
     clock = _Clock()
+    for path in options.crystals:
+        place(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
     with fetched(options.labels) as table:
         labels = read_labels(
             table,
