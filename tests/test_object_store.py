@@ -662,6 +662,7 @@ def wait_for(condition: Callable[[], bool], run: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_client_is_resumed_and_a_second_one_refused(s3: Remote, runs: Path) -> None:
     store = s3 / "killed.zarr"
     run = begin(runs, str(store))
