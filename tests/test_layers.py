@@ -39,13 +39,23 @@ LAYERS = (
     ("journal",),
     ("compute",),
     ("pipeline",),
-    ("export", "doctor", "barcode", "bench", "verify", "status", "comparison"),
+    ("export", "doctor", "barcode", "bench", "verify", "status", "comparison", "notebook", "transformer"),
     ("cli", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 LIBRARIES = {
     "gemmi": {"cif", "symmetry", "sources", "data", "generate"},
-    "pymatgen": {"crystal", "chemistry", "cif", "sources", "generate", "homology", "barcode", "duplicates"},
+    "pymatgen": {
+        "crystal",
+        "chemistry",
+        "cif",
+        "sources",
+        "generate",
+        "homology",
+        "barcode",
+        "duplicates",
+        "transformer",
+    },
     "zarr": {"storage", "store"},
     "fsspec": {"places"},
     "cupy": {"cuda"},

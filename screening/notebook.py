@@ -1,0 +1,199 @@
+"""A finished RUN in a notebook: `screening.load(RUN)` gives its tables, model and candidates as objects."""
+
+from __future__ import annotations
+
+import html
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from screening.cif import read_cif
+from screening.cloud import channel_clouds, channel_label
+from screening.config import Config
+from screening.crystal import Crystal
+from screening.errors import InputError
+from screening.explain import explain
+from screening.homology import PeriodicBarcode, periodic_barcodes
+from screening.learn import Model, load_model
+from screening.pipeline import RunPaths
+from screening.sources import iter_items
+from screening.store import FeatureTable, read_some
+
+SHOWN = 10  # candidates that a notebook shows of a run
+
+
+def load(run: Path | str) -> Run:
+    """Return the finished RUN in a folder; its files are read when they are asked for.
+
+    Raises
+    ------
+    InputError
+        The folder holds no finished run.
+    """
+    paths = RunPaths(Path(run))
+    if not paths.record.is_file():
+        raise InputError(f"{run} holds no finished run: there is no run.json in it")
+    return Run(paths)
+
+
+class Run:
+    """A finished run: what `screening run` left in its folder.
+
+    Parameters
+    ----------
+    paths
+        Its files.
+    """
+
+    def __init__(self, paths: RunPaths) -> None:
+        self.paths = paths
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What run.json says: counts, seconds, versions, settings."""
+        found: dict[str, Any] = json.loads(self.paths.record.read_text(encoding="utf-8"))
+        return found
+
+    @cached_property
+    def config(self) -> Config:
+        """Settings of the run."""
+        return Config.model_validate(self.record["config"])
+
+    @cached_property
+    def ranking(self) -> pd.DataFrame:
+        """Candidates by rank; text cells as they were before the guard against spreadsheet formulas."""
+        return _table(self.paths.ranking)
+
+    @cached_property
+    def rejections(self) -> pd.DataFrame:
+        """Inputs that were refused: id, source, code, detail."""
+        return _table(self.paths.rejected)
+
+    @cached_property
+    def model(self) -> Model:
+        """The trained model."""
+        return load_model(self.paths.model)
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """How the model was judged, by split."""
+        return self.model.scores
+
+    @cached_property
+    def explanation(self) -> pd.DataFrame:
+        """Kinds of hole by their share of the prediction."""
+        return pd.read_csv(self.paths.explanation / "kinds.csv")
+
+    def candidate(self, id: str) -> Candidate:
+        """Return one candidate of the ranking.
+
+        Raises
+        ------
+        InputError
+            None has that id.
+        """
+        rows = self.ranking[self.ranking["id"] == id]
+        if rows.empty:
+            raise InputError(f"no candidate of {self.paths.root} has the id {id!r}")
+        return Candidate(run=self, id=id, facts=rows.iloc[0])
+
+    def __repr__(self) -> str:
+        counts = self.record["counts"]
+        return f"<Run {self.paths.root}: {counts['found']} found, {counts['ranked']} ranked>"
+
+    def _repr_html_(self) -> str:
+        columns = ["rank", "formula", "id", "prediction", "lower", "upper", "nearest_formula", "in_domain"]
+        table = self.ranking.head(SHOWN)[columns].to_html(
+            index=False, escape=True, float_format="{:.2f}".format, border=0
+        )
+        return f"<p>{html.escape(repr(self))}</p>{table}"
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One candidate of a run, with its structure and curves."""
+
+    run: Run
+    id: str
+    facts: pd.Series[Any]  # its row of the ranking
+
+    @cached_property
+    def crystal(self) -> Crystal:
+        """The crystal, read again from where the run found it.
+
+        Raises
+        ------
+        InputError
+            Its source is gone, or holds it no more.
+        """
+        source = str(self.facts["source"])
+        for item in iter_items([source.partition("::")[0]], self.run.config.input):
+            if item.source == source and item.rejection is None and self.id.startswith(item.id):
+                return read_cif(item.text, id=self.id, source=source, limits=self.run.config.input)
+        raise InputError(f"{source} does not hold {self.id} any more")
+
+    @property
+    def structure(self) -> Any:
+        """The crystal as a pymatgen Structure."""
+        return self.crystal.to_pymatgen()
+
+    def barcode(self, channel: str = "mobile") -> PeriodicBarcode:
+        """Return the bars of one sublattice per unit cell, with the simplices that open and close each.
+
+        Raises
+        ------
+        InputError
+            The run has no such channel.
+        """
+        config = self.run.config
+        if channel not in config.cloud.channels:
+            raise InputError(f"no channel is named {channel!r}; there are {', '.join(config.cloud.channels)}")
+        cloud = channel_clouds(self.crystal, config.cloud)[channel]
+        return periodic_barcodes(cloud[:2], r_max=config.homology.r_max[channel], with_simplices=True)
+
+    @cached_property
+    def _row(self) -> FeatureTable:
+        return read_some(self.run.paths.features, ids={self.id})
+
+    def curve(self, name: str, channel: str = "mobile") -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return radii (n,) in Å and values (n,) of a curve such as ``beta1`` or ``rank2`` of one channel.
+
+        Raises
+        ------
+        InputError
+            The run has no such curve.
+        """
+        prefix = f"{channel_label(channel, self.run.config.cloud)}/{name}/"
+        picked = [index for index, column in enumerate(self._row.columns) if column.startswith(prefix)]
+        if not picked:
+            raise InputError(f"the run has no curve {prefix.rstrip('/')}")
+        radii = np.array([float(self._row.columns[index].rsplit("/", 1)[1]) for index in picked])
+        return radii, self._row.features[0, picked]
+
+    def reasons(self, top: int = 3) -> list[str]:
+        """Return the strongest reasons for its prediction, in words."""
+        return explain(self._row, self.run.model, ids=[self.id]).reasons(0, top=top)
+
+    def __repr__(self) -> str:
+        return f"<Candidate {self.id}: {self.facts['formula']}, log10 σ {self.facts['prediction']:.2f}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>"
+            for name, value in self.facts.items()
+        )
+        return f"<table>{rows}</table>"
+
+
+def _table(path: Path) -> pd.DataFrame:
+    frame = pd.read_csv(path)
+    for name in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name]):
+            frame[name] = frame[name].fillna("").astype(str).str.replace(r"^'(?=[=+\-@\t\r'])", "", regex=True)
+    return frame

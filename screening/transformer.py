@@ -1,0 +1,197 @@
+"""The features as a scikit-learn transformer, for pipelines of one's own: structures in, named columns out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core.structure import Structure
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from screening.cloud import channel_clouds
+from screening.config import Config, read_config
+from screening.crystal import Crystal
+from screening.errors import InputError, Rejection, RejectionError
+from screening.featurize import Prepared, assemble, persist
+from screening.vectorize import columns
+
+BATCH = 64  # structures computed at a time
+FORMAT = "screening-transformer"
+
+
+class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Betti and percolation curves of the sublattices of crystals, per site, independent of the choice of cell.
+
+    The same numbers as in a store of `screening featurize` with the same settings.
+
+    Parameters
+    ----------
+    mobile_ion
+        Symbol of the mobile ion.
+    channels
+        Sublattices: mobile, anion, cation, framework, all.
+    step
+        Spacing of the radii, Å.
+    percolation
+        Whether to give the shares of sites in finite, chain, layer and framework components.
+    histogram
+        Whether to give the 2-D histogram of the persistence diagrams.
+    on_error
+        ``raise``: a structure that cannot be used raises; ``nan``: its row is NaN, and `rejections_` says why.
+
+    Attributes
+    ----------
+    n_features_out_
+        Number of columns.
+    rejections_
+        Of the last `transform`: row and reason of each structure that could not be used.
+
+    Examples
+    --------
+    >>> from pymatgen.core import Lattice, Structure
+    >>> from screening import BettiTransformer
+    >>> salt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.14), ["Li", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    >>> curves = BettiTransformer(channels=("mobile",)).fit_transform([salt])
+    >>> curves.shape[0]
+    1
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        *,
+        mobile_ion: str = "Li",
+        channels: Sequence[str] = ("mobile", "anion", "cation", "framework", "all"),
+        step: float = 0.1,
+        percolation: bool = True,
+        histogram: bool = False,
+        on_error: Literal["raise", "nan"] = "raise",
+    ) -> None:
+        self.mobile_ion = mobile_ion
+        self.channels = channels
+        self.step = step
+        self.percolation = percolation
+        self.histogram = histogram
+        self.on_error = on_error
+
+    def fit(self, X: Iterable[Structure | Crystal], y: Any = None) -> Self:  # noqa: N803 - scikit-learn's names
+        """Return self; nothing is learned, parameters are checked.
+
+        Raises
+        ------
+        ConfigError
+            A parameter is unfit; the message names it.
+        InputError
+            `on_error` is neither raise nor nan, or X holds something else than structures.
+        """
+        if self.on_error not in ("raise", "nan"):
+            raise InputError(f"on_error is 'raise' or 'nan', not {self.on_error!r}")
+        _crystals(X)
+        self.n_features_out_ = len(columns(self._config()))
+        return self
+
+    def transform(self, X: Iterable[Structure | Crystal]) -> NDArray[np.float32]:  # noqa: N803
+        """Return the columns (n, n_features_out_) of structures; NaN = not computed.
+
+        Raises
+        ------
+        InputError
+            X holds something else than structures, or one cannot be used and `on_error` is ``raise``.
+        """
+        check_is_fitted(self, "n_features_out_")
+        config = self._config()
+        crystals = _crystals(X)
+        features = np.full((len(crystals), self.n_features_out_), np.nan, dtype=np.float32)
+        self.rejections_: list[tuple[int, str]] = []
+        for begin in range(0, len(crystals), BATCH):
+            outcomes = [self._outcome(crystal, config) for crystal in crystals[begin : begin + BATCH]]
+            for place, outcome in enumerate(outcomes):
+                if isinstance(outcome, Rejection):
+                    why = f"{outcome.code.value}: {outcome.detail}"
+                    if self.on_error == "raise":
+                        raise InputError(f"structure {begin + place} cannot be used: {why}")
+                    self.rejections_.append((begin + place, why))
+            names = [(str(begin + place), "structure") for place in range(len(outcomes))]
+            prepared = Prepared(inputs="", outcomes=outcomes, names=names, seconds=0.0)
+            rows = assemble(prepared, persist(prepared, config), config)
+            features[begin : begin + len(outcomes)] = rows.features
+        return features
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Return the names of the columns: channel/curve/radius in Å, e.g. ``Li/beta1/3.20``."""
+        check_is_fitted(self, "n_features_out_")
+        return np.array(columns(self._config()), dtype=object)
+
+    def save(self, path: Path | str) -> None:
+        """Write the parameters as JSON."""
+        params = {name: list(value) if isinstance(value, tuple) else value for name, value in self.get_params().items()}
+        Path(path).write_text(json.dumps({"format": FORMAT, "version": 1, **params}, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path | str) -> BettiTransformer:
+        """Return a fitted transformer of parameters written by `save`; nothing in the file is run.
+
+        Raises
+        ------
+        InputError
+            The file is something else.
+        """
+        try:
+            told = json.loads(Path(path).read_text(encoding="utf-8"))
+            if told.pop("format") != FORMAT or told.pop("version") != 1:
+                raise InputError(f"{path} is no transformer of this version")
+            told["channels"] = tuple(told["channels"])
+            return cls(**told).fit([])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path} cannot be read as a transformer: {error}") from error
+
+    def _config(self) -> Config:
+        return read_config(
+            None,
+            {
+                "cloud": {"mobile_ion": self.mobile_ion, "channels": list(self.channels)},
+                "curves": {"step": self.step, "percolation": self.percolation, "histogram": self.histogram},
+            },
+        )
+
+    @staticmethod
+    def _outcome(crystal: Crystal, config: Config) -> Any:
+        try:
+            return crystal, channel_clouds(crystal, config.cloud)
+        except RejectionError as error:
+            return Rejection(
+                id=crystal.id, source=crystal.source, stage="featurize", code=error.code, detail=error.detail
+            )
+
+    def __sklearn_tags__(self) -> Any:
+        """Return scikit-learn's tags: the input is a list of structures, no array."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = True
+        tags.no_validation = True
+        return tags
+
+
+def _crystals(structures: Iterable[Structure | Crystal]) -> list[Crystal]:
+    """Return crystals of structures.
+
+    Raises
+    ------
+    InputError
+        Something else stands among them.
+    """
+    if isinstance(structures, Structure | Crystal | str | bytes):
+        raise InputError("a list of structures is needed, not one of them")
+    crystals: list[Crystal] = []
+    for place, structure in enumerate(structures):
+        if isinstance(structure, Crystal):
+            crystals.append(structure)
+        elif isinstance(structure, Structure):
+            crystals.append(Crystal.from_pymatgen(structure, id=str(place)))
+        else:
+            raise InputError(f"X[{place}] is {type(structure).__name__}, no pymatgen Structure")
+    return crystals

@@ -1,0 +1,87 @@
+"""A finished run as objects: its tables, its candidates with their structure, bars, curves and reasons."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from crystals import write_set
+from test_pipeline import SMALL, screening
+
+from screening import load
+from screening.errors import InputError
+from screening.notebook import Run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("notebook")
+    labels = write_set(folder / "crystals", labelled=40, candidates=6)
+    (folder / "small.toml").write_text(SMALL)
+    screening(
+        "run", folder / "crystals", "--labels", labels, "--out", folder / "RUN", "--config", folder / "small.toml"
+    )
+    return load(folder / "RUN")
+
+
+def test_tables_are_those_of_the_run(run: Run) -> None:
+    assert len(run.ranking) == run.record["counts"]["ranked"]
+    pd.testing.assert_series_equal(
+        run.ranking["prediction"], pd.read_csv(run.paths.ranking)["prediction"], check_exact=True
+    )
+    assert len(run.rejections) == run.record["counts"]["rejected"]
+    assert set(run.scores["splits"]) >= {"grouped", "random"}
+    assert run.explanation["share"].sum() == pytest.approx(1.0, abs=1e-6)
+    assert "ranked" in repr(run)
+
+
+def test_a_candidate_with_everything_about_it(run: Run) -> None:
+    id = str(run.ranking.iloc[0]["id"])
+    candidate = run.candidate(id)
+    assert candidate.structure.composition.reduced_formula
+    assert candidate.crystal.formula == candidate.facts["formula"]
+    bars = candidate.barcode("mobile")
+    assert len(bars.bars) == 3
+    assert len(bars.birth_simplices[1]) == len(bars.bars[1])
+    radii, values = candidate.curve("beta0", "mobile")
+    assert (np.diff(radii) > 0).all()
+    # Betti numbers count bars: born at or before, not yet dead, per point.
+    alive = [((bars.bars[0][:, 0] <= r + 1e-6) & (r + 1e-6 < bars.bars[0][:, 1])).sum() for r in radii]
+    np.testing.assert_allclose(values, np.array(alive) / bars.n_points, atol=1e-6)
+    reasons = candidate.reasons()
+    assert reasons
+    assert all(": " in reason for reason in reasons)
+    assert id in repr(candidate)
+
+
+def test_unknown_names_are_told(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no finished run"):
+        load(tmp_path)
+    with pytest.raises(InputError, match="no candidate"):
+        run.candidate("nobody")
+    candidate = run.candidate(str(run.ranking.iloc[0]["id"]))
+    with pytest.raises(InputError, match="no curve"):
+        candidate.curve("beta9")
+    with pytest.raises(InputError, match="no channel"):
+        candidate.barcode("everything")
+
+
+def test_a_source_that_is_gone_is_told(run: Run, tmp_path: Path) -> None:
+    other = load(shutil.copytree(run.paths.root, tmp_path / "RUN"))
+    other.ranking["source"] = str(tmp_path / "gone.cif")
+    with pytest.raises(InputError):
+        _ = other.candidate(str(other.ranking.iloc[0]["id"])).crystal
+
+
+def test_shown_text_is_escaped(run: Run) -> None:
+    hostile = Run(run.paths)
+    hostile.ranking = run.ranking.assign(formula="<script>alert(1)</script>", id="<b>&\"'")
+    page = hostile._repr_html_()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    shown = hostile.candidate("<b>&\"'")._repr_html_()
+    assert "<b>" not in shown
+    assert "&lt;b&gt;" in shown
