@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
-from crystals import write_set
+from crystals import random_crystal, write_set
 from test_pipeline import SMALL, arrays, screening
 
 from screening.store import FeatureStore, read_rejections
@@ -362,3 +364,31 @@ def test_chunks_that_a_power_loss_took_are_computed_again(whole: Path, tmp_path:
     assert len(verify(store)) >= 4
     screening("featurize", whole / "crystals", "--out", store, "--config", whole / "small.toml")
     same(whole / "whole.zarr", store)
+
+
+def crowded(count: int, *, length: float) -> str:
+    """Return CIF text of `count` lithium at random places of a cube: no symmetry, minutes of persistence."""
+    rng = np.random.default_rng(4)
+    head = random_crystal(0).split("Li0 Li")[0]
+    for axis in "abc":
+        head = re.sub(rf"(_cell_length_{axis}) \S+", rf"\1 {length}", head)
+    return (
+        head
+        + "\n".join(f"Li{n} Li {x:.4f} {y:.4f} {z:.4f}" for n, (x, y, z) in enumerate(rng.random((count, 3))))
+        + "\n"
+    )
+
+
+def test_a_crystal_that_takes_minutes_is_ended_and_its_neighbours_are_not_lost(whole: Path, tmp_path: Path) -> None:
+    """The kernel itself is busy, in native code, not a sleep of Python's."""
+    shutil.copytree(whole / "crystals", tmp_path / "crystals")
+    (tmp_path / "crystals" / "c003-crowded.cif").write_text(crowded(4000, length=40.0))
+    config = tmp_path / "small.toml"
+    config.write_text(CONFIG + "\n[input]\ntime_limit = 6.0\n")
+    store = tmp_path / "s.zarr"
+    status, told = end(start(tmp_path / "crystals", store, config))
+    assert status == 0, told
+    assert refused(store) == {"c003-crowded": "time-limit"}
+    good, found = rows_of(whole / "whole.zarr"), rows_of(store)
+    assert {id: found[id] for id in good} == good
+    assert verify(store) == []
