@@ -41,7 +41,7 @@ SMALL = {"channels": ("mobile", "anion"), "step": 0.5}
 def salt(a: float = 5.14) -> Structure:
     """Rock salt; written out, for pymatgen takes a second to apply a space group."""
     corners = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-    return Structure(Lattice.cubic(a), ["Li"] * 4 + ["Cl"] * 4, np.vstack([corners, corners + [0.5, 0, 0]]))
+    return Structure(Lattice.cubic(a), ["Li"] * 4 + ["Cl"] * 4, np.vstack([corners, corners + np.array([0.5, 0, 0])]))
 
 
 @pytest.mark.parametrize("check", CHECKS)
