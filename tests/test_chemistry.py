@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -81,8 +82,10 @@ def test_formula_of_known_compounds(composition, formula) -> None:
 @settings(deadline=None, max_examples=150)
 def test_whole_formulas_are_those_of_pymatgen_in_every_cell(amounts, copies) -> None:
     written = reduced_formula({symbol: float(copies * n) for symbol, n in amounts.items()})
-    expected = Composition(amounts).reduced_composition
-    assert Composition(written) == expected
+    # pymatgen writes some peroxides doubled (H2O2); the ratio is what counts, and that no smaller whole one exists.
+    found = Composition(written)
+    assert found.fractional_composition.almost_equals(Composition(amounts).fractional_composition)
+    assert math.gcd(*(round(amount) for amount in found.values())) == 1
     order = sorted(amounts, key=lambda symbol: (Element(symbol).X, symbol))
     assert [s for s in FORMULA_ORDER if s in amounts] == sorted(amounts, key=FORMULA_ORDER.index)
     assert [Element(s).X for s in sorted(amounts, key=FORMULA_ORDER.index)] == [Element(s).X for s in order]
