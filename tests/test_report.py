@@ -653,3 +653,47 @@ def test_a_thousand_candidates_stay_below_15_megabytes(tmp_path: Path) -> None:
 
     run = make_run(tmp_path / "run", n=1060, n_training=60, n_rejected=300, columns=columns(Config()))
     assert write_report(run, top=1000).stat().st_size < 15_000_000
+
+
+def test_chances_reasons_for_holding_back_checks_and_stability_are_shown(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "RUN")
+    ranking = pd.read_csv(run / "ranking.csv", dtype=str, keep_default_na=False)
+    ranking["chance"] = [f"{0.9 - 0.01 * row:.2f}" for row in range(len(ranking))]
+    ranking["held_back"] = ["elements;size" if row == 1 else "" for row in range(len(ranking))]
+    ranking["same_as_labelled"] = "'=1+1"
+    ranking.to_csv(run / "ranking.csv", index=False)
+    scores = json.loads((run / "model" / "scores.json").read_text())
+    scores["y_randomisation"] = {"split": "grouped", "repeats": 3, "r2": -0.2, "r2_highest": -0.1, "mae": 2.5}
+    scores["learning_curve"] = [{"share": 1.0, "n_training": 198.0, "mae": 1.23}]
+    early = {"threshold": -4.0, "n": 220, "n_good": 97, "ef_1": 2.2, "ef_5": 2.1, "ef_10": 2.0, "bedroc": 0.91}
+    scores["splits"]["grouped"]["curves"]["screening"] = [early]
+    (run / "model" / "scores.json").write_text(json.dumps(scores))
+    kinds = {"scope": "kind", "share": 0.2, "share_low": 0.1, "share_high": 0.31, "rank_low": 1, "rank_high": 14}
+    pd.DataFrame(
+        [{**kinds, "name": "Li/rank3/2-3"}, {**kinds, "name": "<b>odd"}, {**kinds, "scope": "cluster", "name": "c"}]
+    ).to_csv(run / "explanation" / "stability.csv", index=False)
+    source = write_report(run, top=100).read_text(encoding="utf-8")
+    assert "90 %</td>" in source
+    assert "held back: elements that were excluded, or one that was required is missing" in source
+    assert "held back: more atoms than asked for" in source
+    assert "at most -0.10 in 3 shuffles: nothing leaks between folds" in source
+    assert "1.23 from 198 crystals" in source
+    assert "2.2 × chance in the first 1 %" in source
+    assert "10.0 to 31.0 %" in source
+    assert "1 to 14" in source
+    assert "<b>odd" not in source
+    data = json.loads(next(text for text in Page(source).scripts if text.startswith("{")))
+    # Cells that a file named are text in the CSV made by the page, and so guarded against spreadsheets.
+    assert {"held_back", "same_as_labelled", "id"} <= set(data["text"])
+    assert not {"chance", "rank", "prediction", "in_domain"} & set(data["text"])
+    scores["y_randomisation"]["r2_highest"] = 0.4
+    (run / "model" / "scores.json").write_text(json.dumps(scores))
+    assert "distrust the scores" in write_report(run, top=100).read_text(encoding="utf-8")
+
+
+def test_runs_of_earlier_versions_have_neither(source: str) -> None:
+    assert "held back" not in source
+    assert "How stable this order is" not in source
+    data = json.loads(next(text for text in Page(source).scripts if text.startswith("{")))
+    place = data["columns"].index("chance")
+    assert {row[place] for row in data["rows"]} == {None}

@@ -15,10 +15,11 @@ from markupsafe import Markup
 
 from screening.report import curves as packing
 from screening.report import plots, svg, text
-from screening.report.run import FLAG, NUMBER, TEXT, Run, find_rows, model_scores, read_run, read_training
-from screening.report.words import BADGES, CODES, CURVES, LIMITS, MODELS, REFERENCES, SPLITS
+from screening.report.run import FLAG, NUMBER, Run, find_rows, model_scores, read_run, read_training
+from screening.report.words import BADGES, CODES, CURVES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS
 
 REJECTS_SHOWN = 2_000  # rows of the full list; the rest stands in rejected.csv, and the page says so
+STABLE_KINDS = 12  # kinds of hole whose ranges are listed
 EXAMPLES = 3  # examples per rejection code
 PATHS_SHOWN = 10  # inputs named; a shell pattern may have given thousands
 SCRIPTS = ("table.js", "curves.js")
@@ -75,6 +76,9 @@ def render(run: Run, detail: dict[str, Any]) -> str:
         scores=model_scores(run.scores),
         coverage=run.scores.get("interval", {}).get("coverage"),
         left_out=run.scores.get("splits_left_out", {}),
+        checks=checks(run.scores),
+        target=float(run.record.get("config", {}).get("rank", {}).get("target", -4.0)),
+        stability=_stability(run),
         models=MODELS,
         splits=SPLITS,
         scatter=plots.scatter_plot(run.folds, "curves"),
@@ -105,7 +109,7 @@ def detail_data(run_dir: Path, run: Run) -> dict[str, Any]:
     facts = table.facts[["n_sites", "volume", "spacegroup"]].to_dict("records")
     return {
         "columns": ["rank", *(name for name in ranking.columns if name != "rank")],
-        "text": list(TEXT),
+        "text": [name for name in ranking.columns if name not in (*NUMBER, *FLAG, "rank", "chance", "duplicates")],
         "rows": [_cells(row) for row in _records(ranking)],
         "facts": [[int(fact["n_sites"]), f"{fact['volume']:.1f}", int(fact["spacegroup"])] for fact in facts],
         "curves": [
@@ -122,6 +126,50 @@ def detail_data(run_dir: Path, run: Run) -> dict[str, Any]:
         "of": packing.pack_rows(curves, table.features),
         "nearest": dict(zip(nearest, packing.pack_rows(curves, known[places]), strict=True)),
     }
+
+
+def checks(scores: dict[str, Any]) -> list[str]:
+    """Return one sentence for each check that the scores hold: shuffled labels, learning curve, early recognition."""
+    lines: list[str] = []
+    shuffled = scores.get("y_randomisation") or {}
+    if shuffled.get("r2") is not None:
+        verdict = "nothing leaks between folds" if shuffled["r2_highest"] < 0.1 else "distrust the scores"
+        lines.append(
+            f"With labels shuffled among groups R² is {shuffled['r2']:.2f}, at most {shuffled['r2_highest']:.2f} in "
+            f"{shuffled['repeats']} shuffles: {verdict}."
+        )
+    curve = [row for row in scores.get("learning_curve") or [] if row.get("mae") is not None]
+    if curve:
+        told = ", ".join(f"{row['mae']:.2f} from {row['n_training']:.0f} crystals" for row in curve)
+        lines.append(f"Mean absolute error by what it learned from, grouped folds: {told}.")
+    for row in scores.get("splits", {}).get("grouped", {}).get("curves", {}).get("screening", []):
+        if row.get("bedroc") is not None:
+            found = ", ".join(f"{row[f'ef_{share}']:.1f} × chance in the first {share} %" for share in (1, 5, 10))
+            lines.append(
+                f"Good conductors (10^{row['threshold']:g} S/cm or more, {row['n_good']:.0f} of {row['n']:.0f}) among "
+                f"crystals left out: {found}; BEDROC {row['bedroc']:.2f}."
+            )
+    width = scores.get("interval", {}).get("median_width")
+    if width is not None:
+        lines.append(
+            f"Intervals come from errors on crystals left out by {scores['interval'].get('by', 'group')}; their median "
+            f"width is {width:.1f} powers of ten."
+        )
+    return lines
+
+
+def _stability(run: Run) -> list[dict[str, Any]]:
+    """Return the first kinds of hole with the range of their share and place over resamples, in words."""
+    words = dict(zip(run.kinds["kind"], run.kinds["words"], strict=True))
+    return [
+        {
+            "words": words.get(row["name"], row["name"]),
+            "share": f"{100 * row['share']:.1f} %",
+            "shares": f"{100 * row['share_low']:.1f} to {100 * row['share_high']:.1f} %",
+            "places": f"{row['rank_low']:.0f} to {row['rank_high']:.0f}",
+        }
+        for row in _records(run.stability.head(STABLE_KINDS))
+    ]
 
 
 def settings_rows(config: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -146,6 +194,7 @@ def interval(run: Run) -> float:
 def _row(row: dict[str, Any]) -> dict[str, Any]:
     badges = ["out-of-fold prediction"] if row.get("prediction_kind") == "out-of-fold" else []
     badges += [words for name, words in BADGES.items() if row[name]]
+    badges += [f"held back: {HELD_BACK.get(why, why)}" for why in str(row["held_back"]).split(";") if why]
     if row["elements_unseen"]:
         badges.append(f"not in training: {row['elements_unseen'].replace(';', ', ')}")
     return {**row, "badges": badges, "elements": " ".join(text.elements(row["formula"]))}
@@ -155,7 +204,7 @@ def _cells(row: dict[str, Any]) -> list[str | int | float | bool | None]:
     """Return a ranking row for JSON: an empty number is null, an infinite one (a distance) the word for it."""
     cells: list[str | int | float | bool | None] = []
     for name, value in row.items():
-        if name in NUMBER:
+        if name in NUMBER or name == "chance":
             if np.isinf(value):
                 cells.append("Infinity" if value > 0 else "-Infinity")
             else:

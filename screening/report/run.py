@@ -20,6 +20,7 @@ from screening.store import FeatureTable, iter_tables
 TEXT = ("id", "source", "formula", "nearest", "nearest_formula", "elements_unseen")
 NUMBER = ("prediction", "lower", "upper", "conductivity", "distance", "nearest_measured", "measured")
 FLAG = ("in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce")
+OPTIONAL: dict[str, Any] = {"chance": np.nan, "held_back": ""}  # columns that rankings of earlier versions lack
 MODELS = ("curves", "conventional", "nearest", "dummy")
 RECORD = ("version", "versions", "crystals", "labels", "engine", "seed", "inputs_sha256", "counts", "config")
 COUNTS = ("found", "featurized", "rejected", "labelled")
@@ -38,6 +39,7 @@ class Run:
     scores: dict[str, Any]  # model/scores.json
     folds: pd.DataFrame  # out-of-fold predictions
     kinds: pd.DataFrame  # explanation/kinds.csv, strongest first
+    stability: pd.DataFrame  # name, share, share_low, share_high, rank_low, rank_high; empty for earlier versions
     beeswarm: pd.DataFrame  # explanation/beeswarm.csv
 
 
@@ -65,6 +67,7 @@ def read_run(run_dir: Path, *, top: int) -> Run:
         folds=read_folds(run_dir / "model" / "folds.csv"),
         kinds=read_kinds(run_dir / "explanation"),
         beeswarm=read_beeswarm(run_dir / "explanation"),
+        stability=read_stability(run_dir / "explanation"),
     )
 
 
@@ -124,8 +127,12 @@ def read_ranking(path: Path) -> pd.DataFrame:
     """Return a ranking (.csv or .parquet) with plain text, numbers as float64 (NaN = empty) and flags as bool."""
     needed = ("rank", *TEXT, *NUMBER, *FLAG)
     if path.suffix == ".parquet":
-        return _read_parquet(path, needed)
-    frame = _unguard(read_csv(path, needed), TEXT)
+        frame = _read_parquet(path, needed)
+        return frame.assign(**{name: empty for name, empty in OPTIONAL.items() if name not in frame})
+    frame = read_csv(path, needed)
+    frame = frame.assign(**{name: "" for name in OPTIONAL if name not in frame})
+    frame = _unguard(frame, (*TEXT, "held_back"))
+    frame["chance"] = _typed(frame["chance"], _number, path).astype(np.float64)
     frame["rank"] = _typed(frame["rank"], int, path)
     for name in NUMBER:
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
@@ -163,6 +170,19 @@ def read_beeswarm(explanation_dir: Path) -> pd.DataFrame:
     for name in ("shap", "value"):
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
     return _unguard(frame, ("id",))
+
+
+def read_stability(explanation_dir: Path) -> pd.DataFrame:
+    """Return how far shares and places of kinds of hole move over resamples; empty where that was not computed."""
+    numbers = ("share", "share_low", "share_high", "rank_low", "rank_high")
+    if not (explanation_dir / "stability.csv").is_file():
+        return pd.DataFrame(columns=["name", *numbers])
+    path = explanation_dir / "stability.csv"
+    frame = read_csv(path, ("scope", "name", *numbers))
+    frame = frame[frame["scope"] == "kind"].reset_index(drop=True)
+    for name in numbers:
+        frame[name] = _typed(frame[name], _number, path).astype(np.float64)
+    return frame
 
 
 def read_training(model_dir: Path) -> pd.DataFrame:

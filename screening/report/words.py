@@ -60,6 +60,7 @@ SPLITS: dict[str, str] = {
     "publication": "publication: a publication is never split, though its composition may stand on both sides",
     "random": "random: every crystal by itself, which flatters",
     "family": "family: a chemical family predicted from the others, the hardest question",
+    "cluster": "cluster: one structural cluster after the other predicted from the rest",
 }
 
 BADGES: dict[str, str] = {
@@ -68,6 +69,13 @@ BADGES: dict[str, str] = {
     "radioactive": "radioactive",
     "toxic": "toxic",
     "scarce": "scarce",
+}
+
+HELD_BACK: dict[str, str] = {
+    "elements": "elements that were excluded, or one that was required is missing",
+    "charge": "usual oxidation states cannot sum to zero",
+    "size": "more atoms than asked for",
+    "prototype": "better ones of its prototype stand above",
 }
 
 LIMITS: tuple[str, ...] = (

@@ -61,6 +61,7 @@ function showDetail(i) {
   const list = make(detail, "dl", { class: "facts" });
   fact(list, "predicted σ", `${power(cell(i, "prediction"))} S/cm`);
   fact(list, "interval", `${power(cell(i, "lower"))} to ${power(cell(i, "upper"))}`);
+  if (cell(i, "chance") !== null) fact(list, "chance of the target", `${Math.round(100 * cell(i, "chance"))} %`);
   if (cell(i, "measured") !== null) fact(list, "measured σ", measured(cell(i, "id"), cell(i, "measured")));
   const near = fact(list, "nearest known", "");
   formula(make(near, "bdi"), cell(i, "nearest_formula"));
