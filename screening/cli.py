@@ -405,6 +405,36 @@ def barcode(
 
 
 @app.command()
+def hole(
+    crystal: Annotated[str, typer.Argument(metavar="FILE.cif", help="one crystal")],
+    config: ConfigFile = None,
+    ion: Ion = None,
+    channel: Annotated[str, typer.Option(help="mobile, anion, cation, framework or all")] = "mobile",
+    dim: Annotated[int | None, typer.Option(help="0 components, 1 rings, 2 cavities; all if not given", min=0)] = None,
+    bars: Annotated[int, typer.Option(help="so many of the most persistent of each dimension", min=1)] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="all channels, with coordinates, as JSON")] = False,
+) -> None:
+    """Name the atoms that open and close the rings and cavities of one crystal."""
+    import json
+
+    from screening.barcode import read_one
+    from screening.holes import hole_atoms, hole_lines, hole_table
+
+    chosen = settings(config, cloud__mobile_ion=ion)
+    found = read_one(crystal, chosen)
+    if as_json:
+        typer.echo(json.dumps(hole_table(found, chosen, max_bars=bars)))
+        return
+    holes = hole_atoms(found, channel, chosen)
+    for one in sorted({hole.dim for hole in holes} if dim is None else {dim}):
+        of_dim = [hole for hole in holes if hole.dim == one]
+        for line in hole_lines(found, of_dim[:bars]):
+            typer.echo(line)
+        if len(of_dim) > bars:
+            typer.echo(f"and {len(of_dim) - bars} more")
+
+
+@app.command()
 def generate(
     out_path: OutHere,
     n: Annotated[int, typer.Option("-n", help="how many candidates", min=1)] = 2000,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +34,45 @@ def channel_clouds(crystal: Crystal, config: CloudConfig) -> dict[str, Cloud]:
     RejectionError
         no-mobile-ion.
     """
+    masks = _masks(crystal, config)
+    return {
+        channel: merge_sites(*_sites(crystal, masks[channel])[:3], tolerance=_tolerance(channel, config))
+        for channel in config.channels
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Members:
+    """Which atoms of the crystal make up each point of a cloud, and in which cell each of them lies.
+
+    Atom `atom[k]`, moved by `shift[k]` cells, belongs to point `point[k]` of the cloud as listed.
+    """
+
+    atom: IntArray  # (n,) rows of the crystal, ascending
+    point: IntArray  # (n,) points of the cloud
+    shift: IntArray  # (n, 3) cells
+
+
+def channel_members(crystal: Crystal, config: CloudConfig) -> dict[str, tuple[Cloud, Members]]:
+    """Return the cloud of every configured channel, as `channel_clouds`, and the atoms that each of its points is of.
+
+    Raises
+    ------
+    RejectionError
+        no-mobile-ion.
+    """
+    masks = _masks(crystal, config)
+    result: dict[str, tuple[Cloud, Members]] = {}
+    for channel in config.channels:
+        lattice, positions, occupancies, site = _sites(crystal, masks[channel])
+        positions, occupancies, point, shift = _merged(lattice, positions, occupancies, _tolerance(channel, config))
+        atoms = Members(np.flatnonzero(masks[channel]), point[site], shift[site])
+        result[channel] = ((lattice, positions, occupancies), atoms)
+    return result
+
+
+def _masks(crystal: Crystal, config: CloudConfig) -> dict[str, NDArray[np.bool_]]:
+    """Return which atoms are of each channel."""
     mobile = crystal.numbers == NUMBERS[config.mobile_ion]
     if not mobile.any():
         raise RejectionError(Code.NO_MOBILE_ION, f"the crystal places no {config.mobile_ion}")
@@ -39,19 +80,19 @@ def channel_clouds(crystal: Crystal, config: CloudConfig) -> dict[str, Cloud]:
     if "anion" in config.channels or "cation" in config.channels:
         anion = anion_mask(crystal) & ~mobile
         masks |= {"anion": anion, "cation": ~anion & ~mobile}
-    tolerances = {"mobile": config.merge_mobile, "all": config.merge_mobile}
-    return {
-        channel: merge_sites(*_sites(crystal, masks[channel]), tolerance=tolerances.get(channel, config.merge_other))
-        for channel in config.channels
-    }
+    return masks
 
 
-def _sites(crystal: Crystal, mask: NDArray[np.bool_]) -> Cloud:
-    """Return the sites that hold any of the chosen atoms, with their occupancies added."""
+def _tolerance(channel: str, config: CloudConfig) -> float:
+    return config.merge_mobile if channel in {"mobile", "all"} else config.merge_other
+
+
+def _sites(crystal: Crystal, mask: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
+    """Return the sites that hold any of the chosen atoms, their occupancies added, and the site of each such atom."""
     site, first, inverse = np.unique(crystal.site_idx[mask], return_index=True, return_inverse=True)
     occupancies = np.zeros(len(site))
     np.add.at(occupancies, inverse, crystal.occupancies[mask])
-    return crystal.lattice, crystal.positions[mask][first], occupancies
+    return crystal.lattice, crystal.positions[mask][first], occupancies, inverse.astype(np.int64)
 
 
 def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, *, tolerance: float) -> Cloud:
@@ -82,6 +123,15 @@ def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatAr
 
     Source: ours.
     """
+    merged, filled, _, _ = _merged(lattice, positions, occupancies, tolerance)
+    return lattice, merged, filled
+
+
+def _merged(
+    lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, tolerance: float
+) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
+    """Return merged positions and occupancies, and of each given point the merged point and the cell it is met in."""
+    point, cell = np.arange(len(positions)), np.zeros((len(positions), 3), dtype=np.int64)
     left = -1.0  # tied groups at or below this distance have been left as they are
     while len(positions):
         pairs = periodic_pairs(lattice, positions, tolerance)
@@ -94,15 +144,19 @@ def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatAr
         if merged is None:
             left = level
             continue
-        positions, occupancies = merged
+        positions, occupancies, onto, moved = merged
+        point, cell = onto[point], cell + moved[point]
         left = -1.0
-    return lattice, positions, np.minimum(occupancies, 1.0)
+    return positions, np.minimum(occupancies, 1.0), point, cell
 
 
 def _merge_level(
     lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, pairs: Pairs, tolerance: float
-) -> tuple[FloatArray, FloatArray] | None:
-    """Return positions and occupancies after merging the groups that `pairs` join; None where none can be merged."""
+) -> tuple[FloatArray, FloatArray, IntArray, IntArray] | None:
+    """Return positions and occupancies after merging the groups that `pairs` join; None where none can be merged.
+
+    And for each point before: the point it became, and the cells by which it moves to lie beside that.
+    """
     group, shift, endless = _components(len(positions), pairs)
     n_groups = int(group.max()) + 1
     unwrapped = positions + shift
@@ -117,10 +171,12 @@ def _merge_level(
     if not good.any():
         return None
     kept = ~good[group]
-    return (
-        wrap(np.concatenate([positions[kept], mean[good]])),
-        np.concatenate([occupancies[kept], weights[good]]),
-    )
+    places = np.concatenate([positions[kept], mean[good]])
+    wrapped = wrap(places)
+    number = np.cumsum(good) - 1 + np.count_nonzero(kept)
+    onto = np.where(kept, np.cumsum(kept) - 1, number[group])
+    moved = np.where(kept[:, None], 0, shift) - np.rint(places - wrapped)[onto]
+    return wrapped, np.concatenate([occupancies[kept], weights[good]]), onto, moved.astype(np.int64)
 
 
 def _chosen(pairs: Pairs, mask: NDArray[np.bool_]) -> Pairs:

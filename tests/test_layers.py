@@ -39,7 +39,7 @@ LAYERS = (
     ("journal",),
     ("compute",),
     ("pipeline",),
-    ("export", "doctor", "barcode", "bench", "verify", "status", "comparison", "notebook", "transformer"),
+    ("export", "doctor", "holes", "barcode", "bench", "verify", "status", "comparison", "notebook", "transformer"),
     ("cli", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
