@@ -20,6 +20,7 @@ LAYERS = (
     ("data", "generate"),
     ("cloud",),
     ("homology",),
+    ("holes",),
     ("cuda",),
     ("vectorize",),
     ("storage",),
@@ -39,7 +40,7 @@ LAYERS = (
     ("journal",),
     ("compute",),
     ("pipeline",),
-    ("export", "doctor", "holes", "barcode", "bench", "verify", "status", "comparison", "notebook", "transformer"),
+    ("export", "doctor", "barcode", "bench", "verify", "status", "comparison", "notebook", "transformer"),
     ("cli", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}

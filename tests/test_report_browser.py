@@ -1,205 +1,341 @@
-"""The page in a real browser: it asks for nothing, sorts, filters, downloads, and draws the chosen crystal."""
+"""The page in a real browser: it asks for nothing, and does what a reader asks of it."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
-import json
 import shutil
-import subprocess
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from test_report import HOSTILE, make_run
-from tornado.websocket import WebSocketClientConnection, websocket_connect
+from made_run import HOSTILE, ODD_FILE, make_run
 
+from screening.cif import read_cif
+from screening.config import Config
 from screening.report import write_report
+from screening.report.structures import p1_cif
 
+sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--remote-debugging-port=0")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page's script is not run")
+RANKS = "[...document.querySelectorAll('#table tbody tr')].map(tr => tr.cells[1].textContent)"
+FORMULAS = "[...new Set([...document.querySelectorAll('#table .open .formula')].map(e => e.textContent))]"
 
 
-class Browser:
-    """One page of a browser, spoken to over its debugging protocol."""
-
-    def __init__(self, connection: WebSocketClientConnection) -> None:
-        self.connection = connection
-        self.events: list[dict[str, Any]] = []
-        self.count = 0
-
-    async def send(self, method: str, **params: Any) -> dict[str, Any]:
-        self.count += 1
-        await self.connection.write_message(json.dumps({"id": self.count, "method": method, "params": params}))
-        while True:
-            text = await self.connection.read_message()
-            assert text is not None, "the browser closed the connection"
-            message = json.loads(text)
-            if message.get("id") == self.count:
-                assert "error" not in message, message
-                return dict(message["result"])
-            self.events.append(message)
-
-    async def run(self, expression: str) -> Any:
-        result = await self.send("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    async def wait(self, expression: str) -> None:
-        for _ in range(200):
-            if await self.run(expression):
-                return
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"never true: {expression}")
-
-    async def close(self) -> None:
-        self.connection.close()
-        while await self.connection.read_message() is not None:
-            pass
-
-    async def key(self, name: str) -> None:
-        await self.send("Input.dispatchKeyEvent", type="keyDown", key=name, code=name)
-        await self.send("Input.dispatchKeyEvent", type="keyUp", key=name, code=name)
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
-def in_browser(page: Path, profile: Path, steps: Callable[[Browser], Any]) -> None:
-    """Open `page`, take `steps`, and hold that no script failed and nothing but the file was asked for."""
-
-    async def drive(address: str) -> None:
-        browser = Browser(await websocket_connect(address, max_message_size=100_000_000))
-        for domain in ("Page", "Runtime", "Network", "Log"):
-            await browser.send(f"{domain}.enable")
-        await browser.send("Page.navigate", url=page.as_uri())
-        await browser.wait("location.protocol === 'file:' && document.readyState === 'complete'")
-        await steps(browser)
-        await browser.run("0")
-        asked = [e["params"]["request"]["url"] for e in browser.events if e["method"] == "Network.requestWillBeSent"]
-        assert [url for url in asked if not url.startswith("blob:")] == [page.as_uri()]
-        bad = [e for e in browser.events if e["method"] in ("Runtime.exceptionThrown", "Page.javascriptDialogOpening")]
-        assert bad == []
-        assert [e for e in browser.events if e["method"] == "Log.entryAdded"] == []
-        await browser.close()
-
-    assert CHROMIUM is not None
-    command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        try:
-            assert process.stderr is not None
-            line = next(line for line in process.stderr if "DevTools listening on" in line)
-            browser_address = line.split()[-1]
-            asyncio.run(_with_page(browser_address, drive))
-        finally:
-            process.kill()
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(make_run(tmp_path_factory.mktemp("browser") / "run"), top=1000)
 
 
-async def _with_page(address: str, drive: Callable[[str], Any]) -> None:
-    root = Browser(await websocket_connect(address))
-    target = (await root.send("Target.createTarget", url="about:blank"))["targetId"]
-    await drive(address.rsplit("/devtools/", 1)[0] + f"/devtools/page/{target}")
-    await root.close()
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Any]]:
+    """Opens a file as a page; afterwards nothing may have failed, and nothing but the file may have been asked for."""
+    contexts: list[Any] = []
+    told: list[str] = []
+    asked: list[str] = []
+    opened: list[str] = []
+
+    def open_page(path: Path, *, width: int = 1440, height: int = 900) -> Any:
+        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: told.append(message.text))
+        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("dialog", lambda dialog: told.append(dialog.message))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector("#detail .waterfall")
+        opened.append(path.as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert told == []
+    assert [url for url in asked if not url.startswith("blob:") and url not in opened] == []
 
 
-SHOWN = "[...document.querySelectorAll('#table tbody tr')].filter(tr => !tr.hidden).map(tr => tr.cells[0].textContent)"
+def until(page: Any, expression: str) -> None:
+    """Wait until an expression holds; the page's policy forbids Playwright to wait by itself."""
+    for _ in range(200):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"never true: {expression}")
 
 
-def type_in(id: str, value: str) -> str:
-    return set_value(f"document.getElementById('{id}')", value)
+def choose(page: Any, rank: int) -> None:
+    page.locator("#table tbody tr").filter(has=page.locator(f"td:text-is('{rank}')")).locator("button.open").click()
+    page.wait_for_selector("#detail .waterfall")
 
 
-def set_value(element: str, value: str) -> str:
-    return f"{{ const e = {element}; e.value = {json.dumps(value)}; e.dispatchEvent(new Event('input')); }}"
+def test_rows_are_sorted_searched_and_filtered(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    assert page.locator("#detail .id").first.text_content() == f"{HOSTILE} · rank 1"
+    page.click("[data-key=distance] button")
+    assert page.get_attribute("[data-key=distance]", "aria-sort") == "ascending"
+    page.click("[data-key=distance] button")
+    assert page.get_attribute("[data-key=distance]", "aria-sort") == "descending"
+    assert page.get_attribute("[data-key=rank]", "aria-sort") == "none"
+    assert page.evaluate(RANKS) == [str(rank) for rank in range(12, 0, -1)]
+    page.click("[data-key=rank] button")
+
+    page.fill("#search", "c0021")
+    until(page, "document.querySelectorAll('#table tbody tr').length === 1")
+    page.fill("#search", "no such crystal")
+    page.wait_for_selector("#none:not([hidden])")
+    page.click("#clear")
+    assert len(page.evaluate(RANKS)) == 12
+
+    page.check(".hide[value=outside]")
+    assert page.evaluate(RANKS) == [str(rank) for rank in range(1, 8)]
+    assert page.text_content("#shown") == "7 of 12 candidates"
+    page.uncheck(".hide[value=outside]")
+    page.check(".hide[value=scarce]")
+    assert "4" not in page.evaluate(RANKS)
 
 
-def test_the_page_works_in_a_browser(tmp_path: Path) -> None:
-    page = write_report(make_run(tmp_path / "run"), top=1000)
-
-    async def steps(browser: Browser) -> None:
-        assert await browser.run("document.querySelector('#detail .id').textContent") == f"{HOSTILE} · rank 1"
-        assert await browser.run("document.querySelectorAll('#detail svg.curve').length") == 7
-        assert await browser.run("document.querySelectorAll('img, #detail script').length") == 0
-        names = "#table .id, #table .formula, #detail bdi"
-        bidi = f"[...document.querySelectorAll('{names}')].map(e => getComputedStyle(e).unicodeBidi)"
-        assert set(await browser.run(bidi)) == {"isolate"}
-        for i in range(3):  # the second is Li1.3Al0.3Ti1.7(PO4)3, which may break after amounts
-            await browser.run(f"document.querySelector('tr[data-i=\"{i}\"] button.open').click()")
-            in_table, in_detail = [
-                await browser.run(f"document.querySelector('{place}').innerHTML")
-                for place in ("tr.chosen .formula", "#detail h3 bdi")
-            ]
-            assert in_table == in_detail  # one notation of formulas, written by Python and by the script
-            assert in_detail.count("<wbr>") == (3 if i == 1 else 0)
-        await browser.run("document.querySelector('tr[data-i=\"0\"] button.open').click()")
-
-        await browser.run("document.querySelector('[data-key=distance] button').click()")
-        assert await browser.run("document.querySelector('[data-key=distance]').ariaSort") == "ascending"
-        await browser.run("document.querySelector('[data-key=distance] button').click()")
-        assert await browser.run("document.querySelector('[data-key=distance]').ariaSort") == "descending"
-        assert await browser.run("document.querySelector('[data-key=rank]').ariaSort") == "none"
-        assert await browser.run(SHOWN) == [str(rank) for rank in range(12, 0, -1)]
-        await browser.run("document.querySelector('[data-key=rank] button').click()")
-
-        await browser.run(type_in("with", "p s"))
-        formulas = await browser.run("[...document.querySelectorAll('tr:not([hidden]) .open')].map(b => b.textContent)")
-        assert sorted(set(formulas)) == ["Li10Ge(PS6)2", "Li6PS5Cl"]
-        await browser.run(type_in("without", "Cl"))
-        formulas = await browser.run("[...document.querySelectorAll('tr:not([hidden]) .open')].map(b => b.textContent)")
-        assert set(formulas) == {"Li10Ge(PS6)2"}
-        await browser.run(type_in("with", ""))
-        await browser.run(type_in("without", ""))
-        await browser.run("document.querySelector('.hide[value=outside]').click()")
-        assert await browser.run(SHOWN) == [str(rank) for rank in range(1, 8)]
-        assert await browser.run("document.getElementById('shown').textContent") == "7 of 12 rows"
-
-        rows = list(csv.DictReader(io.StringIO(await browser.run("visibleCsv()"))))
-        assert [row["rank"] for row in rows] == [str(rank) for rank in range(1, 8)]
-        assert rows[0]["id"] == HOSTILE
-        assert rows[1]["id"].startswith("'=HYPERLINK")
-        assert rows[0]["prediction"] == "-2.2"
-        await browser.run("document.getElementById('download').click()")
-
-        await browser.run("document.querySelector('button.open').focus()")
-        await browser.key("ArrowDown")
-        await browser.key("ArrowDown")
-        assert await browser.run("document.querySelector('#detail .id').textContent") == "c0014 · rank 3"
-        assert await browser.run("document.activeElement.closest('tr').cells[0].textContent") == "3"
-        assert await browser.run("document.querySelectorAll('[aria-current]').length") == 1
-
-        await browser.run(set_value("document.querySelector('#detail input[type=range]')", "4"))
-        assert await browser.run("document.querySelector('#detail output').textContent") == "4.00 Å"
-        await browser.run(type_in("search", "no such crystal"))
-        assert await browser.run("document.getElementById('none').hidden") is False
-
-    in_browser(page, tmp_path / "profile", steps)
+def test_elements_are_asked_for_and_forbidden(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    page.click("#element-filter summary")
+    page.click("[data-symbol=P]")
+    page.click("[data-symbol=S]")
+    assert page.get_attribute("[data-symbol=S]", "aria-label") == "S, must be in it"
+    found = page.evaluate(FORMULAS)
+    assert found
+    assert all("P" in formula and "S" in formula.replace("Se", "") for formula in found)
+    page.click("[data-symbol=Li]")
+    page.click("[data-symbol=Li]")
+    assert page.get_attribute("[data-symbol=Li]", "aria-label") == "Li, must not be in it"
+    assert page.text_content("#elements-summary") == "with P S, without Li"
+    assert page.is_visible("#none")
+    page.click("[data-symbol=Li]")
+    assert page.evaluate(FORMULAS) == found
+    page.focus("[data-symbol=Li]")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    assert page.get_attribute("[data-symbol=Be]", "aria-label") == "Be, must be in it"
 
 
-def test_curves_are_drawn_anew_for_another_width(tmp_path: Path) -> None:
-    page = write_report(make_run(tmp_path / "run"), top=1000)
+def test_thresholds_and_columns(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    page.click("summary:has-text('Thresholds')")
+    page.click("#add")
+    page.select_option(".condition select >> nth=0", "distance")
+    page.select_option(".condition select >> nth=1", "<=")
+    page.fill(".condition input", "0.65")
+    assert page.evaluate(RANKS) == ["1", "2", "3"]
+    page.select_option(".condition select >> nth=0", "disordered")
+    assert page.evaluate(RANKS) == ["3", "6", "9", "12"]
+    page.click(".condition button")
+    assert len(page.evaluate(RANKS)) == 12
+    page.click("summary:has-text('Columns shown')")
+    page.check("#columns input[value=source]")
+    page.uncheck("#columns input[value=distance]")
+    heads = page.evaluate("[...document.querySelectorAll('#table th')].map(th => th.dataset.key)")
+    assert "source" in heads
+    assert "distance" not in heads
+    page.reload()
+    page.wait_for_selector("#detail .waterfall")
+    assert page.evaluate("[...document.querySelectorAll('#table th')].map(th => th.dataset.key)") == heads
+
+
+def test_hostile_names_stay_text(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 4)
+    assert "<img src=x onerror=alert(3)>" in page.locator("#detail .id").first.text_content()
+    assert ODD_FILE.split("\u202e")[0] in page.locator("#detail dl").text_content()
+    assert page.locator("img, #detail script, iframe, object").count() == 0
+    names = "#table .id, #table .formula, #detail bdi"
+    bidi = page.evaluate(f"[...document.querySelectorAll('{names}')].map(e => getComputedStyle(e).unicodeBidi)")
+    assert set(bidi) == {"isolate"}
+    links = page.evaluate("[...document.querySelectorAll('#detail a')].map(a => a.href)")
+    assert all(address.startswith("https://doi.org/10.") for address in links)
+
+
+def test_a_hole_is_lit_up_in_the_structure(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    canvas = page.locator("canvas.structure")
+    ink = """c => { const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height);
+        let n = 0; for (let k = 3; k < data.length; k += 4) n += data[k] > 0; return n; }"""
+    assert canvas.evaluate(ink) > 2000
+    before = canvas.evaluate("c => c.toDataURL()")
+    options = page.locator("#detail .bars option")
+    assert options.count() > 3
+    options_text = options.all_text_contents()
+    ring = next(place for place, words in enumerate(options_text) if words.startswith("ring"))
+    page.locator("#detail .bars").select_option(index=ring)
+    lit = canvas.evaluate("c => c.toDataURL()")
+    assert lit != before
+    words = page.locator("#detail .part .note[role=status]").text_content()
+    assert words.startswith("The edge that closes this ring is drawn thick (")
+    assert options_text[ring].split()[1].split("–")[0] in words
+    assert page.locator("#detail .bar-mark.lit").count() == 1
+    # What is lit up is what was computed: birth edge and death triangle of that bar, as long as it says.
+    lengths = page.evaluate(
+        """() => { const row = data.rows[4]; return source.detail({ at: 4, cells: row }).then(({ structure }) => {
+        const place = ([k, ...t]) => structure.atoms[k].slice(3, 6).map((x, i) => x + t[i]);
+        const at = (corner) => apply(corner.map(place).reduce(plus).map((x) => x / corner.length), structure.lattice);
+        return structure.channels[0].bars.map((bar) => {
+          const points = bar.members[0][0].map(at);
+          const lengths = pairs(points.length).map(([i, j]) => Math.hypot(...less(points[i], points[j])));
+          return [bar.birth, Math.max(0, ...lengths)]; }); }); }"""
+    )
+    assert all(abs(birth - length) < 2e-4 for birth, length in lengths)
+    page.click("#detail button:has-text('Light off')")
+    assert canvas.evaluate("c => c.toDataURL()") == before
+    page.locator("#detail .bar-mark >> nth=0").dispatch_event("click")
+    assert canvas.evaluate("c => c.toDataURL()") != before
+    page.locator("#detail .waterfall button >> nth=0").click()
+    assert page.locator("#detail .bar-mark.lit").count() == 1
+
+
+def test_the_structure_obeys_keys_and_boxes(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    canvas = page.locator("canvas.structure")
+    look = lambda: canvas.evaluate("c => c.toDataURL()")  # noqa: E731
+    canvas.focus()
+    seen = [look()]
+    for key in ("ArrowLeft", "ArrowUp", "+", "-", "-"):
+        page.keyboard.press(key)
+        seen.append(look())
+    assert len(set(seen[:4])) == 4
+    page.keyboard.press("0")
+    assert look() == seen[0]
+    page.locator("#detail .species input >> nth=0").uncheck()
+    assert look() != seen[0]
+    page.locator("#detail .species input >> nth=0").check()
+    page.locator("#detail select").filter(has_text="2 × 2 × 2").select_option("2")
+    assert look() != seen[0]
+
+
+def test_a_candidate_whose_file_is_gone_says_so(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 3)
+    assert "folder/14.cif: no such file" in page.locator("#detail .missing").text_content()
+    assert page.locator("#detail svg.curve").count() == 7
+    assert page.locator("#detail canvas.structure").count() == 0
+
+
+def test_the_shortlist_is_kept_and_exported(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    for rank in (2, 4, 5):
+        page.locator("#table tbody tr").nth(rank - 1).locator("input").check()
+    choose(page, 3)
+    page.check("#detail .tick-open")
+    page.reload()
+    page.wait_for_selector("#detail .waterfall")
+    page.click("summary:has-text('Shortlist')")
+    assert page.text_content("#ticked") == "4 on the shortlist"
+    page.check("#only")
+    assert page.evaluate(RANKS) == ["2", "3", "4", "5"]
+    page.fill("#search", "nothing fits")  # an export of the shortlist is of all of it
+    with page.expect_download() as download:
+        page.click("#list-csv")
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8"))))
+    assert [row["rank"] for row in rows] == ["2", "3", "4", "5"]
+    assert rows[0]["id"].startswith("'=HYPERLINK")
+    assert float(rows[0]["prediction"]) == -2.4
+    with page.expect_download() as download:
+        page.click("#list-cif")
+    with zipfile.ZipFile(download.value.path()) as bundle:
+        assert bundle.testzip() is None
+        names = bundle.namelist()
+        contents = {name: bundle.read(name) for name in names}
+    assert names[0] == "shortlist.csv"
+    assert names[-1] == "missing.txt"
+    assert contents["missing.txt"].count(b"\n") == 2
+    assert all("/" not in name and "<" not in name for name in names)
+    file = report.parent.parent / "crystals" / "c0016.cif"
+    crystal = read_cif(file.read_bytes(), id="c0016", source="", limits=Config().input)
+    assert contents["c0016.cif"].decode() == p1_cif(crystal)  # the script writes what Python writes
+    page.click("#list-clear")
+    assert page.text_content("#ticked") == "0 on the shortlist"
+
+
+def test_keys_open_rows(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    page.focus("#table button.open >> nth=0")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#detail .id").first.text_content() == "c0014 · rank 3"
+    assert page.evaluate("document.activeElement.closest('tr').cells[1].textContent") == "3"
+    assert page.locator("[aria-current]").count() == 1
+    page.wait_for_selector("#detail output")
+    page.locator("#detail input[type=range]").evaluate("e => { e.value = 4; e.dispatchEvent(new Event('input')); }")
+    assert page.text_content("#detail output") == "4.00 Å"
+
+
+def test_formulas_are_written_as_python_writes_them(report: Path, visit: Callable[..., Any]) -> None:
+    from screening.report.text import formula
+
+    page = visit(report)
+    for text in ("Li1.3Al0.3Ti1.7(PO4)3", "Li10Ge(PS6)2", "<b>2</b>", "Li", ""):
+        written = page.evaluate("text => formula(document.createElement('p'), text).innerHTML", text)
+        assert written == str(formula(text))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing_serious(report: Path, browser: Any, width: int, scheme: str) -> None:
+    module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: not checked")
+    # By its debugger the page is let run a script that its policy would refuse.
+    context = browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=True, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.wait_for_selector("#detail .waterfall")
+    choose(page, 5)
+    page.locator("#detail .bars").select_option(index=0)
+    page.evaluate("for (const box of document.querySelectorAll('details')) box.open = true")
+    page.click("#add")
+    found = module.Axe().run(page).response
+    context.close()
+    serious = [one for one in found["violations"] if one["impact"] in ("serious", "critical")]
+    assert {one["id"]: [node["html"][:120] for node in one["nodes"]][:3] for one in serious} == {}
+    assert len(found["passes"]) > 20
+
+
+@pytest.mark.parametrize("width", [390, 800, 1440])
+def test_nothing_sticks_out_sideways_and_curves_keep_their_size(
+    report: Path, visit: Callable[..., Any], width: int
+) -> None:
+    page = visit(report, width=width)
+    choose(page, 5)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     # Text keeps its size only where a drawing unit is a pixel.
-    scale = "(s => s.getBoundingClientRect().width / s.viewBox.baseVal.width)(document.querySelector('svg.curve'))"
-
-    async def steps(browser: Browser) -> None:
-        for width in (1440, 390, 800):
-            await browser.send(
-                "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False
-            )
-            await browser.wait(f"innerWidth === {width} && Math.abs({scale} - 1) < 0.05")
-        assert await browser.run("document.querySelectorAll('#detail svg.curve').length") == 7
-
-    in_browser(page, tmp_path / "profile", steps)
+    scale = "(s => s.getBoundingClientRect().width / s.viewBox.baseVal.width)(document.querySelector('.charts svg'))"
+    until(page, f"Math.abs({scale} - 1) < 0.05")
+    page.set_viewport_size({"width": 1100, "height": 800})
+    until(page, f"Math.abs({scale} - 1) < 0.05")
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-def test_nothing_sticks_out_sideways(tmp_path: Path, width: int) -> None:
-    page = write_report(make_run(tmp_path / "run"), top=1000)
+def test_the_page_prints(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    printed = page.pdf(format="A4")
+    assert printed.startswith(b"%PDF")
+    page.emulate_media(media="print")
+    assert page.is_hidden(".controls")
+    assert page.is_visible("#table")
+    assert page.evaluate("getComputedStyle(document.querySelector('.scroll')).maxHeight") == "none"
 
-    async def steps(browser: Browser) -> None:
-        await browser.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
-        )
-        assert await browser.run("window.innerWidth") == width
-        assert await browser.run("document.documentElement.scrollWidth") <= width
 
-    in_browser(page, tmp_path / "profile", steps)
+def test_without_scripts_the_first_rows_are_there(report: Path, browser: Any) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    assert page.locator("noscript tr").count() == 13
+    context.close()

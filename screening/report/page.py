@@ -9,20 +9,36 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from screening.report import curves as packing
+from screening.crystal import SYMBOLS
 from screening.report import plots, svg, text
-from screening.report.run import FLAG, NUMBER, Run, find_rows, model_scores, read_run, read_training
-from screening.report.words import BADGES, CODES, CURVES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS
+from screening.report.columns import cells_of, columns_of
+from screening.report.details import Details, squeezed
+from screening.report.run import Run, model_scores, read_run
+from screening.report.score_plots import calibration_plot, learning_plot
+from screening.report.structures import Wanted
+from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS
 
 REJECTS_SHOWN = 2_000  # rows of the full list; the rest stands in rejected.csv, and the page says so
 STABLE_KINDS = 12  # kinds of hole whose ranges are listed
 EXAMPLES = 3  # examples per rejection code
 PATHS_SHOWN = 10  # inputs named; a shell pattern may have given thousands
-SCRIPTS = ("table.js", "curves.js")
+SCRIPTS = (
+    "core.js",
+    "source.js",
+    "elements.js",
+    "structure.js",
+    "holes.js",
+    "reasons.js",
+    "curves.js",
+    "shortlist.js",
+    "list.js",
+    "filters.js",
+    "detail.js",
+)
+WITHOUT_SCRIPT = 50  # rows in the table for readers whose scripts are switched off
 
 
 def write_report(run_dir: Path, *, top: int) -> Path:
@@ -43,16 +59,17 @@ def write_report(run_dir: Path, *, top: int) -> Path:
         The feature store is unfinished or damaged.
     """
     run = read_run(run_dir, top=top)
-    page = render(run, detail_data(run_dir, run))
-    target = run_dir / "report.html"
-    temporary = target.with_suffix(".html.new")
+    listed, kept = embedded(run, Details(run_dir, run.record))
+    page = render(run, listed, kept=kept)
+    path = run_dir / "report.html"
+    temporary = path.with_suffix(".html.new")
     temporary.write_text(page, encoding="utf-8", newline="\n")
-    temporary.replace(target)
-    return target
+    temporary.replace(path)
+    return path
 
 
-def render(run: Run, detail: dict[str, Any]) -> str:
-    """Return the page as text."""
+def render(run: Run, listed: dict[str, Any], *, kept: dict[str, Any] | None) -> str:
+    """Return the page as text; without `kept`, the page asks the program that serves it for details."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("screening.report"),
         autoescape=True,
@@ -70,18 +87,20 @@ def render(run: Run, detail: dict[str, Any]) -> str:
         counts=run.record["counts"],
         paths=run.record["crystals"][:PATHS_SHOWN],
         n_more_paths=max(0, len(run.record["crystals"]) - PATHS_SHOWN),
-        interval=f"{interval(run):.0%}".replace("%", " %"),
-        rows=[_row(row) for row in _records(run.ranking)],
-        bounds=set(detail["bounds"]),
+        interval=interval_words(run),
+        first=_records(run.ranking.head(WITHOUT_SCRIPT)),
+        n_shown=len(run.ranking) if kept is not None else run.n_ranked,
         scores=model_scores(run.scores),
         coverage=run.scores.get("interval", {}).get("coverage"),
         left_out=run.scores.get("splits_left_out", {}),
         checks=checks(run.scores),
-        target=float(run.record.get("config", {}).get("rank", {}).get("target", -4.0)),
+        throughput=throughput(run),
         stability=_stability(run),
         models=MODELS,
         splits=SPLITS,
         scatter=plots.scatter_plot(run.folds, "curves"),
+        calibration=calibration_plot(run.folds, "curves"),
+        learning=learning_plot(run.scores.get("learning_curve") or []),
         kinds=plots.kinds_plot(run.kinds),
         beeswarm=plots.beeswarm_plot(run.kinds, run.beeswarm),
         codes=_codes(run.rejected),
@@ -93,39 +112,64 @@ def render(run: Run, detail: dict[str, Any]) -> str:
         script=Markup(script),  # noqa: S704 - our own file
         style_hash=_csp_hash(style),
         script_hash=_csp_hash(script),
-        data=text.embedded_json(detail),
+        data=text.embedded_json(listed),
+        kept=None if kept is None else text.embedded_json(kept),
+        connect="" if kept is not None else "; connect-src 'self'",
     )
 
 
-def detail_data(run_dir: Path, run: Run) -> dict[str, Any]:
-    """Return what the script draws from: ranking cells, facts and packed curves of candidates and their neighbours."""
-    ranking = run.ranking
-    table = find_rows(run_dir / "features.zarr", ranking["id"].tolist())
-    curves = packing.find_curves(table.columns)
-    training = read_training(run_dir / "model")
-    known = packing.training_features(training, curves, table.columns)
-    nearest = sorted(set(ranking["nearest"]) & set(training["id"]))
-    places = [int(np.flatnonzero(training["id"] == id)[0]) for id in nearest]
-    facts = table.facts[["n_sites", "volume", "spacegroup"]].to_dict("records")
+def list_data(run: Run, details: Details) -> dict[str, Any]:
+    """Return what the list and all details are drawn from, without the rows themselves."""
+    columns = columns_of(run.ranking)
     return {
-        "columns": ["rank", *(name for name in ranking.columns if name != "rank")],
-        "text": [name for name in ranking.columns if name not in (*NUMBER, *FLAG, "rank", "chance", "duplicates")],
-        "rows": [_cells(row) for row in _records(ranking)],
-        "facts": [[int(fact["n_sites"]), f"{fact['volume']:.1f}", int(fact["spacegroup"])] for fact in facts],
-        "curves": [
-            {
-                "channel": curve.channel,
-                "name": CURVES.get(curve.name, curve.name),
-                "kind": curve.name[:-1],
-                "radii": [round(radius, 4) for radius in curve.radii.tolist()],
-            }
-            for curve in curves
-        ],
-        "bounds": sorted(training["id"][training["is_bound"].astype(bool)]),
-        "band": packing.band(curves, known),
-        "of": packing.pack_rows(curves, table.features),
-        "nearest": dict(zip(nearest, packing.pack_rows(curves, known[places]), strict=True)),
+        "key": run_key(run),
+        "n": run.n_ranked,
+        "interval": interval_words(run),
+        "target": target(run),
+        "elements": list(SYMBOLS),
+        "badges": BADGES,
+        "held_back": HELD_BACK,
+        "columns": [{"name": one.name, "kind": one.kind, "label": one.label} for one in columns],
+        **details.shared(),
     }
+
+
+def embedded(run: Run, details: Details) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the data of a page in one file: the list, and by place and id the squeezed details."""
+    ranking = run.ranking
+    wanted = [
+        Wanted(str(id), str(source), str(formula))
+        for id, source, formula in zip(ranking["id"], ranking["source"], ranking["formula"], strict=True)
+    ]
+    shared = list_data(run, details)
+    nearest = sorted(set(ranking["nearest"]) & set(shared["known"]))
+    shared["known"] = {id: shared["known"][id] for id in sorted({*nearest, *wanted_known(ranking, shared["known"])})}
+    listed = {**shared, "mode": "embedded", "rows": cells_of(ranking, columns_of(ranking))}
+    kept = {
+        "of": [squeezed(one) for one in details.of(wanted)],
+        "known": {id: squeezed(details.known_curves(id)) for id in nearest},
+    }
+    return listed, kept
+
+
+def wanted_known(ranking: pd.DataFrame, known: dict[str, Any]) -> set[str]:
+    """Return which training crystals the rows themselves are."""
+    return {str(id) for id in ranking["id"]} & set(known)
+
+
+def run_key(run: Run) -> str:
+    """Return a name of the run's inputs, under which a browser keeps the shortlist."""
+    return f"{run.record['inputs_sha256'][:16]}-{run.record['seed']}"
+
+
+def target(run: Run) -> float:
+    """Return the log10 conductivity whose chance is told."""
+    return float(run.record.get("config", {}).get("rank", {}).get("target", -4.0))
+
+
+def interval_words(run: Run) -> str:
+    """Return the nominal coverage of the intervals, e.g. ``80 %``."""
+    return f"{interval(run):.0%}".replace("%", " %")
 
 
 def checks(scores: dict[str, Any]) -> list[str]:
@@ -172,6 +216,16 @@ def _stability(run: Run) -> list[dict[str, Any]]:
     ]
 
 
+def throughput(run: Run) -> list[tuple[str, str]]:
+    """Return what the run took, as (stage, words); empty where run.json does not say."""
+    seconds: dict[str, float] = run.record.get("seconds", {})
+    rows = [(stage, f"{taken:.0f} s" if taken >= 10 else f"{taken:.1f} s") for stage, taken in seconds.items()]
+    new = run.record["counts"]["featurized"] - run.record["counts"].get("resumed", 0)
+    if seconds.get("featurize", 0.0) > 0 and new > 0:
+        rows.append(("described", f"{new / seconds['featurize']:.0f} crystals per second"))
+    return rows
+
+
 def settings_rows(config: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Return nested settings as (dotted key, value) lines."""
     rows: list[tuple[str, str]] = []
@@ -189,31 +243,6 @@ def settings_rows(config: dict[str, Any], prefix: str = "") -> list[tuple[str, s
 def interval(run: Run) -> float:
     """Return the nominal coverage of the intervals, as the run was told."""
     return float(run.record.get("config", {}).get("learn", {}).get("interval", 0.8))
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    badges = ["out-of-fold prediction"] if row.get("prediction_kind") == "out-of-fold" else []
-    badges += [words for name, words in BADGES.items() if row[name]]
-    badges += [f"held back: {HELD_BACK.get(why, why)}" for why in str(row["held_back"]).split(";") if why]
-    if row["elements_unseen"]:
-        badges.append(f"not in training: {row['elements_unseen'].replace(';', ', ')}")
-    return {**row, "badges": badges, "elements": " ".join(text.elements(row["formula"]))}
-
-
-def _cells(row: dict[str, Any]) -> list[str | int | float | bool | None]:
-    """Return a ranking row for JSON: an empty number is null, an infinite one (a distance) the word for it."""
-    cells: list[str | int | float | bool | None] = []
-    for name, value in row.items():
-        if name in NUMBER or name == "chance":
-            if np.isinf(value):
-                cells.append("Infinity" if value > 0 else "-Infinity")
-            else:
-                cells.append(None if np.isnan(value) else float(f"{value:.6g}"))
-        elif name in FLAG:
-            cells.append(bool(value))
-        else:
-            cells.append(int(value) if name == "rank" else str(value))
-    return cells
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -15,12 +15,11 @@ import pyarrow.parquet
 from screening.errors import InputError
 from screening.report.text import unguarded
 from screening.report.words import kind_words
-from screening.store import FeatureTable, iter_tables
 
 TEXT = ("id", "source", "formula", "nearest", "nearest_formula", "elements_unseen")
 NUMBER = ("prediction", "lower", "upper", "conductivity", "distance", "nearest_measured", "measured")
+COUNT = ("chance", "duplicates")  # numbers that rankings of earlier versions lack
 FLAG = ("in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce")
-OPTIONAL: dict[str, Any] = {"chance": np.nan, "held_back": ""}  # columns that rankings of earlier versions lack
 MODELS = ("curves", "conventional", "nearest", "dummy")
 RECORD = ("version", "versions", "crystals", "labels", "engine", "seed", "inputs_sha256", "counts", "config")
 COUNTS = ("found", "featurized", "rejected", "labelled")
@@ -55,12 +54,12 @@ def read_run(run_dir: Path, *, top: int) -> Run:
         raise InputError(f"a report shows at least 1 candidate, not {top}")
     csv, parquet = run_dir / "ranking.csv", run_dir / "ranking.parquet"
     path = parquet if parquet.is_file() and not csv.is_file() else csv
-    ranking = read_ranking(path)
-    rejected = _unguard(read_csv(run_dir / "rejected.csv", ("id", "source", "code", "detail")))
+    ranking = read_ranking(path, top=top)
+    rejected = unguard(read_csv(run_dir / "rejected.csv", ("id", "source", "code", "detail")))
     return Run(
         record=read_record(run_dir / "run.json", n_rejected=len(rejected)),
-        ranking=ranking.head(top).reset_index(drop=True),
-        n_ranked=len(ranking),
+        ranking=ranking,
+        n_ranked=count_rows(path),
         ranking_name=path.name,
         rejected=rejected,
         scores=read_json(run_dir / "model" / "scores.json"),
@@ -109,10 +108,10 @@ def read_record(path: Path, *, n_rejected: int) -> dict[str, Any]:
     return record
 
 
-def read_csv(path: Path, needed: Sequence[str]) -> pd.DataFrame:
-    """Return a CSV file with every cell as text: an id such as 001 or NA is a name, not a number."""
+def read_csv(path: Path, needed: Sequence[str], *, rows: int | None = None) -> pd.DataFrame:
+    """Return a CSV file, or its first `rows`, with every cell as text: an id such as 001 or NA is a name."""
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", nrows=rows)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; the report needs a finished run") from error
     except ValueError as error:
@@ -123,18 +122,26 @@ def read_csv(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     return frame
 
 
-def read_ranking(path: Path) -> pd.DataFrame:
-    """Return a ranking (.csv or .parquet) with plain text, numbers as float64 (NaN = empty) and flags as bool."""
+def count_rows(path: Path) -> int:
+    """Return the number of rows of a ranking (.csv or .parquet)."""
+    if path.suffix == ".parquet":
+        return int(pyarrow.parquet.read_metadata(path).num_rows)
+    return len(pd.read_csv(path, usecols=["rank"], dtype=str, keep_default_na=False, encoding="utf-8"))
+
+
+def read_ranking(path: Path, *, top: int | None = None) -> pd.DataFrame:
+    """Return the first `top` rows of a ranking (.csv or .parquet), or all: text, float64 (NaN = empty) and bool.
+
+    Columns beyond those that every ranking has stay text.
+    """
     needed = ("rank", *TEXT, *NUMBER, *FLAG)
     if path.suffix == ".parquet":
         frame = _read_parquet(path, needed)
-        return frame.assign(**{name: empty for name, empty in OPTIONAL.items() if name not in frame})
-    frame = read_csv(path, needed)
-    frame = frame.assign(**{name: "" for name in OPTIONAL if name not in frame})
-    frame = _unguard(frame, (*TEXT, "held_back"))
-    frame["chance"] = _typed(frame["chance"], _number, path).astype(np.float64)
+        return frame if top is None else frame.head(top)
+    frame = read_csv(path, needed, rows=top)
+    frame = unguard(frame, [name for name in frame.columns if name not in ("rank", *NUMBER, *COUNT, *FLAG)])
     frame["rank"] = _typed(frame["rank"], int, path)
-    for name in NUMBER:
+    for name in (*NUMBER, *(name for name in COUNT if name in frame)):
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
     for name in FLAG:
         frame[name] = _typed(frame[name], _flag, path).astype(bool)
@@ -147,7 +154,7 @@ def read_folds(path: Path) -> pd.DataFrame:
     for name in ("measured", "curves"):
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
     frame["is_bound"] = _typed(frame["is_bound"], _flag, path).astype(bool)
-    return _unguard(frame, ("id", "formula"))
+    return unguard(frame, ("id", "formula"))
 
 
 def read_kinds(explanation_dir: Path) -> pd.DataFrame:
@@ -169,7 +176,7 @@ def read_beeswarm(explanation_dir: Path) -> pd.DataFrame:
     frame = read_csv(path, ("kind", "id", "shap", "value"))
     for name in ("shap", "value"):
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
-    return _unguard(frame, ("id",))
+    return unguard(frame, ("id",))
 
 
 def read_stability(explanation_dir: Path) -> pd.DataFrame:
@@ -185,11 +192,6 @@ def read_stability(explanation_dir: Path) -> pd.DataFrame:
     return frame
 
 
-def read_training(model_dir: Path) -> pd.DataFrame:
-    """Return the training crystals of a model: id, formula, log_sigma and one column per feature."""
-    return _read_parquet(model_dir / "training.parquet", ("id", "is_bound"))
-
-
 def _read_parquet(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
@@ -199,37 +201,6 @@ def _read_parquet(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     if missing:
         raise InputError(f"{path} lacks the column {', '.join(missing)}")
     return frame
-
-
-def find_rows(features: Path, ids: Sequence[str]) -> FeatureTable:
-    """Return the rows of the store with the given ids, in their order; one shard is in memory at a time.
-
-    Raises
-    ------
-    InputError
-        An id is not in the store: the ranking was made from another one.
-    """
-    wanted = {id: place for place, id in enumerate(ids)}
-    parts: list[tuple[list[int], FeatureTable]] = []
-    table = None
-    for table in iter_tables(features):
-        rows = [row for row, id in enumerate(table.ids) if id in wanted]
-        parts.append((rows, _rows(table, rows)))
-    if table is None:
-        raise InputError(f"{features} holds no crystal")
-    ids_found = np.concatenate([part.ids for _, part in parts])
-    missing = sorted(set(ids) - set(ids_found))
-    if missing:
-        raise InputError(f"{len(missing)} ranked crystals are not in {features}, the first is {missing[0]!r}")
-    order = np.argsort([wanted[id] for id in ids_found], kind="stable")
-    return FeatureTable(
-        ids=ids_found[order],
-        columns=table.columns,
-        features=np.concatenate([part.features for _, part in parts])[order],
-        facts=pd.concat([part.facts for _, part in parts], ignore_index=True).iloc[order].reset_index(drop=True),
-        composition=np.concatenate([part.composition for _, part in parts])[order],
-        header=table.header,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,18 +243,8 @@ def _model_score(model: str, found: dict[str, Any]) -> ModelScore:
     return ModelScore(model=model, r2=cell("r2"), mae=cell("mae"), spearman=cell("spearman"), bounds_held=held)
 
 
-def _rows(table: FeatureTable, rows: list[int]) -> FeatureTable:
-    return FeatureTable(
-        ids=table.ids[rows],
-        columns=table.columns,
-        features=table.features[rows],
-        facts=table.facts.iloc[rows],
-        composition=table.composition[rows],
-        header=table.header,
-    )
-
-
-def _unguard(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
+def unguard(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return a table of text cells without the guard against spreadsheet formulas, in the named columns or all."""
     for name in names or frame.columns:
         frame[name] = frame[name].map(unguarded)
     return frame

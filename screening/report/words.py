@@ -71,6 +71,29 @@ BADGES: dict[str, str] = {
     "scarce": "scarce",
 }
 
+COLUMN_WORDS: dict[str, str] = {
+    "id": "id",
+    "prediction": "predicted log₁₀ σ",
+    "lower": "lower bound, log₁₀ σ",
+    "upper": "upper bound, log₁₀ σ",
+    "chance": "chance of the target",
+    "conductivity": "predicted σ (S/cm)",
+    "distance": "novelty (distance)",
+    "in_domain": "in domain",
+    "nearest": "nearest known: id",
+    "nearest_formula": "nearest known",
+    "nearest_measured": "nearest known: log₁₀ σ",
+    "measured": "measured log₁₀ σ",
+    "radius_cut": "radius cut back",
+    "elements_unseen": "elements not in training",
+    "prediction_kind": "prediction by",
+    "duplicate_of": "duplicate of",
+    "duplicates": "further entries of it",
+    "same_as_labelled": "same as labelled",
+    "charge_balanced": "charge balanced",
+    "held_back": "held back for",
+}
+
 HELD_BACK: dict[str, str] = {
     "elements": "elements that were excluded, or one that was required is missing",
     "charge": "usual oxidation states cannot sum to zero",

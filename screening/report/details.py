@@ -1,0 +1,203 @@
+"""Everything about single candidates: curves, reasons, structure and holes, as the page reads it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from screening.config import Config, InputLimits
+from screening.crystal import Crystal
+from screening.errors import InputError, RejectionError
+from screening.explain import explain, kinds_of
+from screening.learn import Model, load_model
+from screening.report import curves as packing
+from screening.report.run import read_csv, unguard
+from screening.report.structures import Wanted, drawing, find_crystals
+from screening.report.words import CURVES
+from screening.store import FeatureTable, read_some
+
+REASONS = 10  # kinds of hole in the waterfall; the others are summed
+FACTS = ("n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
+
+
+class Details:
+    """What the page shows of candidates of one run, made from its store, model and sources.
+
+    Parameters
+    ----------
+    run_dir
+        The RUN folder.
+    record
+        Its run.json.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be read.
+    """
+
+    def __init__(self, run_dir: Path, record: dict[str, Any]) -> None:
+        self.store = run_dir / "features.zarr"
+        self.model: Model = load_model(run_dir / "model")
+        self.limits = InputLimits.model_validate(record["config"].get("input", {}))
+        header = self.model.header
+        self.config = Config.model_validate(
+            {name: header.features_config[name] for name in ("cloud", "homology") if name in header.features_config}
+        )
+        self.kinds = kinds_of(self.model.columns)
+        self.curves = packing.find_curves(self.model.columns)
+        self.duplicates = read_duplicates(run_dir)
+        self._place = {str(id): place for place, id in enumerate(self.model.training.ids)}
+
+    def shared(self) -> dict[str, Any]:
+        """Return what the details of all candidates refer to: curves, training range, kinds of hole, conductors."""
+        training = self.model.training
+        return {
+            "curves": [
+                {
+                    "channel": curve.channel,
+                    "name": CURVES.get(curve.name, curve.name),
+                    "kind": curve.name[:-1],
+                    "radii": [round(radius, 4) for radius in curve.radii.tolist()],
+                }
+                for curve in self.curves
+            ],
+            "band": packing.band(self.curves, training.features),
+            "kinds": [
+                {
+                    "words": kind.words,
+                    "channel": kind.channel,
+                    "curve": kind.curve,
+                    "from": kind.radius_from,
+                    "to": kind.radius_to,
+                }
+                for kind in self.kinds
+            ],
+            "known": {
+                str(id): [str(formula), float(f"{sigma:.6g}"), bool(bound), str(publication or "")]
+                for id, formula, sigma, bound, publication in zip(
+                    training.ids,
+                    training.formula,
+                    training.log_sigma,
+                    training.is_bound,
+                    training.publication,
+                    strict=True,
+                )
+            },
+        }
+
+    def known_curves(self, id: str) -> list[list[Any]]:
+        """Return the packed curves of a training crystal.
+
+        Raises
+        ------
+        InputError
+            None has that id.
+        """
+        if id not in self._place:
+            raise InputError(f"no training crystal has the id {id!r}")
+        return packing.pack_rows(self.curves, self.model.training.features[[self._place[id]]])[0]
+
+    def rows(self, ids: Sequence[str]) -> FeatureTable:
+        """Return the crystals with these ids from the store, in this order.
+
+        Raises
+        ------
+        InputError
+            An id is not in the store: the ranking was made from another one.
+        """
+        table = read_some(self.store, ids=set(ids))
+        at = {str(id): row for row, id in enumerate(table.ids)}
+        missing = [id for id in ids if id not in at]
+        if missing:
+            raise InputError(f"{len(missing)} ranked crystals are not in {self.store}, the first is {missing[0]!r}")
+        order = [at[id] for id in ids]
+        return FeatureTable(
+            ids=table.ids[order],
+            columns=table.columns,
+            features=table.features[order],
+            facts=table.facts.iloc[order].reset_index(drop=True),
+            composition=table.composition[order],
+            header=table.header,
+        )
+
+    def crystals(self, wanted: Sequence[Wanted]) -> dict[str, Crystal | str]:
+        """Return by id each crystal as its source holds it, or why it cannot be shown."""
+        return find_crystals(wanted, self.limits)
+
+    def of(self, wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
+        """Return everything about these candidates, in their order.
+
+        Raises
+        ------
+        InputError
+            One is not in the store.
+        ModelError
+            The features are not those of the model.
+        """
+        if not wanted:
+            return []
+        table = self.rows([one.id for one in wanted])
+        found = self.crystals(wanted)
+        explanation = explain(table, self.model, ids=[one.id for one in wanted])
+        packed = packing.pack_rows(self.curves, table.features)
+        facts = table.facts.to_dict("records")
+        return [
+            {
+                "facts": {name: _rounded(fact[name]) for name in FACTS if name in fact},
+                "duplicates": self.duplicates.get(one.id, []),
+                "curves": packed[row],
+                "reasons": reasons(explanation.shap[row], expected=explanation.expected),
+                **self.structure(found[one.id]),
+            }
+            for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
+        ]
+
+    def structure(self, found: Crystal | str) -> dict[str, Any]:
+        """Return the drawing of a crystal, or ``missing``, which says why there is none."""
+        if isinstance(found, str):
+            return {"missing": found}
+        try:
+            return {"structure": drawing(found, self.config)}
+        except RejectionError as error:
+            return {"missing": f"Its holes cannot be computed: {error}"}
+
+
+def reasons(shap: np.ndarray[Any, Any], *, expected: float) -> dict[str, Any]:
+    """Return the strongest kinds of hole [[kind, log units], ...], the sum of all others, and where they start."""
+    order = [int(kind) for kind in np.argsort(-np.abs(shap), kind="stable")[:REASONS] if shap[kind] != 0.0]
+    rest = float(shap.sum() - shap[order].sum())
+    return {
+        "expected": round(expected, 4),
+        "kinds": [[kind, round(float(shap[kind]), 4)] for kind in order],
+        "rest": round(rest, 4),
+    }
+
+
+def read_duplicates(run_dir: Path) -> dict[str, list[str]]:
+    """Return by id the ids of further entries of the same crystal; empty where no table of them is."""
+    path = run_dir / "duplicates.csv"
+    groups: dict[str, list[str]] = defaultdict(list)
+    if path.is_file():
+        frame: pd.DataFrame = unguard(read_csv(path, ("id", "duplicate_of")), ("id", "duplicate_of"))
+        for id, first in zip(frame["id"], frame["duplicate_of"], strict=True):
+            groups[str(first)].append(str(id))
+    return dict(groups)
+
+
+def squeezed(value: Any) -> str:
+    """Return JSON, deflated and base64 coded: what `DecompressionStream("deflate")` of a browser reads."""
+    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+
+
+def _rounded(value: Any) -> float | int:
+    return int(value) if float(value).is_integer() else float(f"{float(value):.6g}")

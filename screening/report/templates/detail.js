@@ -1,0 +1,103 @@
+// The open candidate: facts, structure with holes, reasons, and curves beside those of its nearest known conductor.
+let opened = 0;
+let drawnFor = null; // what is drawn, to draw its curves again in another width
+
+function fact(list, name, value) {
+  const div = make(list, "div");
+  make(div, "dt", {}, name);
+  return make(div, "dd", {}, value);
+}
+
+function heading(parent, row) {
+  const id = cell(row, "id");
+  formula(make(make(parent, "h3"), "bdi"), cell(row, "formula")); // bdi: names in a script that runs right to left turn nothing around them
+  const name = make(parent, "p", { class: "id" });
+  make(name, "bdi", {}, id);
+  name.append(` · rank ${cell(row, "rank")}`);
+  const where = sourceLink(id);
+  if (where) {
+    name.append(" · ");
+    link(name, ...where);
+  }
+  const label = make(parent, "label", { class: "tick-label" });
+  const box = make(label, "input", { type: "checkbox", class: "tick-open" });
+  box.checked = shortlist.has(id);
+  box.addEventListener("change", () => shortlist.tick(id, box.checked));
+  label.append(" on the shortlist");
+  badges(parent, row);
+}
+
+function facts(parent, row) {
+  const list = make(parent, "dl", { class: "facts" });
+  fact(list, "predicted σ", `${power(cell(row, "prediction"))} S/cm`);
+  fact(list, `interval, ${data.interval}`, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))}`);
+  if (cell(row, "chance") !== null) fact(list, `chance of ${power(data.target)} S/cm`, percent(cell(row, "chance")));
+  if (cell(row, "measured") !== null) fact(list, "measured σ", `${measured(cell(row, "id"), cell(row, "measured"))} S/cm`);
+  const near = fact(list, "nearest known", "");
+  formula(make(near, "bdi"), cell(row, "nearest_formula"));
+  near.append(" (");
+  make(near, "bdi", {}, cell(row, "nearest"));
+  near.append(`), ${measured(cell(row, "nearest"), cell(row, "nearest_measured"))} S/cm`);
+  const where = known(cell(row, "nearest"))?.publication;
+  if (where) {
+    near.append(", ");
+    publication(near, where);
+  }
+  fact(list, "novelty (distance)", `${cell(row, "distance") === "Infinity" ? "∞" : short(cell(row, "distance") ?? NaN)}${cell(row, "in_domain") ? "" : ", out of domain"}`);
+  if (!isEmpty(cell(row, "prototype"))) {
+    const prototype = fact(list, "prototype", `${cell(row, "prototype")} `);
+    button(prototype, "List all of it", () => { conditions.push(condition("prototype", cell(row, "prototype"))); drawConditions(); changed(); }, { class: "small" });
+  }
+  fact(list, "source", cell(row, "source"));
+  return list;
+}
+
+function moreFacts(list, found) {
+  const { n_sites: sites, volume, spacegroup, a, b, c, alpha, beta, gamma } = found.facts;
+  fact(list, "cell", `${sites} sites, ${volume} Å³${spacegroup > 0 ? `, space group ${spacegroup}` : ""}`);
+  if (a !== undefined) fact(list, "a, b, c; α, β, γ", `${[a, b, c].map((x) => x.toFixed(3)).join(", ")} Å; ${[alpha, beta, gamma].map((x) => x.toFixed(1)).join(", ")}°`);
+  if (found.duplicates.length) fact(list, "further entries of it", found.duplicates.slice(0, 20).join(", ") + (found.duplicates.length > 20 ? ` and ${found.duplicates.length - 20} more` : ""));
+}
+
+async function showDetail(row) {
+  const turn = ++opened;
+  const detail = byId("detail");
+  drawnFor = null;
+  detail.replaceChildren();
+  heading(detail, row);
+  const list = facts(detail, row);
+  const waiting = make(detail, "p", { class: "note", role: "status" }, data.mode === "served" ? "Reading its structure…" : "");
+  let found, near;
+  try {
+    [found, near] = await Promise.all([source.detail(row), source.known(cell(row, "nearest"))]);
+  } catch (error) {
+    if (turn === opened) waiting.textContent = `This could not be read: ${error.message}`;
+    return;
+  }
+  if (turn !== opened) return;
+  waiting.remove();
+  moreFacts(list, found);
+  let holes = null;
+  if (found.structure) {
+    const box = make(detail, "section", { class: "part", "aria-label": "Structure" });
+    const view = new Structure(box, found.structure, cell(row, "formula"));
+    if (found.structure.channels.length) holes = new Holes(box, found.structure.channels, view);
+  } else make(detail, "p", { class: "note missing" }, `No structure to show. ${found.missing}`);
+  drawReasons(make(detail, "section", { class: "part", "aria-label": "Reasons" }), found.reasons, holes);
+  if (data.curves.length) {
+    const box = make(detail, "section", { class: "part", "aria-label": "Curves" });
+    const width = detail.clientWidth; // before drawing, which may bring a scrollbar
+    drawCurves(box, found.curves, near);
+    drawnFor = { box, width, again: () => drawCurves(box, found.curves, near) };
+  }
+}
+
+// Curves are drawn anew whenever the panel has another width than at the last drawing, whatever changed it (window, scrollbar, fonts).
+new ResizeObserver(() => {
+  const width = byId("detail").clientWidth;
+  if (!drawnFor || drawnFor.width === width) return; // a phone's address bar changes the height alone
+  drawnFor.width = width;
+  drawnFor.box.replaceChildren();
+  drawnFor.again();
+}).observe(byId("detail"));
+start();

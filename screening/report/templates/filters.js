@@ -1,0 +1,83 @@
+// Search, elements, flags, thresholds, and which columns are shown.
+const numberColumns = columns.filter((column) => column.kind === "number");
+
+function changed() {
+  ask.must = Object.keys(table.state).filter((symbol) => table.state[symbol] === "must");
+  ask.not = Object.keys(table.state).filter((symbol) => table.state[symbol] === "not");
+  ask.hide = [...document.querySelectorAll(".hide:checked")].map((box) => box.value);
+  ask.conditions = conditions.map(({ column, op, value }) => ({ column, op, value })).filter((one) => one.value !== "" || one.op === "yes" || one.op === "no");
+  ask.ids = byId("only").checked ? shortlist.ids() : null;
+  refresh();
+}
+
+let conditions = [];
+function drawConditions(focus) {
+  const box = byId("conditions");
+  box.replaceChildren();
+  conditions.forEach((one, k) => {
+    const line = make(box, "div", { class: "condition" });
+    const column = columns[place[one.column]];
+    select(line, "Where", columns.map((other) => [other.name, other.label]), one.column, (name) => {
+      conditions[k] = condition(name);
+      drawConditions(k);
+      changed();
+    });
+    const ops = { number: [[">=", "at least"], ["<=", "at most"]], text: [["has", "contains"]], flag: [["yes", "is yes"], ["no", "is no"]] }[column.kind];
+    select(line, "", ops, one.op, (op) => { one.op = op; changed(); }).setAttribute("aria-label", "comparison");
+    if (column.kind !== "flag") {
+      const input = make(line, "input", { type: column.kind === "number" ? "number" : "text", step: "any", "aria-label": `value for ${column.label}` });
+      input.value = one.value;
+      input.addEventListener("input", () => { one.value = input.value.trim(); changed(); });
+      if (k === focus) input.focus();
+    }
+    button(line, "Remove", () => { conditions.splice(k, 1); drawConditions(); byId("add").focus(); changed(); });
+  });
+}
+const condition = (name, value = "") => ({ column: name, op: { number: ">=", text: "has", flag: "yes" }[columns[place[name]].kind], value });
+
+function drawColumns() {
+  const box = byId("columns");
+  for (const view of views.filter((one) => !one.fixed)) {
+    const label = make(box, "label");
+    const tick = make(label, "input", { type: "checkbox", value: view.name });
+    tick.checked = isOn(view);
+    label.append(` ${view.label}`);
+    tick.addEventListener("change", () => {
+      const set = view.extra ? added : hidden;
+      if (tick.checked === Boolean(view.extra)) set.add(view.name);
+      else set.delete(view.name);
+      kept.set("added", [...added]);
+      kept.set("hidden", [...hidden]);
+      drawHead();
+      drawBody();
+    });
+  }
+}
+
+function start() {
+  buildElements(changed);
+  drawColumns();
+  drawHead();
+  let wait;
+  byId("search").addEventListener("input", () => {
+    clearTimeout(wait);
+    wait = setTimeout(() => { ask.search = byId("search").value; changed(); }, data.mode === "served" ? 150 : 0);
+  });
+  for (const box of document.querySelectorAll(".hide")) box.addEventListener("change", changed);
+  byId("add").addEventListener("click", () => {
+    conditions.push(condition(has("prediction") ? "prediction" : numberColumns[0].name));
+    drawConditions(conditions.length - 1);
+  });
+  byId("clear").addEventListener("click", () => {
+    table.clear();
+    conditions = [];
+    drawConditions();
+    byId("search").value = ask.search = "";
+    byId("only").checked = false;
+    for (const box of document.querySelectorAll(".hide")) box.checked = false;
+    changed();
+  });
+  byId("only").addEventListener("change", changed);
+  shortlist.tell();
+  refresh();
+}

@@ -1,0 +1,120 @@
+// Bars of one sublattice as a diagram and a list; the chosen one is lit up in the structure.
+const DIM = { 1: ["ring", "circle"], 2: ["cavity", "square"] };
+const RANK = { 1: "chains", 2: "layers", 3: "a 3-D network" };
+const pairs = (n) => Array.from({ length: n }, (_, i) => Array.from({ length: n - i - 1 }, (_, k) => [i, i + k + 1])).flat();
+const triples = (n) => pairs(n).flatMap(([i, j]) => Array.from({ length: n - j - 1 }, (_, k) => [i, j, j + k + 1]));
+const radius = (value, cut) => (value === null ? `open at ${cut.toFixed(2)} Å` : `${value.toFixed(2)} Å`);
+
+// One simplex as the view draws it; a corner stands at the mean of its atoms (split sites that were merged).
+function shape(view, kind, corners, length) {
+  return {
+    kind, length, edges: pairs(corners.length), faces: triples(corners.length),
+    corners: corners.map((atoms) => ({ atoms, at: atoms.map((atom) => view.position(atom)).reduce(plus).map((x) => x / atoms.length) })),
+  };
+}
+function holeOf(view, bar, member) {
+  const [birth, death, centre] = bar.members[member];
+  const shapes = [shape(view, "birth", birth, bar.birth)];
+  if (death.length) shapes.push(shape(view, "death", death, bar.death));
+  return { centre, shapes };
+}
+function eventOf(view, event) {
+  const shapes = event.edges.map((corners) => shape(view, "birth", corners, event.radius));
+  return { centre: shapes[0]?.corners[0].at ?? [0, 0, 0], shapes };
+}
+function barWords(bar, channel) {
+  const [word] = DIM[bar.dim];
+  return `${word} ${bar.birth.toFixed(2)}–${bar.death === null ? `open at ${channel.r_cut.toFixed(2)}` : bar.death.toFixed(2)} Å${bar.n > 1 ? ` (${bar.n} per cell)` : ""}`;
+}
+
+class Holes {
+  constructor(parent, channels, view) {
+    Object.assign(this, { channels, view, member: 0, chosen: -1 });
+    this.channel = channels[0];
+    make(parent, "h4", {}, "Holes: choose one to light it up in the structure");
+    const bar = make(parent, "div", { class: "bar" });
+    this.pick = select(bar, "Holes of", channels.map((one) => [one.label, `${one.label}, ${one.points} points`]), this.channel.label, (label) => this.show(label));
+    const pair = make(parent, "div", { class: "holes" });
+    this.diagram = make(pair, "div", { class: "diagram" });
+    const side = make(pair, "div");
+    this.list = make(side, "select", { size: 9, class: "bars", "aria-label": "Holes, the most persistent first" });
+    this.list.addEventListener("change", () => this.choose(Number(this.list.value)));
+    const buttons = make(side, "div", { class: "bar" });
+    this.next = button(buttons, "Next equal one", () => this.choose(this.chosen, this.member + 1));
+    this.off = button(buttons, "Light off", () => this.choose(-1));
+    this.told = make(parent, "p", { class: "note", role: "status" });
+    this.show(this.channel.label);
+  }
+
+  show(label) {
+    this.channel = this.channels.find((one) => one.label === label) ?? this.channels[0];
+    this.pick.value = this.channel.label;
+    this.entries = [...this.channel.bars.map((bar) => ({ bar })), ...this.channel.percolation.map((event) => ({ event }))];
+    this.list.replaceChildren();
+    this.entries.forEach(({ bar, event }, k) => make(this.list, "option", { value: k },
+      bar ? barWords(bar, this.channel) : `${RANK[event.rank]} from ${event.radius.toFixed(2)} Å (${event.sites} sites per cell)`));
+    this.choose(-1);
+  }
+
+  choose(k, member = 0) {
+    this.chosen = k;
+    const { bar, event } = this.entries[k] ?? {};
+    this.member = bar ? member % bar.members.length : 0;
+    this.list.value = k < 0 ? "" : String(k);
+    this.next.disabled = !(bar && bar.members.length > 1);
+    this.off.disabled = k < 0;
+    this.view.light(bar ? holeOf(this.view, bar, this.member) : event ? eventOf(this.view, event) : null);
+    this.told.textContent = this.words(bar, event);
+    this.draw();
+  }
+
+  words(bar, event) {
+    if (event) return `At ${event.radius.toFixed(2)} Å the sites of ${this.channel.label} first join to ${RANK[event.rank]}, by the edges lit up${event.edges_left_out ? ` (${event.edges_left_out} more are not drawn)` : ""}.`;
+    if (!bar) return this.entries.length ? "Nothing is lit up." : `${this.channel.label} has no rings or cavities up to ${this.channel.r_cut.toFixed(2)} Å.`;
+    const [word] = DIM[bar.dim];
+    const born = bar.dim === 1 ? "edge" : "triangle", dead = bar.dim === 1 ? "triangle" : "tetrahedron";
+    const end = bar.death === null ? `It is still open at ${this.channel.r_cut.toFixed(2)} Å, the largest radius.` : `The ${dead} that fills it is dashed (${bar.death.toFixed(2)} Å).`;
+    const atoms = new Set(bar.members[this.member].slice(0, 2).flat(2).map(([atom]) => data.elements[this.view.atoms[atom][0]]));
+    const which = bar.members.length > 1 ? ` Equal one ${this.member + 1} of ${bar.members.length} that can be shown.` : "";
+    return `The ${born} that closes this ${word} is drawn thick (${bar.birth.toFixed(2)} Å). ${end} Atoms: ${[...atoms].join(", ")}.${which}`;
+  }
+
+  // The most persistent hole of a kind that the model speaks of; false if the sublattice has none.
+  find({ channel, dim, from, to }) {
+    const found = this.channels.find((one) => one.label === channel);
+    const k = found ? found.bars.findIndex((bar) => bar.dim === dim && bar.birth < to && (bar.death ?? Infinity) > from) : -1;
+    return k < 0 ? null : () => { this.show(channel); this.choose(k); this.list.scrollIntoView({ block: "nearest" }); };
+  }
+
+  draw() {
+    const S = 250, L = 36, B = 34, T = 12, R = 10;
+    const top = Math.max(this.channel.r_cut, 1) * 1.04;
+    const x = (v) => L + (v / top) * (S - L - R);
+    const y = (v) => S - B - (v / top) * (S - B - T);
+    this.diagram.replaceChildren();
+    const { bars } = this.channel;
+    const words = `Persistence diagram of ${this.channel.label}: ${bars.length} different holes, birth against death in Å; the list beside it names them`;
+    const svg = make(this.diagram, "svg", { viewBox: `0 0 ${S} ${S}`, class: "curve", role: "img", "aria-label": words });
+    for (let v = 0; v <= top; v += 2) {
+      make(svg, "line", { x1: x(v), x2: x(v), y1: T, y2: S - B, class: "rule" });
+      make(svg, "line", { x1: L, x2: S - R, y1: y(v), y2: y(v), class: "rule" });
+      make(svg, "text", { x: x(v), y: S - B + 14, "text-anchor": "middle", class: "tick" }, v);
+      make(svg, "text", { x: L - 5, y: y(v) + 4, "text-anchor": "end", class: "tick" }, v);
+    }
+    make(svg, "line", { x1: x(0), y1: y(0), x2: x(top), y2: y(top), class: "hair" });
+    make(svg, "text", { x: (L + S) / 2, y: S - 4, "text-anchor": "middle", class: "tick" }, "birth (Å)");
+    make(svg, "text", { x: 10, y: S / 2, "text-anchor": "middle", class: "tick", transform: `rotate(-90 10 ${S / 2})` }, "death (Å)");
+    bars.forEach((bar, k) => {
+      const [cx, cy] = [x(bar.birth), y(bar.death ?? this.channel.r_cut)];
+      const css = `bar-mark ${DIM[bar.dim][1]}${bar.death === null ? " open-bar" : ""}${k === this.chosen ? " lit" : ""}`;
+      const size = 3.2 + Math.min(3, Math.log2(bar.n));
+      const node = bar.dim === 1 ? make(svg, "circle", { cx, cy, r: size, class: css }) : make(svg, "rect", { x: cx - size, y: cy - size, width: 2 * size, height: 2 * size, class: css });
+      make(node, "title", {}, barWords(bar, this.channel));
+      node.addEventListener("click", () => this.choose(k));
+    });
+    make(svg, "circle", { cx: L + 12, cy: T + 8, r: 4, class: "bar-mark circle" });
+    make(svg, "text", { x: L + 20, y: T + 12, class: "tick" }, "ring");
+    make(svg, "rect", { x: L + 54, y: T + 4, width: 8, height: 8, class: "bar-mark square" });
+    make(svg, "text", { x: L + 67, y: T + 12, class: "tick" }, "cavity");
+  }
+}

@@ -1,0 +1,154 @@
+// The list: what is asked for, its pages, its columns, and the row that is open.
+const PAGE = 100;
+const ask = { search: "", must: [], not: [], hide: [], conditions: [], ids: null, sort: "rank", falling: false, from: 0, count: PAGE };
+const body = document.querySelector("#table tbody");
+let shown = { total: 0, rows: [] };
+let openId = null;
+
+function known(id) {
+  const [text, sigma, bound, where] = data.known[id] ?? [];
+  return text === undefined ? null : { formula: text, sigma, bound, publication: where };
+}
+const measured = (id, log10) => `${known(id)?.bound ? "< " : ""}${power(log10)}`; // "<": an upper bound
+
+function badges(parent, row) {
+  const words = [];
+  if (cell(row, "in_domain") === false) words.push(["out of domain", "warn"]);
+  if (cell(row, "prediction_kind") === "out-of-fold") words.push(["out-of-fold prediction"]);
+  for (const [name, word] of Object.entries(data.badges)) if (cell(row, name) === true) words.push([word]);
+  for (const why of String(cell(row, "held_back") ?? "").split(";").filter(Boolean)) words.push([`held back: ${data.held_back[why] ?? why}`, "warn"]);
+  if (!isEmpty(cell(row, "elements_unseen"))) words.push([`not in training: ${cell(row, "elements_unseen").replaceAll(";", ", ")}`]);
+  if (!isEmpty(cell(row, "same_as_labelled"))) words.push([`is the labelled crystal ${cell(row, "same_as_labelled")}`]);
+  if (cell(row, "duplicates") > 0) words.push([`${cell(row, "duplicates")} further entries`]);
+  if (!words.length) return;
+  const box = make(parent, "span", { class: "badges" });
+  for (const [text, css] of words) make(box, "span", { class: `badge ${css ?? ""}` }, text);
+}
+
+// Columns made of several of the ranking's; all others can be added as they are.
+const views = [
+  { name: "rank", label: "Rank", css: "num", fill: (td, row) => { td.textContent = cell(row, "rank"); } },
+  {
+    name: "formula", label: "Crystal", fixed: true, folds: ["id"],
+    fill(td, row) {
+      const open = button(td, undefined, () => {}, { class: "open", "aria-controls": "detail" });
+      formula(make(open, "span", { class: "formula" }), cell(row, "formula"));
+      make(td, "span", { class: "id" }, cell(row, "id"));
+      badges(td, row);
+    },
+  },
+  {
+    name: "prediction", label: "Predicted σ (S/cm)", falling: true,
+    fill(td, row) {
+      make(td, "span", { class: "sigma" }, power(cell(row, "prediction")));
+      make(td, "span", { class: "range" }, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))}`);
+    },
+  },
+  { name: "chance", label: `P(σ ≥ ${power(data.target)})`, css: "num wide", falling: true, fill: (td, row) => { td.textContent = percent(cell(row, "chance")); } },
+  { name: "distance", label: "Novelty", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "distance")); } },
+  {
+    name: "nearest_formula", label: "Nearest known", css: "wide", folds: ["nearest"],
+    fill(td, row) {
+      formula(make(td, "span", { class: "formula" }), cell(row, "nearest_formula"));
+      make(td, "span", { class: "range" }, measured(cell(row, "nearest"), cell(row, "nearest_measured")));
+    },
+  },
+].filter((view) => has(view.name));
+const folded = new Set(views.flatMap((view) => [view.name, ...(view.folds ?? [])]));
+const flagWords = (value) => (value === true ? "yes" : value === false ? "no" : "");
+for (const column of columns.filter((one) => !folded.has(one.name))) {
+  views.push({
+    name: column.name, label: column.label, css: column.kind === "number" ? "num" : "", extra: true,
+    fill: (td, row) => { td.textContent = column.kind === "flag" ? flagWords(cell(row, column.name)) : column.kind === "number" ? number(cell(row, column.name)) : cell(row, column.name) ?? ""; },
+  });
+}
+const hidden = new Set(kept.get("hidden") ?? []); // default columns taken off
+const added = new Set(kept.get("added") ?? []); // further columns put on
+const isOn = (view) => (view.extra ? added.has(view.name) : !hidden.has(view.name));
+
+function drawHead() {
+  const head = document.querySelector("#table thead tr");
+  head.replaceChildren();
+  make(make(head, "th", { scope: "col", class: "tick" }), "span", { class: "sr" }, "On the shortlist");
+  for (const view of views.filter(isOn)) {
+    const state = ask.sort === view.name ? (ask.falling ? "descending" : "ascending") : "none";
+    const th = make(head, "th", { scope: "col", "aria-sort": state, "data-key": view.name, class: view.css ?? "" });
+    button(th, view.label, () => {
+      ask.falling = ask.sort === view.name ? !ask.falling : Boolean(view.falling);
+      ask.sort = view.name;
+      drawHead();
+      document.querySelector(`#table th[data-key="${CSS.escape(view.name)}"] button`).focus();
+      refresh();
+    });
+  }
+}
+
+function drawBody() {
+  body.replaceChildren();
+  for (const row of shown.rows) {
+    const tr = make(body, "tr", { "data-at": row.at });
+    if (cell(row, "in_domain") === false) tr.classList.add("outside");
+    const id = cell(row, "id");
+    const box = make(make(tr, "td", { class: "tick" }), "input", { type: "checkbox", "aria-label": `on the shortlist: ${cell(row, "formula")}, ${id}` });
+    box.checked = shortlist.has(id);
+    box.addEventListener("change", () => shortlist.tick(id, box.checked));
+    for (const view of views.filter(isOn)) view.fill(make(tr, "td", { class: view.css ?? "" }), row);
+    if (id === openId) mark(tr);
+  }
+  const last = ask.from + shown.rows.length;
+  byId("none").hidden = shown.total > 0;
+  byId("shown").textContent = `${grouped(shown.total)} of ${grouped(data.n)} candidates`;
+  byId("pages").hidden = shown.total <= PAGE;
+  byId("range").textContent = `${grouped(ask.from + 1)}–${grouped(last)}`;
+  byId("back").disabled = ask.from === 0;
+  byId("next").disabled = last >= shown.total;
+}
+
+let asked = 0;
+async function refresh(from = 0) {
+  ask.from = from;
+  const turn = ++asked;
+  try {
+    const found = await source.rows(ask);
+    if (turn !== asked) return; // a later question has been asked meanwhile
+    shown = found;
+    drawBody();
+    if (openId === null && shown.rows.length) open(shown.rows[0], false);
+  } catch (error) {
+    byId("shown").textContent = `The list could not be read: ${error.message}`;
+  }
+}
+
+function mark(tr) {
+  for (const other of body.querySelectorAll("tr.chosen")) other.classList.remove("chosen");
+  for (const other of body.querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
+  tr.classList.add("chosen");
+  tr.querySelector("button.open").setAttribute("aria-current", "true");
+}
+
+function open(row, move) {
+  openId = cell(row, "id");
+  const tr = [...body.rows].find((one) => Number(one.dataset.at) === row.at);
+  if (tr) mark(tr);
+  showDetail(row);
+  const detail = byId("detail");
+  if (move && detail.getBoundingClientRect().top > innerHeight * 0.8) detail.scrollIntoView({ block: "start" });
+}
+
+body.addEventListener("click", (event) => {
+  const tr = event.target.closest("tr");
+  const row = tr && !event.target.closest("input,a") && shown.rows.find((one) => one.at === Number(tr.dataset.at));
+  if (row && !getSelection().toString()) open(row, true);
+});
+body.addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!step || !event.target.matches("button.open")) return;
+  const tr = event.target.closest("tr");
+  const next = step > 0 ? tr.nextElementSibling : tr.previousElementSibling;
+  if (!next) return;
+  event.preventDefault();
+  next.querySelector("button.open").focus();
+  open(shown.rows.find((one) => one.at === Number(next.dataset.at)), false);
+});
+byId("back").addEventListener("click", () => refresh(Math.max(0, ask.from - PAGE)));
+byId("next").addEventListener("click", () => refresh(ask.from + PAGE));

@@ -1,0 +1,315 @@
+// The crystal in three dimensions, on a canvas: turned by dragging or arrow keys, with a cell box, species that can be put out, and a hole lit up.
+// Colours of species are Okabe and Ito's; letters and shapes say the same, so that nothing hangs on colour alone.
+const radii = [31, 28, 128, 96, 84, 76, 71, 66, 57, 58, 166, 141, 121, 111, 107, 105, 102, 106, 203, 176, 170, 160, 153, 139, 139, 132, 126, 124, 132, 122, 122, 120, 119, 120,
+  120, 116, 220, 195, 190, 175, 164, 154, 147, 146, 142, 139, 145, 144, 142, 139, 139, 138, 139, 140, 244, 215, 207, 204, 203, 201, 199, 198, 198, 196, 194, 192, 192, 189,
+  190, 187, 187, 175, 170, 162, 151, 144, 141, 136, 136, 132, 145, 146, 148, 140, 150, 150, 260, 221, 215, 206, 200, 196, 190, 187, 180, 169]; // covalent, pm (Cordero 2008)
+const radiusOf = (z) => (radii[z - 1] ?? 150) / 100;
+const MOBILE = 0, ANION = 1;
+const palette = { [MOBILE]: ["#0072b2"], [ANION]: ["#e69f00", "#f0e442", "#d55e00", "#b8860b"], 2: ["#009e73", "#cc79a7", "#8c93a3", "#56b4e9", "#7f5539", "#4d4d4d"] };
+const ATOMS_DRAWN = 6000;
+
+const apply = ([a, b, c], m) => [0, 1, 2].map((k) => a * m[0][k] + b * m[1][k] + c * m[2][k]); // row vector times rows
+const plus = (p, q) => p.map((x, k) => x + q[k]);
+const less = (p, q) => p.map((x, k) => x - q[k]);
+const multiply = (m, n) => m.map((row) => apply(row, n));
+function turn(axis, angle) {
+  const [c, s] = [Math.cos(angle), Math.sin(angle)];
+  return axis === "x" ? [[1, 0, 0], [0, c, s], [0, -s, c]] : axis === "y" ? [[c, 0, -s], [0, 1, 0], [s, 0, c]] : [[c, s, 0], [-s, c, 0], [0, 0, 1]];
+}
+function* cells(n) {
+  for (let a = 0; a < n[0]; a++) for (let b = 0; b < n[1]; b++) for (let c = 0; c < n[2]; c++) yield [a, b, c];
+}
+
+class Structure {
+  constructor(parent, { lattice, atoms }, name) {
+    Object.assign(this, { lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, sprites: new Map() });
+    this.view = multiply(turn("y", 0.5), turn("x", 0.3));
+    this.sites = [];
+    for (const [z, site, role, a, b, c, share] of atoms) {
+      const one = (this.sites[site] ??= { at: [a, b, c], parts: [], role });
+      one.parts.push([z, share]);
+    }
+    this.sites = this.sites.filter(Boolean);
+    for (const site of this.sites) site.parts.sort((p, q) => q[1] - p[1] || p[0] - q[0]);
+    this.species = [...new Map(atoms.map(([z, , role]) => [z, role]))].sort((p, q) => p[1] - q[1] || p[0] - q[0]);
+    const used = {};
+    this.colour = Object.fromEntries(this.species.map(([z, role]) => [z, palette[role][(used[role] = (used[role] ?? -1) + 1) % palette[role].length]]));
+    this.controls(parent);
+    this.canvas = make(parent, "canvas", { class: "structure", tabindex: "0", role: "application", "aria-roledescription": "3-D view",
+      "aria-label": `Structure of ${name}: ${this.sites.length} sites in the cell. Arrow keys turn it, plus and minus zoom, 0 puts it back.` });
+    this.listen();
+    this.rebuild();
+    new ResizeObserver(() => this.draw()).observe(this.canvas);
+  }
+
+  controls(parent) {
+    const species = make(parent, "fieldset", { class: "species" });
+    make(species, "legend", {}, "Species");
+    for (const [z] of this.species) {
+      const label = make(species, "label");
+      const box = make(label, "input", { type: "checkbox" });
+      box.checked = true;
+      const swatch = make(label, "canvas", { class: "swatch", width: 28, height: 28, "aria-hidden": "true" });
+      swatch.getContext("2d").drawImage(this.sprite([[z, 1]]), 0, 0, 28, 28);
+      label.append(` ${data.elements[z]}`);
+      box.addEventListener("change", () => {
+        if (box.checked) this.out.delete(z);
+        else this.out.add(z);
+        this.rebuild();
+      });
+    }
+    const bar = make(parent, "div", { class: "bar" });
+    const toggle = (words, key) => {
+      const label = make(bar, "label");
+      const box = make(label, "input", { type: "checkbox" });
+      box.checked = this[key];
+      label.append(` ${words}`);
+      box.addEventListener("change", () => { this[key] = box.checked; this.rebuild(); });
+    };
+    toggle("cell", "box");
+    toggle("bonds", "bonds");
+    select(bar, "Cells", [[1, "1"], [2, "2 × 2 × 2"], [3, "3 × 3 × 3"]], 1, (n) => { this.repeat = Number(n); this.rebuild(); });
+    for (const [words, title, act] of [["◀", "turn left", () => this.spin(0, -0.2)], ["▶", "turn right", () => this.spin(0, 0.2)], ["▲", "turn up", () => this.spin(-0.2, 0)],
+      ["▼", "turn down", () => this.spin(0.2, 0)], ["+", "zoom in", () => this.scale(1.2)], ["−", "zoom out", () => this.scale(1 / 1.2)]]) button(bar, words, act, { "aria-label": title, class: "small" });
+  }
+
+  listen() {
+    const { canvas } = this;
+    let last = null;
+    canvas.addEventListener("pointerdown", (event) => { last = [event.clientX, event.clientY]; canvas.setPointerCapture(event.pointerId); });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!last) return;
+      this.spin((event.clientY - last[1]) / 120, (event.clientX - last[0]) / 120);
+      last = [event.clientX, event.clientY];
+    });
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { last = null; });
+    canvas.addEventListener("wheel", (event) => {
+      if (document.activeElement !== canvas) return; // the page scrolls until the view has been chosen
+      event.preventDefault();
+      this.scale(Math.exp(-event.deltaY / 500));
+    }, { passive: false });
+    canvas.addEventListener("keydown", (event) => {
+      const act = { ArrowLeft: () => this.spin(0, -0.12), ArrowRight: () => this.spin(0, 0.12), ArrowUp: () => this.spin(-0.12, 0), ArrowDown: () => this.spin(0.12, 0),
+        "+": () => this.scale(1.15), "=": () => this.scale(1.15), "-": () => this.scale(1 / 1.15),
+        0: () => { this.zoom = 1; this.view = multiply(turn("y", 0.5), turn("x", 0.3)); this.draw(); } }[event.key];
+      if (!act) return;
+      event.preventDefault();
+      act();
+    });
+  }
+
+  spin(x, y) {
+    this.view = multiply(this.view, multiply(turn("y", y), turn("x", x)));
+    this.draw();
+  }
+  scale(factor) {
+    this.zoom = Math.min(8, Math.max(0.3, this.zoom * factor));
+    this.draw();
+  }
+
+  // What a hole needs: {edges of birth, edges of death, faces, atoms}, each by atom rows and cells; see holes.js.
+  light(hole) {
+    this.hole = hole;
+    this.rebuild();
+  }
+  position([atom, a, b, c]) {
+    const [, , , x, y, z] = this.atoms[atom];
+    return [x + a, y + b, z + c];
+  }
+
+  rebuild() {
+    const n = [this.repeat, this.repeat, this.repeat];
+    while (this.sites.length * n[0] * n[1] * n[2] > ATOMS_DRAWN && n[0] > 1) n.fill(n[0] - 1);
+    this.n = n;
+    this.balls = [];
+    const seen = new Set();
+    const add = (site, at, lit) => {
+      const parts = site.parts.filter(([z]) => !this.out.has(z));
+      const key = at.map((x) => Math.round(x * 1e4)).join();
+      if (!parts.length || seen.has(key)) return;
+      seen.add(key);
+      this.balls.push({ at: apply(at, this.lattice), parts, role: site.role, z: parts[0][0], lit });
+    };
+    const lit = this.litAtoms();
+    for (const [site, at, strength] of lit) add(site, at, strength);
+    const eps = 1e-4;
+    for (const site of this.sites) {
+      const range = site.at.map((x, k) => { // atoms on the border of the box appear on all its sides
+        const cellsOf = [];
+        for (let t = -1; t <= n[k]; t++) if (x + t >= -eps && x + t <= n[k] + eps) cellsOf.push(t);
+        return cellsOf;
+      });
+      for (const a of range[0]) for (const b of range[1]) for (const c of range[2]) add(site, plus(site.at, [a, b, c]), 0);
+    }
+    this.sticks = this.bonds ? this.bonded() : [];
+    this.centre = apply([n[0] / 2, n[1] / 2, n[2] / 2], this.lattice);
+    this.reach = Math.max(4, ...[...cells([2, 2, 2])].map((corner) => Math.hypot(...less(apply(corner.map((x, k) => x * n[k]), this.lattice), this.centre)))) + 1;
+    this.draw();
+  }
+
+  litAtoms() {
+    if (!this.hole) return [];
+    const rows = this.hole.shapes.flatMap((shape) => shape.corners.flatMap((corner) => corner.atoms));
+    return this.copies().flatMap(([t, strength]) => rows.map(([atom, a, b, c]) => {
+      const site = this.sites.find((one) => less(one.at, this.atoms[atom].slice(3, 6)).every((x) => Math.abs(x) < 1e-5));
+      return [site, plus(plus(site.at, [a, b, c]), t), strength];
+    }));
+  }
+  // The hole once within the first cell, and again in every further cell drawn: [shift, strength].
+  copies() {
+    const home = this.hole.centre.map((x) => -Math.floor(x + 1e-6));
+    return [...cells(this.n)].map((t, k) => [plus(home, t), k ? 1 : 2]);
+  }
+
+  bonded() {
+    const sticks = [];
+    const metals = this.balls.filter((ball) => ball.role === 2), ends = this.balls.filter((ball) => ball.role === ANION);
+    if (metals.length * ends.length > 4e6) return sticks;
+    for (const p of metals) {
+      for (const q of ends) {
+        const d = Math.hypot(...less(p.at, q.at));
+        if (d > 0.6 && d < 1.2 * (radiusOf(p.z) + radiusOf(q.z))) sticks.push([p, q]);
+      }
+    }
+    return sticks;
+  }
+
+  sprite(parts) {
+    const key = parts.map(([z, share]) => `${z}:${share.toFixed(3)}`).join();
+    if (this.sprites.has(key)) return this.sprites.get(key);
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 96;
+    const g = canvas.getContext("2d");
+    const total = Math.max(1, parts.reduce((sum, [, share]) => sum + share, 0));
+    g.fillStyle = "#ffffff"; // what no atom fills
+    g.beginPath();
+    g.arc(48, 48, 45, 0, 2 * Math.PI);
+    g.fill();
+    let angle = -Math.PI / 2;
+    for (const [z, share] of parts) {
+      const next = angle + (share / total) * 2 * Math.PI;
+      g.fillStyle = this.colour[z];
+      g.beginPath();
+      g.moveTo(48, 48);
+      g.arc(48, 48, 45, angle, next);
+      g.fill();
+      angle = next;
+    }
+    const shade = g.createRadialGradient(34, 32, 4, 48, 48, 46);
+    shade.addColorStop(0, "rgba(255,255,255,.55)");
+    shade.addColorStop(0.5, "rgba(255,255,255,0)");
+    shade.addColorStop(1, "rgba(0,0,0,.28)");
+    g.fillStyle = shade;
+    g.beginPath();
+    g.arc(48, 48, 45, 0, 2 * Math.PI);
+    g.fill();
+    g.lineWidth = 2.5;
+    g.strokeStyle = "#1c2430";
+    g.stroke();
+    this.sprites.set(key, canvas);
+    return canvas;
+  }
+
+  draw() {
+    const { canvas } = this;
+    const ratio = window.devicePixelRatio || 1;
+    const [W, H] = [canvas.clientWidth || 480, canvas.clientHeight || 360];
+    canvas.width = Math.round(W * ratio);
+    canvas.height = Math.round(H * ratio);
+    const g = canvas.getContext("2d");
+    g.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const unit = (Math.min(W, H) / 2 / this.reach) * this.zoom;
+    const project = (p) => {
+      const [x, y, z] = apply(less(p, this.centre), this.view);
+      return [W / 2 + unit * x, H / 2 - unit * y, z];
+    };
+    const style = getComputedStyle(canvas);
+    const [ink, blue, orange] = ["--ink", "--blue", "--orange"].map((name) => style.getPropertyValue(name));
+    const jobs = []; // [depth, draw], drawn from far to near
+    const line = (p, q, { colour, width, dash = [], alpha = 1, near = 0 }) => {
+      const [a, b] = [project(p), project(q)];
+      jobs.push([(a[2] + b[2]) / 2 + near, () => {
+        Object.assign(g, { strokeStyle: colour, lineWidth: width, globalAlpha: alpha, lineCap: "round" });
+        g.setLineDash(dash);
+        g.beginPath();
+        g.moveTo(a[0], a[1]);
+        g.lineTo(b[0], b[1]);
+        g.stroke();
+        g.setLineDash([]);
+      }]);
+    };
+    const faded = this.hole ? 0.22 : 1;
+    if (this.box) {
+      for (const corner of cells([2, 2, 2])) {
+        [0, 1, 2].filter((k) => corner[k] === 0).forEach((k) => {
+          const from = corner.map((x, j) => x * this.n[j]);
+          const to = from.map((x, j) => (j === k ? this.n[j] : x));
+          line(apply(from, this.lattice), apply(to, this.lattice), { colour: ink, width: 1, alpha: 0.55 });
+        });
+      }
+    }
+    for (const [p, q] of this.sticks) line(p.at, q.at, { colour: ink, width: Math.max(1, unit * 0.12), alpha: 0.4 * faded });
+    for (const ball of this.balls) {
+      const [x, y, z] = project(ball.at);
+      const size = Math.max(1.5, unit * (0.18 + 0.3 * radiusOf(ball.z)) * (ball.lit === 2 ? 1.25 : 1));
+      jobs.push([z, () => {
+        g.globalAlpha = ball.lit ? (ball.lit === 2 ? 1 : 0.75) : faded;
+        g.drawImage(this.sprite(ball.parts), x - size, y - size, 2 * size, 2 * size);
+        if (ball.lit === 2) {
+          Object.assign(g, { strokeStyle: ink, lineWidth: 2 });
+          g.beginPath();
+          g.arc(x, y, size + 2.5, 0, 2 * Math.PI);
+          g.stroke();
+        }
+      }]);
+    }
+    if (this.hole) this.drawHole({ g, project, line, jobs, ink, blue, orange });
+    jobs.sort((p, q) => p[0] - q[0]);
+    for (const [, job] of jobs) job();
+    g.globalAlpha = 1;
+    this.axes(g, W, H, ink);
+  }
+
+  drawHole({ g, project, line, jobs, ink, blue, orange }) {
+    for (const [t, strength] of this.copies()) {
+      for (const shape of this.hole.shapes) {
+        const corners = shape.corners.map((corner) => apply(plus(corner.at, t), this.lattice));
+        const dead = shape.kind === "death";
+        for (const face of dead ? shape.faces : []) {
+          const points = face.map((k) => project(corners[k]));
+          jobs.push([points.reduce((sum, p) => sum + p[2], 0) / 3, () => {
+            Object.assign(g, { fillStyle: orange, globalAlpha: strength === 2 ? 0.22 : 0.1 });
+            g.beginPath();
+            points.forEach((p, k) => (k ? g.lineTo(p[0], p[1]) : g.moveTo(p[0], p[1])));
+            g.fill();
+          }]);
+        }
+        for (const [i, j] of shape.edges) {
+          line(corners[i], corners[j], { colour: dead ? orange : blue, width: strength === 2 ? (dead ? 2.5 : 4.5) : 1.5, dash: dead ? [7, 4] : [], alpha: strength === 2 ? 1 : 0.6, near: 0.01 });
+          if (strength !== 2) continue;
+          const d = Math.hypot(...less(corners[i], corners[j]));
+          if (d < shape.length - 1e-3) continue; // the longest edge is what the radius measures
+          const [a, b] = [project(corners[i]), project(corners[j])];
+          jobs.push([1e9, () => {
+            Object.assign(g, { globalAlpha: 1, fillStyle: ink, font: "600 12px system-ui, sans-serif", textAlign: "center" });
+            g.fillText(`${d.toFixed(2)} Å`, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2 - 6 + (dead ? 18 : 0));
+          }]);
+        }
+      }
+    }
+  }
+
+  axes(g, W, H, ink) {
+    const size = 26;
+    this.lattice.forEach((row, k) => {
+      const [x, y] = apply(row.map((value) => value / Math.hypot(...row)), this.view);
+      const [x0, y0] = [34, H - 34];
+      Object.assign(g, { strokeStyle: ink, fillStyle: ink, lineWidth: 1.5, font: "italic 12px serif", textAlign: "center" });
+      g.beginPath();
+      g.moveTo(x0, y0);
+      g.lineTo(x0 + size * x, y0 - size * y);
+      g.stroke();
+      g.fillText("abc"[k], x0 + (size + 8) * x, y0 - (size + 8) * y + 4);
+    });
+  }
+}
