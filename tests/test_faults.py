@@ -149,7 +149,7 @@ def refused(store: Path) -> dict[str, str]:
 def test_crystals_that_kill_hang_or_fill_the_worker_are_rows(whole: Path, tmp_path: Path) -> None:
     crystals = with_bad(whole, tmp_path, "poison1", "poison2", "hang1", "greedy1", "broken1")
     config = tmp_path / "small.toml"
-    config.write_text(CONFIG + "\n[input]\ntime_limit = 6.0\n[cluster]\nmemory = 1.5\n")
+    config.write_text(CONFIG + "\n[input]\ntime_limit = 12.0\n[cluster]\nmemory = 1.0\n")
     store = tmp_path / "s.zarr"
     run = start(crystals, store, config, env={"PYTHONPATH": str(tmp_path / "sabotage")})
     status, told = end(run)
