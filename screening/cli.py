@@ -375,6 +375,18 @@ def report(run_dir: RunAt, top: Top = None) -> None:
 
 
 @app.command()
+def serve(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder of `screening run`")],
+    host: Annotated[str, typer.Option(help="address to listen on; any but loopback asks for a token")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)] = 8730,
+) -> None:
+    """Serve the page of a run with its whole ranking, searched and sorted here; open the printed address."""
+    from screening.serve import serve as run_server
+
+    run_server(run_dir, host=host, port=port, say=typer.echo)
+
+
+@app.command()
 def export(
     store: Annotated[Any, typer.Argument(metavar="F.zarr", parser=place, help="feature store")],
     out_file: Out,

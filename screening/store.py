@@ -459,7 +459,7 @@ def read_some(path: Place, *, ids: Collection[str], others: int = 0, seed: int =
     """
     drawn: list[tuple[bytes, str]] = []  # a heap of the `others` smallest hashes, negated by complement
     if others:
-        for id in _ids(path):
+        for id, _ in _ids(path):
             if id in ids:
                 continue
             # Complemented, so that the smallest of the heap is the largest hash, the one to go first.
@@ -484,10 +484,15 @@ def read_some(path: Place, *, ids: Collection[str], others: int = 0, seed: int =
     return _joined(parts(), path)
 
 
-def _ids(path: Place) -> Iterator[str]:
-    """Yield the ids of the featurized crystals, without reading their features."""
+def tables_by_id(path: Place) -> dict[str, int]:
+    """Return for each featurized crystal the number of the table it is in, counted as `iter_tables` gives them."""
+    return dict(_ids(path))
+
+
+def _ids(path: Place) -> Iterator[tuple[str, int]]:
+    """Yield the ids of the featurized crystals and the number of their shard's entry, without reading features."""
     store = FeatureStore.open(path)
-    for entry in store.entries():
+    for number, entry in enumerate(store.entries()):
         span = slice(entry.shard * store.shard_rows, entry.shard * store.shard_rows + entry.rows)
         keys = [key for key in _keys(entry.shard) if key.startswith(("numbers", "strings"))]
         if None in store._files.fetch(keys):
@@ -495,7 +500,7 @@ def _ids(path: Place) -> Iterator[str]:
         status = np.asarray(store._arrays["numbers"][span, 0])
         ids = np.asarray(store._arrays["strings"][span, 0])
         store._files.release(keys)
-        yield from (str(id) for id in ids[status == FEATURIZED])
+        yield from ((str(id), number) for id in ids[status == FEATURIZED])
 
 
 def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:

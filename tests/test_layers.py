@@ -40,7 +40,8 @@ LAYERS = (
     ("journal",),
     ("compute",),
     ("pipeline",),
-    ("export", "doctor", "barcode", "bench", "verify", "status", "comparison", "notebook", "transformer"),
+    ("export", "doctor", "barcode", "bench", "verify", "status", "comparison", "notebook", "transformer", "listing"),
+    ("serve", "shortlist"),
     ("cli", "__main__"),
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
@@ -70,6 +71,9 @@ LIBRARIES = {
     "pynvml": {"bench"},
     "plotly": {"report"},
     "matplotlib": {"report"},
+    "polars": {"listing", "serve"},
+    "starlette": {"serve"},
+    "uvicorn": {"serve"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -6,13 +6,15 @@ import base64
 import json
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from screening.batches import StoredTables
 from screening.config import Config, InputLimits
 from screening.crystal import Crystal
 from screening.errors import InputError, RejectionError
@@ -20,7 +22,7 @@ from screening.explain import explain, kinds_of
 from screening.learn import Model, load_model
 from screening.report import curves as packing
 from screening.report.run import read_csv, unguard
-from screening.report.structures import Wanted, drawing, find_crystals
+from screening.report.structures import Wanted, atoms, drawing, find_crystals
 from screening.report.words import CURVES
 from screening.store import FeatureTable, read_some
 
@@ -37,6 +39,8 @@ class Details:
         The RUN folder.
     record
         Its run.json.
+    index
+        The number of the table that each crystal is in, once it is known; None to search the whole store.
 
     Raises
     ------
@@ -44,7 +48,8 @@ class Details:
         The model cannot be read.
     """
 
-    def __init__(self, run_dir: Path, record: dict[str, Any]) -> None:
+    def __init__(self, run_dir: Path, record: dict[str, Any], *, index: Future[dict[str, int]] | None = None) -> None:
+        self.index = index
         self.store = run_dir / "features.zarr"
         self.model: Model = load_model(run_dir / "model")
         self.limits = InputLimits.model_validate(record["config"].get("input", {}))
@@ -56,6 +61,7 @@ class Details:
         self.curves = packing.find_curves(self.model.columns)
         self.duplicates = read_duplicates(run_dir)
         self._place = {str(id): place for place, id in enumerate(self.model.training.ids)}
+        self.known_ids = frozenset(self._place)
 
     def shared(self) -> dict[str, Any]:
         """Return what the details of all candidates refer to: curves, training range, kinds of hole, conductors."""
@@ -114,19 +120,30 @@ class Details:
         InputError
             An id is not in the store: the ranking was made from another one.
         """
-        table = read_some(self.store, ids=set(ids))
+        table = read_some(self.store, ids=set(ids)) if self.index is None else self._indexed(ids, self.index.result())
         at = {str(id): row for row, id in enumerate(table.ids)}
         missing = [id for id in ids if id not in at]
         if missing:
             raise InputError(f"{len(missing)} ranked crystals are not in {self.store}, the first is {missing[0]!r}")
         order = [at[id] for id in ids]
+        return _rows(table, order)
+
+    def _indexed(self, ids: Sequence[str], index: Mapping[str, int]) -> FeatureTable:
+        """Return the crystals with these ids, in any order, from the tables that hold them alone."""
+        stored = StoredTables(self.store)
+        parts = []
+        for number in sorted({index[id] for id in ids if id in index}):
+            table = stored[number]
+            parts.append(_rows(table, [row for row, id in enumerate(table.ids) if id in set(ids)]))
+        if not parts:
+            raise InputError(f"{len(ids)} ranked crystals are not in {self.store}, the first is {ids[0]!r}")
         return FeatureTable(
-            ids=table.ids[order],
-            columns=table.columns,
-            features=table.features[order],
-            facts=table.facts.iloc[order].reset_index(drop=True),
-            composition=table.composition[order],
-            header=table.header,
+            ids=np.concatenate([part.ids for part in parts]),
+            columns=parts[0].columns,
+            features=np.concatenate([part.features for part in parts]),
+            facts=pd.concat([part.facts for part in parts], ignore_index=True),
+            composition=np.concatenate([part.composition for part in parts]),
+            header=parts[0].header,
         )
 
     def crystals(self, wanted: Sequence[Wanted]) -> dict[str, Crystal | str]:
@@ -161,10 +178,12 @@ class Details:
             for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
         ]
 
-    def structure(self, found: Crystal | str) -> dict[str, Any]:
-        """Return the drawing of a crystal, or ``missing``, which says why there is none."""
+    def structure(self, found: Crystal | str, *, holes: bool = True) -> dict[str, Any]:
+        """Return the drawing of a crystal, or ``missing``, which says why there is none; without holes, atoms alone."""
         if isinstance(found, str):
             return {"missing": found}
+        if not holes:
+            return {"structure": atoms(found, self.config)}
         try:
             return {"structure": drawing(found, self.config)}
         except RejectionError as error:
@@ -197,6 +216,17 @@ def squeezed(value: Any) -> str:
     """Return JSON, deflated and base64 coded: what `DecompressionStream("deflate")` of a browser reads."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+
+
+def _rows(table: FeatureTable, rows: list[int]) -> FeatureTable:
+    return FeatureTable(
+        ids=table.ids[rows],
+        columns=table.columns,
+        features=table.features[rows],
+        facts=table.facts.iloc[rows].reset_index(drop=True),
+        composition=table.composition[rows],
+        header=table.header,
+    )
 
 
 def _rounded(value: Any) -> float | int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,11 @@ def render(run: Run, listed: dict[str, Any], *, kept: dict[str, Any] | None) -> 
         kept=None if kept is None else text.embedded_json(kept),
         connect="" if kept is not None else "; connect-src 'self'",
     )
+
+
+def page_policy(page: str) -> str:
+    """Return the Content-Security-Policy that a page states for itself."""
+    return html.unescape(page.split('http-equiv="Content-Security-Policy" content="', 1)[1].split('"', 1)[0])
 
 
 def list_data(run: Run, details: Details) -> dict[str, Any]:

@@ -89,13 +89,23 @@ def _read(item: Item, wanted: Wanted, limits: InputLimits) -> Crystal | str | No
 def drawing(crystal: Crystal, config: Config) -> dict[str, Any]:
     """Return what the page draws of a crystal, ready for JSON.
 
-    ``lattice`` (rows, Å), ``atoms`` = [[atomic number, site, role, x, y, z, occupancy], ...] as rows of the crystal
-    (role 0 mobile ion, 1 anion, 2 other), and ``channels``, the holes of each sublattice, see `grouped`.
+    Its `atoms`, and ``channels``, the holes of each sublattice, see `grouped`.
 
     Raises
     ------
     RejectionError
         no-mobile-ion, or too large for its persistence.
+    """
+    table = hole_table(crystal, config, max_bars=BARS)
+    channels = [{**channel, "bars": grouped(channel["bars"])} for channel in table["channels"]]
+    return {**atoms(crystal, config), "channels": channels}
+
+
+def atoms(crystal: Crystal, config: Config) -> dict[str, Any]:
+    """Return ``lattice`` (rows, Å) and ``atoms`` of a crystal.
+
+    ``atoms`` = [[atomic number, site, role, x, y, z, occupancy], ...] as rows of the crystal (role 0 mobile ion, 1
+    anion, 2 other).
     """
     roles = np.where(anion_mask(crystal), ANION, OTHER)
     roles[crystal.numbers == NUMBERS[config.cloud.mobile_ion]] = MOBILE
@@ -107,11 +117,9 @@ def drawing(crystal: Crystal, config: Config) -> dict[str, Any]:
         crystal.occupancies.tolist(),
         strict=True,
     )
-    table = hole_table(crystal, config, max_bars=BARS)
     return {
         "lattice": np.round(crystal.lattice, PLACES).tolist(),
         "atoms": [[number, site, role, *place, float(f"{share:.6g}")] for number, site, role, place, share in rows],
-        "channels": [{**channel, "bars": grouped(channel["bars"])} for channel in table["channels"]],
     }
 
 

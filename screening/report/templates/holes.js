@@ -12,10 +12,22 @@ function shape(view, kind, corners, length) {
     corners: corners.map((atoms) => ({ atoms, at: atoms.map((atom) => view.position(atom)).reduce(plus).map((x) => x / atoms.length) })),
   };
 }
+const middle = ({ corners }) => corners.map((corner) => corner.at).reduce(plus).map((x) => x / corners.length);
+function nearestShift(view, from, to) {
+  const base = less(to, from).map(Math.round);
+  const shifts = [...cells([3, 3, 3])].map((t) => plus(base, t.map((x) => x - 1)));
+  const distance = (t) => Math.hypot(...apply(less(plus(from, t), to), view.lattice));
+  return shifts.reduce((best, t) => (distance(t) < distance(best) - 1e-6 ? t : best), base);
+}
 function holeOf(view, bar, member) {
   const [birth, death, centre] = bar.members[member];
   const shapes = [shape(view, "birth", birth, bar.birth)];
-  if (death.length) shapes.push(shape(view, "death", death, bar.death));
+  if (death.length) {
+    shapes.push(shape(view, "death", death, bar.death));
+    // Every translate of a simplex is as good: the one that closes the hole is shown where it is nearest to the one that fills it.
+    const shift = nearestShift(view, middle(shapes[0]), middle(shapes[1]));
+    shapes[0] = shape(view, "birth", birth.map((atoms) => atoms.map(([atom, ...t]) => [atom, ...plus(t, shift)])), bar.birth);
+  }
   return { centre, shapes };
 }
 function eventOf(view, event) {

@@ -11,6 +11,8 @@ const ATOMS_DRAWN = 6000;
 const apply = ([a, b, c], m) => [0, 1, 2].map((k) => a * m[0][k] + b * m[1][k] + c * m[2][k]); // row vector times rows
 const plus = (p, q) => p.map((x, k) => x + q[k]);
 const less = (p, q) => p.map((x, k) => x - q[k]);
+const cross = ([a, b, c], [d, e, f]) => [b * f - c * e, c * d - a * f, a * e - b * d];
+const unitOf = (p) => p.map((x) => x / Math.hypot(...p));
 const multiply = (m, n) => m.map((row) => apply(row, n));
 function turn(axis, angle) {
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
@@ -109,8 +111,23 @@ class Structure {
 
   // What a hole needs: {edges of birth, edges of death, faces, atoms}, each by atom rows and cells; see holes.js.
   light(hole) {
+    if (hole && !this.hole) this.before = this.view;
+    if (!hole && this.hole) this.view = this.before;
     this.hole = hole;
+    if (hole) this.face(hole);
     this.rebuild();
+  }
+  // Turns the view so that the simplex that fills the hole (else the one that closes it) is seen from its broad side.
+  face({ shapes }) {
+    const points = (shapes.at(-1)?.corners ?? []).map((corner) => apply(corner.at, this.lattice));
+    if (points.length < 2) return;
+    const across = less(points[1], points[0]);
+    const other = points.length > 2 ? less(points[2], points[0]) : Math.abs(across[2]) < 0.9 * Math.hypot(...across) ? [0, 0, 1] : [1, 0, 0];
+    const normal = cross(across, other);
+    if (Math.hypot(...normal) < 1e-6 || Math.hypot(...across) < 1e-6) return; // corners in a line have no broad side
+    const [x, z] = [unitOf(across), unitOf(normal)];
+    const y = cross(z, x);
+    this.view = multiply([0, 1, 2].map((k) => [x[k], y[k], z[k]]), multiply(turn("y", 0.25), turn("x", 0.2)));
   }
   position([atom, a, b, c]) {
     const [, , , x, y, z] = this.atoms[atom];
@@ -284,11 +301,12 @@ class Structure {
             g.fill();
           }]);
         }
+        let labelled = strength !== 2;
         for (const [i, j] of shape.edges) {
           line(corners[i], corners[j], { colour: dead ? orange : blue, width: strength === 2 ? (dead ? 2.5 : 4.5) : 1.5, dash: dead ? [7, 4] : [], alpha: strength === 2 ? 1 : 0.6, near: 0.01 });
-          if (strength !== 2) continue;
           const d = Math.hypot(...less(corners[i], corners[j]));
-          if (d < shape.length - 1e-3) continue; // the longest edge is what the radius measures
+          if (labelled || d < shape.length - 1e-3) continue; // the longest edge is what the radius measures
+          labelled = true;
           const [a, b] = [project(corners[i]), project(corners[j])];
           jobs.push([1e9, () => {
             Object.assign(g, { globalAlpha: 1, fillStyle: ink, font: "600 12px system-ui, sans-serif", textAlign: "center" });
