@@ -4,9 +4,9 @@
 Usage: scripts/bench_serve.py RUN [-n 300000] [--record]
 
 The rows of RUN's ranking are repeated with other ids until there are n; the list is asked over HTTP as the page asks,
-every sort in both directions and every kind of filter, each three times. The page in one file is written for RUN's first
-1,000 candidates and opened in headless Chromium five times. Prints the slowest answers and the memory; --record writes
-them to docs/benchmarks.md.
+every sort in both directions and every kind of filter, each three times. The page in one file is written for the first
+1,000 candidates of RUN and opened in headless Chromium five times. Prints the slowest answers and the memory; --record
+writes them to docs/benchmarks.md.
 """
 
 from __future__ import annotations
