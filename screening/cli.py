@@ -17,7 +17,7 @@ from rich.progress import Progress as Bar
 
 import screening
 from screening.config import Config, as_toml, read_config
-from screening.errors import ScreeningError
+from screening.errors import InputError, ScreeningError
 from screening.places import Place, delivered, fetched, place
 
 app = typer.Typer(
@@ -388,10 +388,25 @@ def serve(
 
 @app.command()
 def export(
-    store: Annotated[Any, typer.Argument(metavar="F.zarr", parser=place, help="feature store")],
+    store: Annotated[Any, typer.Argument(metavar="RUN|F.zarr", parser=place, help="folder of a run, or feature store")],
     out_file: Out,
+    top: Annotated[int | None, typer.Option(help="only the first so many candidates of a RUN", min=1)] = None,
+    ids: Annotated[
+        Path | None, typer.Option(help="only candidates named in this file: the page's CSV, or an id a line")
+    ] = None,
 ) -> None:
-    """Write id and named feature columns as Parquet or CSV (by suffix), for anyone's own analysis."""
+    """Write candidates of a RUN (.csv .parquet .xlsx .md .bib, .zip of CIFs) or features of a store (.parquet .csv)."""
+    if (store / "run.json").is_file():
+        from screening.pipeline import run_folder
+        from screening.shortlist import export_candidates, read_ids
+
+        with run_folder(store, filled=True) as paths, delivered(out_file) as file:
+            chosen = read_ids(ids) if ids else None
+            count = export_candidates(paths.root, file, top=top, ids=chosen)
+        typer.echo(f"{count} candidates; {out_file}")
+        return
+    if top is not None or ids is not None:
+        raise InputError(f"{store} is no RUN: --top and --ids choose candidates of one")
     from screening.export import export_features
 
     typer.echo(f"{export_features(store, out_file)} crystals; {out_file}")

@@ -192,6 +192,16 @@ def read_stability(explanation_dir: Path) -> pd.DataFrame:
     return frame
 
 
+def read_training(model_dir: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Return some columns of the training crystals of a model."""
+    path = model_dir / "training.parquet"
+    try:
+        frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=list(columns)).to_pandas()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}; the report needs a finished run") from error
+    return frame
+
+
 def _read_parquet(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
