@@ -17,6 +17,7 @@ cluster     where tasks run
 pipeline    all of the above, in order
 cli         the `screening` command
 transformer the curves as a scikit-learn transformer
+matminer    the same as a matminer featurizer
 notebook    a finished run as objects: `screening.load`
 """
 

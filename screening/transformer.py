@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core.structure import Structure
@@ -14,9 +15,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from screening.cloud import channel_clouds
-from screening.config import Config, read_config
+from screening.config import CHANNELS, Config, read_config
 from screening.crystal import Crystal
-from screening.errors import InputError, Rejection, RejectionError
+from screening.errors import ConfigError, InputError, Rejection, RejectionError
 from screening.featurize import Prepared, assemble, persist
 from screening.vectorize import columns
 
@@ -37,19 +38,21 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Sublattices: mobile, anion, cation, framework, all.
     step
         Spacing of the radii, Å.
+    r_max
+        Largest radius by channel, Å, e.g. ``{"mobile": 6.0}``; channels that are not named keep the default.
     percolation
         Whether to give the shares of sites in finite, chain, layer and framework components.
     histogram
         Whether to give the 2-D histogram of the persistence diagrams.
     on_error
-        ``raise``: a structure that cannot be used raises; ``nan``: its row is NaN, and `rejections_` says why.
+        ``raise``: a structure that cannot be used raises; ``nan``: its row is NaN; `rejections` says why.
+    n_jobs
+        Processes that compute; -1 = one per core. The numbers do not depend on it.
 
     Attributes
     ----------
     n_features_out_
         Number of columns.
-    rejections_
-        Of the last `transform`: row and reason of each structure that could not be used.
 
     Examples
     --------
@@ -69,14 +72,18 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         step: float = 0.1,
         percolation: bool = True,
         histogram: bool = False,
+        r_max: Mapping[str, float] | None = None,
         on_error: Literal["raise", "nan"] = "raise",
+        n_jobs: int = 1,
     ) -> None:
         self.mobile_ion = mobile_ion
         self.channels = channels
         self.step = step
         self.percolation = percolation
         self.histogram = histogram
+        self.r_max = r_max
         self.on_error = on_error
+        self.n_jobs = n_jobs
 
     def fit(self, X: Iterable[Structure | Crystal], y: Any = None) -> Self:  # noqa: N803 - scikit-learn's names
         """Return self; nothing is learned, parameters are checked.
@@ -105,21 +112,21 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "n_features_out_")
         config = self._config()
         crystals = _crystals(X)
-        features = np.full((len(crystals), self.n_features_out_), np.nan, dtype=np.float32)
-        self.rejections_: list[tuple[int, str]] = []
-        for begin in range(0, len(crystals), BATCH):
-            outcomes = [self._outcome(crystal, config) for crystal in crystals[begin : begin + BATCH]]
-            for place, outcome in enumerate(outcomes):
-                if isinstance(outcome, Rejection):
-                    why = f"{outcome.code.value}: {outcome.detail}"
-                    if self.on_error == "raise":
-                        raise InputError(f"structure {begin + place} cannot be used: {why}")
-                    self.rejections_.append((begin + place, why))
-            names = [(str(begin + place), "structure") for place in range(len(outcomes))]
-            prepared = Prepared(inputs="", outcomes=outcomes, names=names, seconds=0.0)
-            rows = assemble(prepared, persist(prepared, config), config)
-            features[begin : begin + len(outcomes)] = rows.features
-        return features
+        begins = range(0, len(crystals), BATCH)
+        parts = joblib.Parallel(n_jobs=self.n_jobs)(
+            joblib.delayed(curves)(crystals[begin : begin + BATCH], config) for begin in begins
+        )
+        if self.on_error == "raise":
+            for begin, (_, rejections) in zip(begins, parts, strict=True):
+                for place, why in rejections[:1]:
+                    raise InputError(f"structure {begin + place} cannot be used: {why}")
+        empty = np.empty((0, self.n_features_out_), dtype=np.float32)
+        return np.concatenate([empty, *(features for features, _ in parts)])
+
+    def rejections(self, X: Iterable[Structure | Crystal]) -> dict[int, str]:  # noqa: N803
+        """Return the reason why a structure cannot be used, by its place in X; nothing for those that can."""
+        outcomes = [_outcome(crystal, self._config()) for crystal in _crystals(X)]
+        return dict(_rejections(outcomes))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the columns: channel/curve/radius in Å, e.g. ``Li/beta1/3.20``."""
@@ -150,22 +157,7 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError(f"{path} cannot be read as a transformer: {error}") from error
 
     def _config(self) -> Config:
-        return read_config(
-            None,
-            {
-                "cloud": {"mobile_ion": self.mobile_ion, "channels": list(self.channels)},
-                "curves": {"step": self.step, "percolation": self.percolation, "histogram": self.histogram},
-            },
-        )
-
-    @staticmethod
-    def _outcome(crystal: Crystal, config: Config) -> Any:
-        try:
-            return crystal, channel_clouds(crystal, config.cloud)
-        except RejectionError as error:
-            return Rejection(
-                id=crystal.id, source=crystal.source, stage="featurize", code=error.code, detail=error.detail
-            )
+        return settings(self.get_params())
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: the input is a list of structures, no array."""
@@ -174,6 +166,51 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.requires_fit = True
         tags.no_validation = True
         return tags
+
+
+def settings(params: Mapping[str, Any]) -> Config:
+    """Return the settings that parameters of a transformer stand for.
+
+    Raises
+    ------
+    ConfigError
+        A parameter is unfit; the message names it.
+    """
+    unknown = sorted(set(params["r_max"] or {}) - set(CHANNELS))
+    if unknown:
+        raise ConfigError(f"r_max names no channel: {', '.join(unknown)}; there are {', '.join(CHANNELS)}")
+    radii = {**Config().homology.r_max, **(params["r_max"] or {})}
+    return read_config(
+        None,
+        {
+            "cloud": {"mobile_ion": params["mobile_ion"], "channels": list(params["channels"])},
+            "homology": {"r_max": radii},
+            "curves": {name: params[name] for name in ("step", "percolation", "histogram")},
+        },
+    )
+
+
+def curves(crystals: Sequence[Crystal], config: Config) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
+    """Return the columns (n, n_columns) of crystals, and place and reason of those that cannot be used, NaN there."""
+    outcomes = [_outcome(crystal, config) for crystal in crystals]
+    names = [(crystal.id, crystal.source) for crystal in crystals]
+    prepared = Prepared(inputs="", outcomes=outcomes, names=names, seconds=0.0)
+    return assemble(prepared, persist(prepared, config), config).features, _rejections(outcomes)
+
+
+def _rejections(outcomes: Sequence[tuple[Crystal, Any] | Rejection]) -> list[tuple[int, str]]:
+    return [
+        (place, f"{outcome.code.value}: {outcome.detail}")
+        for place, outcome in enumerate(outcomes)
+        if isinstance(outcome, Rejection)
+    ]
+
+
+def _outcome(crystal: Crystal, config: Config) -> tuple[Crystal, Any] | Rejection:
+    try:
+        return crystal, channel_clouds(crystal, config.cloud)
+    except RejectionError as error:
+        return Rejection(id=crystal.id, source=crystal.source, stage="featurize", code=error.code, detail=error.detail)
 
 
 def _crystals(structures: Iterable[Structure | Crystal]) -> list[Crystal]:

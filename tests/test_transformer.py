@@ -13,6 +13,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 import screening
 from screening import BettiTransformer, Crystal
@@ -23,18 +25,6 @@ from screening.pipeline import Progress, featurize_all
 from screening.sources import iter_items
 from screening.store import read_table
 
-# Those of scikit-learn's checks that need no table of numbers: X is a list of structures here.
-CHECKS = (
-    "check_estimator_cloneable",
-    "check_estimator_repr",
-    "check_estimator_tags_renamed",
-    "check_get_params_invariance",
-    "check_mixin_order",
-    "check_no_attributes_set_in_init",
-    "check_parameters_default_constructible",
-    "check_set_params",
-    "check_valid_tag_types",
-)
 SMALL = {"channels": ("mobile", "anion"), "step": 0.5}
 
 
@@ -44,7 +34,80 @@ def salt(a: float = 5.14) -> Structure:
     return Structure(Lattice.cubic(a), ["Li"] * 4 + ["Cl"] * 4, np.vstack([corners, corners + np.array([0.5, 0, 0])]))
 
 
-@pytest.mark.parametrize("check", CHECKS)
+class OfRows(BettiTransformer):
+    """The transformer over a table: each row becomes a crystal, so that checks that feed numbers apply."""
+
+    def fit(self, X, y=None):  # noqa: N803
+        return super().fit(crystals_of(validate_data(self, X)), y)
+
+    def transform(self, X):  # noqa: N803
+        check_is_fitted(self, "n_features_out_")  # as everywhere in scikit-learn, before the input is looked at
+        return super().transform(crystals_of(validate_data(self, X, reset=False)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = True
+        tags.no_validation = False
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
+
+def crystals_of(rows: np.ndarray) -> list[Structure]:
+    """Two lithium and a chlorine in a cell, moved by the numbers of the row."""
+    found = []
+    for row in np.asarray(rows, dtype=float):
+        u, v, w = np.tanh([row.mean() / 5, row.max() / 5, row.min() / 5])
+        found.append(
+            Structure(
+                Lattice.orthorhombic(4.2 + 0.3 * u, 4.6 + 0.3 * v, 5.0 + 0.3 * w),
+                ["Li", "Li", "Cl"],
+                [[0, 0, 0], [0.5 + 0.05 * u, 0.4, 0.5], [0.25, 0.75, 0.2 + 0.05 * v]],
+            )
+        )
+    return found
+
+
+def of_rows() -> OfRows:
+    return OfRows(channels=("mobile",), step=0.5, r_max={"mobile": 5.0})
+
+
+@parametrize_with_checks([of_rows()])
+def test_contract_of_scikit_learn_over_rows(estimator, check) -> None:
+    """Every check of scikit-learn, none left out."""
+    check(estimator)
+
+
+# Not asked: that names given as `input_features` fit the columns of X, for X has none.
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")  # the checks mix frames and arrays
+@pytest.mark.parametrize(
+    "check",
+    [
+        "check_set_output_transform",
+        "check_set_output_transform_pandas",
+        "check_global_output_transform_pandas",
+    ],
+)
+def test_contract_of_names_and_output(check: str) -> None:
+    getattr(estimator_checks, check)("OfRows", of_rows())
+
+
+# What scikit-learn asks of an estimator whose X is no table can be asked of the class itself.
+@pytest.mark.parametrize(
+    "check",
+    [
+        "check_estimator_cloneable",
+        "check_estimator_repr",
+        "check_estimator_tags_renamed",
+        "check_get_params_invariance",
+        "check_mixin_order",
+        "check_no_attributes_set_in_init",
+        "check_parameters_default_constructible",
+        "check_set_params",
+        "check_do_not_raise_errors_in_init_or_set_params",
+        "check_transformers_unfitted",
+        "check_valid_tag_types",
+    ],
+)
 def test_contract_of_scikit_learn(check: str) -> None:
     getattr(estimator_checks, check)("BettiTransformer", BettiTransformer())
 
@@ -86,6 +149,29 @@ def test_batches_order_and_cell_do_not_matter() -> None:
     np.testing.assert_allclose(transformer.transform([doubled]), transformer.transform([salt()]), rtol=1e-6)
 
 
+def test_processes_change_nothing() -> None:
+    without = Structure(Lattice.cubic(4.2), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    many = [salt(4.6 + 0.005 * k) for k in range(140)]
+    many[130] = without
+    one = BettiTransformer(**SMALL, on_error="nan").fit_transform(many)
+    two = BettiTransformer(**SMALL, on_error="nan", n_jobs=2).fit_transform(many)
+    np.testing.assert_array_equal(one, two)
+    assert np.flatnonzero(np.isnan(one).all(axis=1)).tolist() == [130]
+    with pytest.raises(InputError, match="structure 130 cannot be used"):
+        BettiTransformer(**SMALL, n_jobs=2).fit_transform(many)
+
+
+def test_radii_are_as_asked() -> None:
+    narrow = BettiTransformer(**SMALL, r_max={"mobile": 4.0}).fit([])
+    names = narrow.get_feature_names_out()
+    wide = BettiTransformer(**SMALL).fit([])
+    shared = np.isin(wide.get_feature_names_out(), names)
+    assert "Li/beta1/4.00" in names
+    assert "Li/beta1/4.50" not in names
+    assert "anion/beta1/4.50" in names
+    np.testing.assert_array_equal(narrow.transform([salt()]), wide.transform([salt()])[:, shared])
+
+
 def test_in_a_pipeline_with_named_columns() -> None:
     pytest.importorskip("pandas")
     structures = [salt(4.6 + 0.05 * k) for k in range(12)]
@@ -105,7 +191,9 @@ def test_a_structure_without_the_ion_raises_or_is_nan_as_asked() -> None:
     rows = lenient.fit_transform([salt(), without])
     assert np.isnan(rows[1]).all()
     assert not np.isnan(rows[0]).all()
-    assert [place for place, _ in lenient.rejections_] == [1]
+    reasons = lenient.rejections([salt(), without])
+    assert list(reasons) == [1]
+    assert reasons[1].startswith("no-mobile-ion")
     assert np.isfinite(BettiTransformer(mobile_ion="Na", **SMALL).fit_transform([without])).any()
 
 
@@ -115,6 +203,8 @@ def test_a_structure_without_the_ion_raises_or_is_nan_as_asked() -> None:
         ({"channels": ("lithium",)}, ConfigError),
         ({"step": -1.0}, ConfigError),
         ({"mobile_ion": "Xx"}, ConfigError),
+        ({"r_max": {"lithium": 3.0}}, ConfigError),
+        ({"r_max": {"mobile": -3.0}}, ConfigError),
         ({"on_error": "ignore"}, InputError),
     ],
 )
