@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -102,8 +103,10 @@ def main() -> None:
                 address = server.stdout.readline().strip()
                 say(f"`screening serve`, {options.n} rows: ready after {time.perf_counter() - begin:.1f} s")
                 ask_all(address, questions(columns), say)
-                memory = psutil.Process(server.pid).memory_info().rss
-                say(f"memory of the server: {memory / 2**20:.0f} MiB")
+                memory = psutil.Process(server.pid).memory_info().rss / 2**20
+                status = Path(f"/proc/{server.pid}/status").read_text()
+                peak = int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 2**10
+                say(f"memory of the server: {memory:.0f} MiB, at most {peak:.0f} MiB")
             finally:
                 server.terminate()
         open_page(options.run, Path(folder) / "short", say)
