@@ -251,6 +251,14 @@ def test_copies_of_an_id_in_one_source_are_found(tmp_path: Path) -> None:
     assert found["b"] == "Its source holds it no more."
 
 
+def test_one_block_of_several_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "two.cif"
+    file.write_text(rocksalt(anion="Cl") + rocksalt(anion="Br"), encoding="utf-8")
+    wanted = [Wanted(f"two#Li{anion}", str(file), f"Li{anion}") for anion in ("Br", "Cl")]
+    found = find_crystals(wanted, Config().input)
+    assert [getattr(found[one.id], "formula", found[one.id]) for one in wanted] == ["LiBr", "LiCl"]
+
+
 def test_equal_bars_are_shown_as_one() -> None:
     bar = {"dim": 1, "birth": 3.0, "death": 4.0, "birth_atoms": [], "death_atoms": [], "centre": [0, 0, 0]}
     bars = [bar] * 6 + [{**bar, "death": 3.9 - 0.01 * k} for k in range(40)] + [{**bar, "dim": 2}]

@@ -203,6 +203,58 @@ def test_a_hole_is_lit_up_in_the_structure(report: Path, visit: Callable[..., An
     assert page.locator("#detail .bar-mark.lit").count() == 1
 
 
+def test_edges_of_both_simplices_are_drawn(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    for box in page.locator("#detail .species input").all():
+        box.uncheck()
+    page.locator("#detail .part .bar label:has-text('cell') input").uncheck()
+    count = """c => { const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height); const n = [0, 0];
+        for (let k = 0; k < data.length; k += 4) if (data[k + 3] > 200) {
+          n[0] += data[k] < 40 && data[k + 2] > 140; n[1] += data[k] > 180 && data[k + 2] < 60; }
+        return n; }"""
+    canvas = page.locator("canvas.structure")
+    assert canvas.evaluate(count) == [0, 0]
+    words = page.locator("#detail .bars option").all_text_contents()
+    page.locator("#detail .bars").select_option(
+        index=next(k for k, text in enumerate(words) if text.startswith("ring") and "open" not in text)
+    )
+    blue, orange = canvas.evaluate(count)
+    assert blue > 50  # the edge that closes the ring
+    assert orange > 50  # the triangle that fills it
+
+
+def test_empty_cells_stand_last_in_either_direction(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    page.click("summary:has-text('Columns shown')")
+    page.check("#columns input[value=elements_unseen]")
+    for state in ("ascending", "descending"):
+        page.click("[data-key=elements_unseen] button")
+        assert page.get_attribute("[data-key=elements_unseen]", "aria-sort") == state
+        assert page.evaluate(RANKS) == ["3", "1", "2", *map(str, range(4, 13))]
+
+
+def test_links_are_made_of_known_forms_alone(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    made = "text => { const p = document.createElement('p'); publication(p, text); return p.querySelector('a')?.href ?? null; }"
+    assert page.evaluate(made, "10.1021/jacs.8b10282") == "https://doi.org/10.1021/jacs.8b10282"
+    assert page.evaluate(made, "https://doi.org/10.1016/x(1)#a?b") == "https://doi.org/10.1016/x(1)%23a%3Fb"
+    for text in (
+        "javascript:alert(1)",
+        "private <b>note</b>",
+        "10.1/x",
+        "http://evil.example/10.1021/x",
+        "",
+        "10.1021/ x",
+    ):
+        assert page.evaluate(made, text) is None
+    named = "id => sourceLink(id)?.[0] ?? null"
+    assert page.evaluate(named, "mp-985592") == "https://next-gen.materialsproject.org/materials/mp-985592"
+    assert page.evaluate(named, "1000041") == "https://www.crystallography.net/cod/1000041.html"
+    for id in ("mp-985592/../x", "javascript:1000041", "mp-", "12345678", "0000041", HOSTILE):
+        assert page.evaluate(named, id) is None
+
+
 def test_the_structure_obeys_keys_and_boxes(report: Path, visit: Callable[..., Any]) -> None:
     page = visit(report)
     choose(page, 5)
@@ -330,6 +382,8 @@ def test_the_page_prints(report: Path, visit: Callable[..., Any]) -> None:
     page.emulate_media(media="print")
     assert page.is_hidden(".controls")
     assert page.is_visible("#table")
+    assert page.is_visible(".charts text.tick >> nth=0")
+    assert not page.is_visible("#table td.tick >> nth=0")
     assert page.evaluate("getComputedStyle(document.querySelector('.scroll')).maxHeight") == "none"
 
 

@@ -18,9 +18,11 @@ import pandas as pd
 import pytest
 from made_run import HOSTILE, make_run
 
+from screening.crystal import SYMBOLS
 from screening.errors import InputError
 from screening.report import write_report
 from screening.report.page import page_policy
+from screening.report.run import read_ranking
 
 pytest.importorskip("polars", reason="no polars here: nothing is served")
 pytest.importorskip("starlette", reason="no starlette here: nothing is served")
@@ -250,7 +252,9 @@ def test_bad_questions_are_told_so(app: Guard, path: str, question: Any) -> None
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b" " * 4_000_001])
 def test_what_is_no_question_is_refused(app: Guard, body: bytes) -> None:
-    assert call(app, "/api/rows", body)[0] == 400
+    status, _, told = call(app, "/api/rows", body)
+    assert status == 400
+    assert (b"too long" in told) == (len(body) > 4_000_000)
 
 
 def test_search_takes_text_as_text(app: Guard) -> None:
@@ -287,7 +291,8 @@ def test_answers_carry_what_a_browser_must_keep_to(app: Guard) -> None:
     for path in ("/../../etc/passwd", "/run.json", "/api/rows", "/ranking.csv", "//", "/%2e%2e/run.json"):
         assert call(app, path)[0] == 404
     assert call(app, "/", method="PUT")[0] == 404
-    assert call(app, "/api/rows", b"{}", headers={"content-type": "text/plain"})[0] == 400
+    for kind in ("text/plain", "application/x-www-form-urlencoded", ""):
+        assert call(app, "/api/rows", json.dumps(ALL).encode(), headers={"content-type": kind})[0] == 400
 
 
 def test_another_address_needs_the_token(run_dir: Path) -> None:
@@ -395,7 +400,32 @@ def until(page: Any, holds: Callable[[], bool]) -> None:
     raise AssertionError("never true")
 
 
-def test_a_large_list_is_sorted_as_numpy_sorts() -> None:
+def test_no_number_is_an_empty_cell(tmp_path: Path, run_dir: Path) -> None:
+    import polars as pl
+
+    frame = pl.from_pandas(read_ranking(run_dir / "ranking.csv"), nan_to_null=False)
+    frame = frame.with_columns(pl.when(pl.col("rank") == 2).then(float("nan")).otherwise("distance").alias("distance"))
+    frame.write_parquet(tmp_path / "ranking.parquet")
+    for falling in (False, True):
+        rows = Listing(tmp_path / "ranking.parquet").rows({**ALL, "sort": "distance", "falling": falling})["rows"]
+        assert rows[-1]["at"] == 1
+        assert rows[-1]["cells"][8] is None
+
+
+def test_every_element_is_told_from_every_other() -> None:
+    import polars as pl
+
+    from screening.listing import _element_tests, _elements
+
+    symbols = SYMBOLS[1:]
+    low, high = _elements(pl.Series([f"{symbol}2" for symbol in symbols]))
+    table = pl.DataFrame({"low": low, "high": high, "symbol": symbols})
+    for symbol in symbols:
+        assert table.filter(*_element_tests([symbol], []))["symbol"].to_list() == [symbol]
+        assert len(table.filter(*_element_tests([], [symbol]))) == 117
+
+
+def test_elements_are_bits() -> None:
     import polars as pl
 
     from screening.listing import _elements
