@@ -1,0 +1,109 @@
+"""What the pages of docs/ take from elsewhere when MkDocs builds them: commands, settings, ready configs, the notebook.
+
+A hook of mkdocs.yml; `scripts/docs` calls it. `python scripts/docs_pages.py` writes docs/tutorial.ipynb anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
+FENCE = re.compile(
+    r"^(?:<!-- (?P<said>run|not run: [^\n]*) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)^```$\n?", re.M | re.S
+)
+LINK = re.compile(r"\]\(((?:\.\./)*)(configs/[\w-]+\.toml)\)")
+
+
+def notebook(page: str) -> str:
+    """Return a page as the JSON of a notebook: prose as it stands, code in cells, shell in bash cells."""
+    cells: list[dict[str, Any]] = []
+    end = 0
+    for match in FENCE.finditer(page):
+        _add(cells, "markdown", page[end : match.start()])
+        code = match["code"]
+        if match["language"] == "python":
+            _add(cells, "code", code)
+        elif match["said"] == "run":
+            _add(cells, "code", f"%%bash\n{code}")
+        else:
+            _add(cells, "markdown", match[0])
+        end = match.end()
+    _add(cells, "markdown", page[end:])
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
+
+
+def _add(cells: list[dict[str, Any]], kind: str, text: str) -> None:
+    text = text.strip("\n")
+    if not text.strip():
+        return
+    cell: dict[str, Any] = {"cell_type": kind, "id": f"cell-{len(cells):02d}", "metadata": {}}
+    cell["source"] = text.splitlines(keepends=True)
+    if kind == "code":
+        cell |= {"execution_count": None, "outputs": []}
+    cells.append(cell)
+
+
+def commands() -> str:
+    """Return the commands and their options as Markdown."""
+    import typer
+
+    from screening.cli import app
+
+    lines = []
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        lines += [f"## screening {name}", "", _plain(command.help), ""]
+        lines += ["| | | default |", "|---|---|---|"]
+        for option in command.params:
+            if option.name == "help":
+                continue
+            names = ", ".join(f"`{text}`" for text in (*option.opts, *option.secondary_opts) if text.startswith("-"))
+            default = option.default
+            shown = "needed" if option.required else "" if default in (None, False, (), []) else f"`{default}`"
+            if callable(default):
+                shown = ""
+            label = names or f"`{option.metavar or option.name}`"
+            lines.append(f"| {label} | {_plain(option.help).replace('|', '&#124;')} | {shown} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _plain(text: str | None) -> str:
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", text or "").strip()
+
+
+def settings() -> str:
+    """Return all settings with their meaning and default as TOML in Markdown."""
+    from screening.config import Config, as_toml
+
+    return f"```toml\n{as_toml(Config())}```\n"
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Return the files of the site with the ready configs among them."""
+    from mkdocs.structure.files import File
+
+    for path in sorted((ROOT / "configs").glob("*.toml")):
+        uri = f"configs/{path.name}"
+        files.append(File.generated(config, uri, content=path.read_text(encoding="utf-8")))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Return the text of a page with what it takes from elsewhere."""
+    if page.file.src_uri == "reference/commands.md":
+        markdown = markdown.replace("<!-- commands -->", commands())
+    if page.file.src_uri == "reference/settings.md":
+        markdown = markdown.replace("<!-- settings -->", settings())
+    # In the repository configs/ lies beside docs/, on the site inside it.
+    return LINK.sub(lambda match: f"]({match[1][3:]}{match[2]})", markdown)
+
+
+if __name__ == "__main__":
+    NOTEBOOK.write_text(notebook(TUTORIAL.read_text(encoding="utf-8")), encoding="utf-8")
