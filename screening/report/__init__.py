@@ -4,6 +4,10 @@ text       numbers, formulas and JSON as they stand on the page
 svg        the parts of a plot: scales, ticks, axes, marks
 plots      measured against predicted, kinds of hole, beeswarm
 run        the files of a RUN folder, read and checked
+columns    what the columns of a ranking hold, and their cells
+structures crystals read again from their sources, with their holes
+details    everything about single candidates
+score_plots calibration and learning curve
 curves     curves of candidates, of their nearest conductors, and the training range, packed
 page       all of it laid into templates/
 """

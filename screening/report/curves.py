@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from screening.errors import InputError
@@ -85,21 +84,3 @@ def band(curves: list[Curve], features: NDArray[np.float32]) -> list[dict[str, l
             edges[:, known] = np.nanpercentile(values[:, known], BAND, axis=0)
         packed.append({"low": pack(edges[0]), "high": pack(edges[1])})
     return packed
-
-
-def training_features(training: pd.DataFrame, curves: list[Curve], columns: Sequence[str]) -> NDArray[np.float32]:
-    """Return the features (n_training, n_columns) of a model's training crystals, in the order of the store's columns.
-
-    Only columns of curves are filled, and of these the ones that the model kept; all others are NaN, not computed.
-
-    Raises
-    ------
-    InputError
-        The model kept no curve of this store: it is of another one.
-    """
-    features = np.full((len(training), len(columns)), np.nan, dtype=np.float32)
-    kept = [place for curve in curves for place in curve.columns if columns[place] in training.columns]
-    if curves and not kept:
-        raise InputError("training.parquet holds no curve of features.zarr: the model is of another feature store")
-    features[:, kept] = training[[columns[place] for place in kept]].to_numpy(dtype=np.float32)
-    return features
