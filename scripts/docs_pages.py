@@ -16,6 +16,7 @@ NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
 FENCE = re.compile(
     r"^(?:<!-- (?P<said>run|not run: [^\n]*) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)^```$\n?", re.M | re.S
 )
+THEIR_WORKER = "https://unpkg.com/iframe-worker/shim"
 LINK = re.compile(r"\]\(((?:\.\./)*)(configs/[\w-]+\.toml)\)")
 
 
@@ -103,6 +104,18 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
         markdown = markdown.replace("<!-- settings -->", settings())
     # In the repository configs/ lies beside docs/, on the site inside it.
     return LINK.sub(lambda match: f"]({match[1][3:]}{match[2]})", markdown)
+
+
+def on_post_page(output: str, page: Any, config: Any) -> str:
+    """Return a page whose stand-in for workers on pages from disk is our own: the theme's would be fetched."""
+    from mkdocs.utils import get_relative_url
+
+    return output.replace(THEIR_WORKER, get_relative_url("assets/file-worker.js", page.url))
+
+
+def on_post_template(output_content: str, template_name: str, config: Any) -> str:
+    """Return the page of a missing address, which only a server shows, without that stand-in."""
+    return output_content.replace(f'<script src="{THEIR_WORKER}"></script>', "")
 
 
 if __name__ == "__main__":
