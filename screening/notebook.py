@@ -22,6 +22,8 @@ from screening.explain import explain
 from screening.homology import PeriodicBarcode, periodic_barcodes
 from screening.learn import Model, load_model
 from screening.pipeline import RunPaths
+from screening.rank import FLAG_COLUMNS, duplicates_path
+from screening.report.run import read_csv, read_kinds, read_ranking, read_stability, unguard
 from screening.sources import iter_items
 from screening.store import FeatureTable, read_some
 
@@ -67,13 +69,19 @@ class Run:
 
     @cached_property
     def ranking(self) -> pd.DataFrame:
-        """Candidates by rank; text cells as they were before the guard against spreadsheet formulas."""
-        return _table(self.paths.ranking)
+        """Candidates by rank, one entry of each crystal; text as it was before the guard against spreadsheets."""
+        return _ranking(self._written("ranking"))
+
+    @cached_property
+    def duplicates(self) -> pd.DataFrame:
+        """Further entries of crystals of the ranking, with the same columns; none where they were not looked for."""
+        path = duplicates_path(self._written("ranking"))
+        return _ranking(path) if path.is_file() else self.ranking.iloc[:0]
 
     @cached_property
     def rejections(self) -> pd.DataFrame:
         """Inputs that were refused: id, source, code, detail."""
-        return _table(self.paths.rejected)
+        return unguard(read_csv(self.paths.rejected, ("id", "source", "code", "detail")))
 
     @cached_property
     def model(self) -> Model:
@@ -88,20 +96,31 @@ class Run:
     @cached_property
     def explanation(self) -> pd.DataFrame:
         """Kinds of hole by their share of the prediction."""
-        return pd.read_csv(self.paths.explanation / "kinds.csv")
+        return read_kinds(self.paths.explanation)
+
+    @cached_property
+    def stability(self) -> pd.DataFrame:
+        """How share and place of each kind of hole move over resampled groups; empty for earlier versions."""
+        return read_stability(self.paths.explanation)
 
     def candidate(self, id: str) -> Candidate:
-        """Return one candidate of the ranking.
+        """Return one candidate of the ranking, or one of its duplicates.
 
         Raises
         ------
         InputError
             None has that id.
         """
-        rows = self.ranking[self.ranking["id"] == id]
-        if rows.empty:
-            raise InputError(f"no candidate of {self.paths.root} has the id {id!r}")
-        return Candidate(run=self, id=id, facts=rows.iloc[0])
+        for table in (self.ranking, self.duplicates):
+            rows = table[table["id"] == id]
+            if not rows.empty:
+                return Candidate(run=self, id=id, facts=rows.iloc[0])
+        raise InputError(f"no candidate of {self.paths.root} has the id {id!r}")
+
+    def _written(self, name: str) -> Path:
+        """Return the file of a table, which is CSV or Parquet."""
+        csv, parquet = (self.paths.root / f"{name}.{suffix}" for suffix in ("csv", "parquet"))
+        return parquet if parquet.is_file() and not csv.is_file() else csv
 
     def __repr__(self) -> str:
         counts = self.record["counts"]
@@ -191,9 +210,10 @@ class Candidate:
         return f"<table>{rows}</table>"
 
 
-def _table(path: Path) -> pd.DataFrame:
-    frame = pd.read_csv(path)
-    for name in frame.columns:
-        if not pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name]):
-            frame[name] = frame[name].fillna("").astype(str).str.replace(r"^'(?=[=+\-@\t\r'])", "", regex=True)
+def _ranking(path: Path) -> pd.DataFrame:
+    """Return a ranking with all its flags as such: the page's reader leaves those text that earlier versions lack."""
+    frame = read_ranking(path)
+    for name in FLAG_COLUMNS:
+        if name in frame and not pd.api.types.is_bool_dtype(frame[name]):
+            frame[name] = frame[name] == "True"
     return frame

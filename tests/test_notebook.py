@@ -14,6 +14,7 @@ from test_pipeline import SMALL, screening
 from screening import load
 from screening.errors import InputError
 from screening.notebook import Run
+from screening.rank import write_ranking
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ def test_tables_are_those_of_the_run(run: Run) -> None:
     assert set(run.scores["splits"]) >= {"grouped", "random"}
     assert run.explanation["share"].sum() == pytest.approx(1.0, abs=1e-6)
     assert "ranked" in repr(run)
+    assert set(run.stability["name"]) <= set(run.explanation["kind"]) or run.stability.empty
 
 
 def test_a_candidate_with_everything_about_it(run: Run) -> None:
@@ -74,6 +76,39 @@ def test_a_source_that_is_gone_is_told(run: Run, tmp_path: Path) -> None:
     other.ranking["source"] = str(tmp_path / "gone.cif")
     with pytest.raises(InputError):
         _ = other.candidate(str(other.ranking.iloc[0]["id"])).crystal
+
+
+def test_cells_are_what_they_were(run: Run, tmp_path: Path) -> None:
+    """An id such as 007 is a name, an empty column of text is text, flags are flags; Parquet reads as CSV does."""
+    ranking = run.ranking
+    assert (ranking["held_back"] == "").all()
+    assert ranking["charge_balanced"].dtype == bool
+    assert ranking["chance"].dtype == float
+    root = shutil.copytree(run.paths.root, tmp_path / "RUN")
+    odd = ranking.copy()
+    odd.loc[:2, "id"] = ["007", "NA", "=1+1"]
+    write_ranking(odd, root / "ranking.csv")
+    again = load(root)
+    assert again.ranking["id"].tolist()[:3] == ["007", "NA", "=1+1"]
+    assert again.candidate("=1+1").facts["rank"] == ranking["rank"][2]
+    (root / "ranking.csv").unlink()
+    write_ranking(odd, root / "ranking.parquet")
+    columnar = load(root).ranking
+    assert columnar["id"].tolist() == again.ranking["id"].tolist()
+    pd.testing.assert_series_equal(columnar["prediction"], again.ranking["prediction"], rtol=1e-5)
+
+
+def test_duplicates_are_candidates_too(run: Run, tmp_path: Path) -> None:
+    assert run.duplicates.empty
+    root = shutil.copytree(run.paths.root, tmp_path / "RUN")
+    doubled = run.ranking.iloc[[0, 0]].reset_index(drop=True)
+    doubled.loc[1, ["id", "duplicate_of"]] = ["twin", doubled.loc[0, "id"]]
+    doubled["duplicates"] = [1, 0]
+    write_ranking(doubled, root / "ranking.csv")
+    again = load(root)
+    assert len(again.ranking) == 1
+    assert again.duplicates["id"].tolist() == ["twin"]
+    assert again.candidate("twin").facts["duplicate_of"] == doubled.loc[0, "id"]
 
 
 def test_shown_text_is_escaped(run: Run) -> None:
