@@ -11,6 +11,7 @@ from screening.places import Place, Remote, is_url, place
 from screening.sources.archives import is_archive, iter_archive
 from screening.sources.blocks import Item, items_of
 from screening.sources.files import iter_folder, read_file
+from screening.sources.names import named
 from screening.sources.raw import Raw
 from screening.sources.remote import check_remote, iter_remote, iter_remote_list
 
@@ -38,7 +39,7 @@ def iter_items(paths: Sequence[str], limits: InputLimits) -> Iterator[Item]:
     """
     for path in paths:
         _checked(path)
-    return _named(item for path in paths for raw in _iter_path(path, limits) for item in items_of(raw, limits))
+    return named(item for path in paths for raw in _iter_path(path, limits) for item in items_of(raw, limits))
 
 
 def _checked(path: str) -> None:
@@ -106,21 +107,3 @@ def _iter_entry(entry: str, list_file: Path, limits: InputLimits) -> Iterator[Ra
         yield Raw(entry, f"{list_file}::{entry}", code=Code.UNSAFE_PATH, detail=str(error))
         return
     yield from _iter_path(path, limits)
-
-
-def _named(items: Iterator[Item]) -> Iterator[Item]:
-    # A count per id that was seen: 8-byte hashes would save memory, but a collision would rename an innocent crystal.
-    seen: dict[str, int] = {}
-    for item in items:
-        count = seen.get(item.id, 0) + 1
-        seen[item.id] = count
-        if count == 1:
-            yield item
-            continue
-        name = f"{item.id}~{count}"
-        while name in seen:
-            count += 1
-            name = f"{item.id}~{count}"
-        seen[item.id] = count
-        seen[name] = 1
-        yield item.renamed(name)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import stat
 import struct
 import tarfile
-import zipfile
 from collections.abc import Iterator
 from typing import IO, Self
+from zipfile import BadZipFile
 
 from screening.config import InputLimits
 from screening.errors import Code
@@ -23,9 +24,10 @@ from screening.sources.files import (
     unpacks_to_more,
 )
 from screening.sources.raw import Raw
+from screening.sources.zips import Member, iter_members, read_member
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
-BROKEN = (*DAMAGED, tarfile.TarError, zipfile.BadZipFile, NotImplementedError, ValueError, struct.error)
+BROKEN = (*DAMAGED, tarfile.TarError, BadZipFile, NotImplementedError, ValueError, struct.error)
 # An archive of a few small files may legitimately unpack to much more than its own size.
 FREE_BYTES = 50_000_000
 # Linux takes no longer path; a name in an archive may be of any length.
@@ -81,38 +83,34 @@ def _iter_tar(path: Place, limits: InputLimits) -> Iterator[Raw]:
 
 def _iter_zip(path: Place, limits: InputLimits) -> Iterator[Raw]:
     left = _allowed(path, limits)
-    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
-            # zipfile turns backslashes and NUL in names into something harmless; the original decides.
-            name = member.orig_filename
-            if member.is_dir() or not is_crystal_name(name):
+    with path.open("rb") as file:
+        for member in iter_members(file):
+            name = member.name
+            if name.endswith("/") or not is_crystal_name(name):
                 continue
             source = f"{path.as_posix()}::{name[:LONGEST_NAME]}"
-            link = (member.external_attr >> 16) & 0o170000 == 0o120000
-            refusal = _refusal(name, link=link, size=member.file_size, limits=limits)
-            if refusal is None and member.file_size > limits.max_ratio * member.compress_size + FREE_MEMBER_BYTES:
+            size = max(member.size, member.packed)
+            refusal = _refusal(name, link=stat.S_ISLNK(member.mode), size=size, limits=limits)
+            if refusal is None and member.size > limits.max_ratio * member.packed + FREE_MEMBER_BYTES:
                 refusal = (Code.TOO_LARGE, f"unpacks to more than max_ratio = {limits.max_ratio:g} times its size")
             if refusal is not None:
                 yield Raw(name, source, code=refusal[0], detail=refusal[1])
                 continue
             # Members may overlap, so that no single one shows what all of them unpack to.
-            left -= member.file_size
+            left -= member.size
             if left < 0:
                 raise _RatioError(PASSED)
-            yield _zip_member(archive, member, name, source, limits)
+            yield _zip_member(file, member, source, limits)
 
 
-def _zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, source: str, limits: InputLimits) -> Raw:
-    if member.flag_bits & 0x1:
-        return Raw(name, source, code=Code.UNREADABLE, detail="the member is encrypted")
+def _zip_member(file: IO[bytes], member: Member, source: str, limits: InputLimits) -> Raw:
+    if member.is_encrypted:
+        return Raw(member.name, source, code=Code.UNREADABLE, detail="the member is encrypted")
     try:
-        with archive.open(member) as stream:
-            data = stream.read(limits.max_file_bytes + 1)
+        data = read_member(file, member)
     except BROKEN as error:
-        return Raw(name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
-    if len(data) > limits.max_file_bytes:
-        return Raw(name, source, code=Code.TOO_LARGE, detail=f"more than max_file_bytes = {limits.max_file_bytes}")
-    return content(data, name, source, limits)
+        return Raw(member.name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
+    return content(data, member.name, source, limits)
 
 
 def content(data: bytes, name: str, source: str, limits: InputLimits) -> Raw:
