@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from screening.compute import Progress
 from screening.config import Config
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError
+from screening.fill import featurize_all
 from screening.homology import ENGINES, GPU_ENGINES
-from screening.pipeline import Progress, featurize_all
 from screening.sources import Item, iter_items
 
 # The reference engine is no candidate: it exists to be compared with.

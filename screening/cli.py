@@ -94,7 +94,7 @@ def settings(path: Path | None, **flags: Any) -> Config:
 @contextmanager
 def shown_progress(*, quiet: bool) -> Iterator[Any]:
     """Yield a `pipeline.Progress` that draws a bar on a terminal and writes log lines elsewhere."""
-    from screening.pipeline import Progress
+    from screening.compute import Progress
 
     if quiet:
         yield Progress()
@@ -210,7 +210,7 @@ def featurize(
     quiet: Quiet = False,
 ) -> None:
     """Turn crystals into a Zarr store of topological curves; go on where an earlier call stopped."""
-    from screening.pipeline import featurize_all
+    from screening.fill import featurize_all
 
     chosen = settings(
         config,

@@ -69,6 +69,8 @@ def scheduler_settings(config: ClusterConfig) -> dict[str, Any]:
         # A shard that was on a worker when it died is not tried again with others: it is taken apart.
         "distributed.scheduler.allowed-failures": 0,
         "distributed.scheduler.worker-ttl": f"{config.worker_ttl:g}s",
+        # Looking at every thread's stack a hundred times a second takes time from the one that computes.
+        "distributed.worker.profile.enabled": False,
         # What is kept of tasks that have ended: with Dask's own bounds memory grows for the first 100,000 crystals.
         "distributed.admin.low-level-log-length": 100,
         "distributed.admin.log-length": 100,

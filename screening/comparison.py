@@ -8,11 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from screening.compute import Progress, versions
 from screening.config import Config
+from screening.fill import featurize_all
 from screening.learn import Labels
 from screening.learn.compare import CompareOptions, Comparison, compare
 from screening.learn.dataset import Dataset, join
-from screening.pipeline import Progress, featurize_all, versions
 from screening.report.leaderboard import leaderboard_lines, write_leaderboard_plot
 from screening.store import read_rejections, read_some
 

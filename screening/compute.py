@@ -6,6 +6,7 @@ Whatever becomes of a worker, every shard comes back: one that a worker did not 
 from __future__ import annotations
 
 import itertools
+import math
 import platform
 import time
 from collections import Counter
@@ -31,6 +32,7 @@ from screening.store import FeatureStore, LedgerEntry
 PACKAGES = ("numpy", "gemmi", "pymatgen", "zarr", "dask", "lightgbm", "scikit-learn", "redzed-tda")
 # A shard that was taken apart does not end its worker; it may still be on one that another shard ends.
 MAX_FAILURES = 20
+ASK_WORKERS = 0.5  # s between two questions to the scheduler how many workers there are
 
 Work = tuple[int, list[Item]]  # index of a shard, and its inputs
 
@@ -150,13 +152,18 @@ def compute(  # noqa: PLR0913
         progress.started = time.perf_counter()
         _tell_dashboard(client, progress, say)
 
+        asked = -math.inf
+
         def room() -> int:
             """Return how many shards may be in flight; workers may come and go."""
-            workers = len(client.scheduler_info(n_workers=-1)["workers"])
-            if workers != progress.workers:
-                say(f"{workers} worker{'s' if workers != 1 else ''}")
-                progress.workers = workers
-            return config.cluster.in_flight * max(1, workers)
+            nonlocal asked
+            if time.monotonic() - asked > ASK_WORKERS:
+                asked = time.monotonic()
+                workers = len(client.scheduler_info(n_workers=-1)["workers"])
+                if workers != progress.workers:
+                    say(f"{workers} worker{'s' if workers != 1 else ''}")
+                    progress.workers = workers
+            return config.cluster.in_flight * max(1, progress.workers)
 
         def submit(index: int, shard: list[Item], *, failures: int = 0) -> distributed.Future[LedgerEntry]:
             store.reserve((index + 1) * store.shard_rows)

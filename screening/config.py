@@ -98,7 +98,7 @@ class CurveConfig(Section):
 class StoreConfig(Section):
     """How features lie on disk."""
 
-    shard_rows: PositiveInt = Field(64, description="crystals per shard; one task writes a whole shard")
+    shard_rows: PositiveInt = Field(128, description="crystals per shard; one task writes a whole shard")
 
 
 class ClusterConfig(Section):

@@ -8,11 +8,11 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from screening.compute import versions
 from screening.device import driver_version, find_gpus
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
 from screening.homology import ENGINES, engine
 from screening.learn import choose_learner
-from screening.pipeline import versions
 
 # module, package of the wheel, how to get it
 PACKAGES = (

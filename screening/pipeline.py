@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import time
@@ -16,32 +15,17 @@ from typing import Any
 
 import screening
 from screening.batches import StoredTables
-from screening.cloud import channel_label
-from screening.cluster import is_remote
-from screening.compute import Progress, compute, shards_of, versions
+from screening.compute import Progress, versions
 from screening.config import Config
-from screening.device import Device, resolve
-from screening.errors import DeviceUnavailableError, StoreError
 from screening.explain import explain
-from screening.featurize import inputs_digest
-from screening.homology import GPU_ENGINES, choose_engine, engine
+from screening.fill import fill, settle
 from screening.journal import Journal
 from screening.learn import choose_learner, load_model, read_labels, train
 from screening.places import Place, fetched, make_folder, place, publish, scratch
 from screening.rank import duplicates_path, rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
-from screening.sources import Item, iter_items
 from screening.stability import stability, write_stability
-from screening.store import (
-    FeatureStore,
-    differences,
-    exists,
-    point,
-    pointed,
-    read_rejections,
-    read_some,
-)
-from screening.vectorize import columns
+from screening.store import FeatureStore, point, read_rejections, read_some
 
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
 EXPLAINED_OTHERS = 2_000
@@ -66,27 +50,6 @@ class RunPaths:
         self.rejected = self.root / "rejected.csv"
         self.explanation = self.root / "explanation"
         self.record = self.root / "run.json"
-
-
-def settle(config: Config, say: Callable[[str], None]) -> tuple[Config, Device]:
-    """Return the config with its engine decided, and the device; what was chosen is said. Nothing is started.
-
-    Raises
-    ------
-    EngineUnavailableError, DeviceUnavailableError
-        The engine or device that was asked for is not here.
-    """
-    device = resolve(config.device, remote=is_remote(config.cluster))
-    say(f"device {device.why}")
-    name, why = choose_engine(config.homology.engine)
-    if config.homology.engine != name:
-        say(f"engine {name}: {why}")
-        config = config.model_copy(update={"homology": config.homology.model_copy(update={"engine": name})})
-    if name in GPU_ENGINES and device.kind != "cuda":
-        raise DeviceUnavailableError(f"engine {name} computes on a GPU, and the device is {device.why}")
-    if not is_remote(config.cluster):
-        engine(name)
-    return config, device
 
 
 def report(run: Place, *, top: int) -> Place:
@@ -117,95 +80,6 @@ def run_folder(run: Place, *, filled: bool) -> Iterator[RunPaths]:
         paths = RunPaths(folder)
         point(paths.features, run / "features.zarr")
         yield paths
-
-
-def open_store(path: Place, config: Config) -> FeatureStore:
-    """Return the store at `path`, new or to be resumed.
-
-    Raises
-    ------
-    StoreError
-        A store is there that was made with other settings; the message lists what differs.
-    """
-    labels = [channel_label(channel, config.cloud) for channel in config.cloud.channels]
-    path = pointed(path)
-    if not exists(path):
-        make_folder(path.parent)
-        header = {
-            "config": config.features_config(),
-            "features_hash": config.features_hash(),
-            "engine": config.homology.engine,
-            "shard_rows": config.store.shard_rows,
-            "versions": versions(),
-        }
-        return FeatureStore.create(path, columns=columns(config), channels=labels, header=header)
-    store = FeatureStore.open(path)
-    changed = differences(config.features_config(), store.header["config"])
-    ours, theirs = versions()["screening"], store.header["versions"]["screening"]
-    if ours != theirs:
-        changed.append(f"version of screening: {ours} here, {theirs} in the store")
-    if changed:
-        raise StoreError(f"{path} was made with other settings; remove it or give another --out. " + "; ".join(changed))
-    store.mend_ledger()
-    return store
-
-
-def featurize_all(
-    crystals: Sequence[str],
-    *,
-    config: Config,
-    out: Place,
-    progress: Progress,
-    say: Callable[[str], None] = lambda _: None,
-) -> str:
-    """Return the SHA-256 of the inputs after featurizing every one into the store at `out`.
-
-    Goes on where an earlier run stopped: shards whose inputs and bytes are unchanged are not computed again.
-    """
-    config, device = settle(config, say)
-    return _featurize_all(crystals, config=config, device=device, out=out, progress=progress, say=say)
-
-
-def _featurize_all(  # noqa: PLR0913
-    crystals: Sequence[str],
-    *,
-    config: Config,
-    device: Device,
-    out: Place,
-    progress: Progress,
-    say: Callable[[str], None],
-) -> str:
-    """Do what `featurize_all` does, with engine and device decided."""
-    items = iter_items(crystals, config.input)
-    store = open_store(out, config)
-    finished = store.sound()
-    digests = hashlib.sha256()
-
-    def unfinished() -> Iterator[tuple[int, list[Item]]]:
-        for index, shard in enumerate(shards_of(items, store.shard_rows)):
-            digest = inputs_digest(shard)
-            digests.update(digest.encode())
-            progress.found += len(shard)
-            entry = finished.get(index)
-            if entry is not None and entry.inputs == digest and entry.rows == len(shard):
-                progress.resumed += entry.rows
-                progress.count(entry)
-            else:
-                yield index, shard
-        progress.listed = True
-        progress.tell(progress)
-
-    with store.locked():
-        work = unfinished()
-        first = next(work, None)
-        if first is not None:  # no cluster is started where nothing is left to do
-            compute(store, itertools.chain([first], work), config=config, device=device, progress=progress, say=say)
-        if progress.found == 0:
-            raise StoreError("no crystal found: none of the given paths holds a CIF file")
-        store.finish(progress.found)
-    for entry in store.ledger().values():
-        progress.fallbacks.update(reason for _, _, reason in entry.fallbacks)
-    return digests.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +118,7 @@ def _run(
     config, device = settle(config, say)
     make_folder(options.out)
     say, stage = _watched(Journal(options.out), progress, say, config=config, crystals=options.crystals)
-    inputs = _featurize_all(
-        options.crystals, config=config, device=device, out=paths.features, progress=progress, say=say
-    )
+    inputs = fill(options.crystals, config=config, device=device, out=paths.features, progress=progress, say=say)
     rejections = read_rejections(paths.features)
     write_rejections(rejections, paths.rejected)
     clock.lap("featurize")
@@ -398,4 +270,4 @@ class _Clock:
         self._last = now
 
 
-__all__ = ["Progress", "RunOptions", "RunPaths", "featurize_all", "load_model", "open_store", "run", "versions"]
+__all__ = ["Progress", "RunOptions", "RunPaths", "load_model", "run"]

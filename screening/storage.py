@@ -131,8 +131,7 @@ class Folder:
 
     def fetch(self, keys: Sequence[str]) -> list[str | None]:
         """Return the SHA-256 (hex) of chunks, None for those that are not there."""
-        paths = [self._path / key for key in keys]
-        return [_digest(path.read_bytes()) if path.is_file() else None for path in paths]
+        return [_digest_of(self._path / key) for key in keys]
 
     def release(self, keys: Sequence[str]) -> None:
         """Do nothing: memory holds no chunk."""
@@ -301,6 +300,13 @@ class Bucket:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _digest_of(path: Path) -> str | None:
+    try:
+        return _digest(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
 
 
 def _sync(path: Path) -> None:

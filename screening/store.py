@@ -49,6 +49,7 @@ STRINGS = ("id", "source", "formula", "flags", "code", "detail")
 NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
 LONGEST_URL = 4096
 ASKED_AT_ONCE = 16  # shards
+RESERVED_AHEAD = 16  # shards
 MISSING, FEATURIZED, REJECTED = 0, 1, 2
 ARRAYS = ("features", "composition", "numbers", "strings")
 
@@ -219,9 +220,12 @@ class FeatureStore:
         return int(self._arrays["features"].shape[0])
 
     def reserve(self, n_rows: int) -> None:
-        """Make room for `n_rows` rows; called by the one process that hands out shards."""
+        """Make room for at least `n_rows` rows; called by the one process that hands out shards.
+
+        Some shards more get room at once: a new shape is four files, or four requests. `finish` takes it back.
+        """
         if n_rows > self.n_rows:
-            self._resize(n_rows)
+            self._resize(n_rows + RESERVED_AHEAD * self.shard_rows)
 
     def finish(self, n_rows: int) -> None:
         """Set the final number of rows, forget what lies beyond, and clear what killed writers left half written."""

@@ -20,7 +20,7 @@ from benchmarks import record
 import screening.compute
 from screening.compute import Progress, Window, Work
 from screening.config import read_config
-from screening.pipeline import featurize_all
+from screening.fill import featurize_all
 from screening.store import FeatureStore
 
 RULES = ("listing order", "costly first")

@@ -14,11 +14,12 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import record
 
+from screening.compute import Progress
 from screening.config import Config, read_config
+from screening.fill import featurize_all
 from screening.learn import Labels, compare_bounds, read_labels, train
 from screening.learn.dataset import join
 from screening.learn.evaluate import evaluate
-from screening.pipeline import Progress, featurize_all
 from screening.store import FeatureTable, read_table
 
 SPLITS = {

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -102,15 +103,31 @@ def featurize_seconds(paths: list[str], workers: int, folder: Path) -> float:
     return time.perf_counter() - begin
 
 
-def speedup(crystals: list[str], config: Config, n: int, folder: Path) -> tuple[float, float]:
-    """Return the seconds of one and of two workers on `n` crystals, the start of the cluster included."""
-    part = folder / "part"
-    part.mkdir()
-    for index, item in enumerate(iter_items(crystals, config.input)):
-        if index == n:
-            break
-        (part / f"{index}.cif").write_bytes(item.text)
+def speedup(paths: list[str], config: Config, n: int, folder: Path) -> tuple[float, float]:
+    """Return the seconds of one and of two workers on `n` crystals spread over the inputs, with the start."""
+    part = folder / "part.zip"
+    total = sum(1 for _ in iter_items(paths, config.input))
+    step = max(1, total // n)
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+        for index, item in enumerate(iter_items(paths, config.input)):
+            if index % step == 0:
+                archive.writestr(f"{index}.cif", item.text)
     return featurize_seconds([str(part)], 1, folder), featurize_seconds([str(part)], 2, folder)
+
+
+def memory_rows(curve: list[tuple[float, int, float, float, float]], seconds: float) -> list[str]:
+    """Return table rows of memory when a tenth, half and all of the crystals were done, while featurizing."""
+    during = [row for row in curve if row[1] and row[0] <= seconds]
+    total = during[-1][1]
+    lines = []
+    for share in (0.1, 0.5, 1.0):
+        near = [row for row in during if abs(row[1] / total - share) <= 0.02] or [during[-1]]
+        client, worker = (float(np.median([row[k] for row in near])) for k in (2, 3))
+        lines.append(
+            f"| memory at {share * total:,.0f} crystals | client and scheduler {client:.0f} MiB, largest worker "
+            f"{worker:.0f} MiB |"
+        )
+    return lines
 
 
 def main() -> None:
@@ -120,7 +137,7 @@ def main() -> None:
     parser.add_argument("--id-column")
     parser.add_argument("--target-column")
     parser.add_argument("-n", type=int, default=100_000)
-    parser.add_argument("--part", type=int, default=8_000, help="crystals for one worker against two")
+    parser.add_argument("--part", type=int, default=16_000, help="crystals for one worker against two")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "screening-scale")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
@@ -150,16 +167,13 @@ def main() -> None:
     counts, seconds = told["counts"], told["seconds"]
     bare, rows = bare_seconds(paths, config, counts["found"])
     with tempfile.TemporaryDirectory() as folder:
-        one, two = speedup(options.crystals, config, options.part, Path(folder))
+        one, two = speedup(paths, config, options.part, Path(folder))
     cores = os.cpu_count() or 1
     rate = counts["found"] / seconds["featurize"]
     wanted = bare / rows * counts["found"]  # processor seconds, if there were nothing but the bare loop
     during = [row for row in curve if row[0] <= seconds["featurize"] and row[4]]
     last = max(during, key=lambda row: row[4])  # the last look while the workers were there, a moment before the end
     spent = last[4] * counts["found"] / last[1]
-    early = [row for row in curve if row[1] and row[1] <= 0.15 * counts["found"]]
-    late = [row for row in curve if row[1] >= 0.85 * counts["found"] and row[0] <= seconds["featurize"]]
-    memory = [[max((row[k] for row in part), default=0.0) for k in (2, 3)] for part in (early, late)]
     peak = max(row[2] for row in curve)
     stages = ", ".join(f"{stage} {value:.0f} s" for stage, value in seconds.items())
     lines = [
@@ -174,9 +188,8 @@ def main() -> None:
         f"| cores kept busy while featurizing | {spent / seconds['featurize']:.2f} of {cores} |",
         f"| two workers against one ({options.part:,} crystals, start included) | {one / two:.2f} x |",
         f"| the same command again, all done | {resumed:.0f} s, {resumed / total:.1%} of the run |",
-        f"| memory, first 15 % | client and scheduler {memory[0][0]:.0f} MiB, largest worker {memory[0][1]:.0f} MiB |",
-        f"| memory, last 15 % | client and scheduler {memory[1][0]:.0f} MiB, largest worker {memory[1][1]:.0f} MiB |",
-        f"| peak of the client, whole command | {peak:.0f} MiB |",
+        *memory_rows(curve, seconds["featurize"]),
+        f"| peak of the client, ranking and report included | {peak:.0f} MiB |",
         "",
         "Modelled, not measured: at the same rate per core, featurizing 500,000 such crystals takes "
         f"{500_000 / (rate / cores * 16) / 60:.0f} min on 16 cores and {500_000 / (rate / cores * 64) / 60:.0f} min on "

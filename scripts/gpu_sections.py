@@ -20,18 +20,19 @@ import psutil
 from gpu_nvml import Nvml, Sampler
 from gpu_report import Row
 
+from screening.compute import Progress
 from screening.config import Config, read_config
 from screening.contributions import ON_CPU, contributions
 from screening.crystal import CloudBatch, FloatArray, IntArray
 from screening.data import write_known
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
 from screening.featurize import assemble, persist, prepare
+from screening.fill import featurize_all
 from screening.generate import write_candidates
 from screening.homology import PHASE, RESOLUTION, Barcodes, ticks
 from screening.homology import engine as engine_of
 from screening.homology.supercell import reduced_basis
 from screening.learn import choose_learner, read_labels, train
-from screening.pipeline import Progress, featurize_all
 from screening.sources import Item, iter_items
 from screening.store import read_table
 from screening.vectorize import betti_curves, grid, histograms

@@ -16,12 +16,12 @@ from crystals import rocksalt
 from distributed import Client, LocalCluster
 
 from screening import cluster, compute, pipeline
-from screening.compute import submit_steps
+from screening.compute import Progress, submit_steps
 from screening.config import Config, read_config
 from screening.device import Device, Gpu
 from screening.errors import ConfigError, DeviceUnavailableError, InputError
 from screening.featurize import Prepared, assemble, featurize_shard, prepare
-from screening.pipeline import Progress, featurize_all, open_store
+from screening.fill import featurize_all, open_store
 from screening.sources import Item
 
 true_versions = pipeline.versions

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_pipeline import SMALL, arrays
 
-from screening.compute import Window, shards_of
+from screening.compute import Progress, Window, shards_of
 from screening.config import read_config
-from screening.pipeline import Progress, featurize_all
+from screening.fill import featurize_all
 from screening.sources import Item
 from screening.verify import verify
 

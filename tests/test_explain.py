@@ -56,9 +56,10 @@ def test_labels_that_follow_lithium_layers_alone_are_explained_by_them(crystals:
 
 def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shared_data: Path, tmp_path: Path) -> None:
     """Measured structures, invented labels: over how many Å of radius lithium percolates in layers alone."""
+    from screening.compute import Progress
     from screening.config import Config
+    from screening.fill import featurize_all
     from screening.learn import Labels
-    from screening.pipeline import Progress, featurize_all
     from screening.store import read_table
 
     featurize_all(

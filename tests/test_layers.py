@@ -39,6 +39,7 @@ LAYERS = (
     ("cluster",),
     ("journal",),
     ("compute",),
+    ("fill",),
     ("pipeline",),
     (
         "export",

@@ -25,11 +25,11 @@ from screening.config import CloudConfig, InputLimits, read_config
 from screening.crystal import CloudBatch
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, RejectionError
 from screening.featurize import featurize_shard
+from screening.fill import open_store
 from screening.homology import engine, ripserpp
 from screening.homology.ripserpp import barcodes_ripserpp, coned
 from screening.homology.ripserpp_process import ChildDiedError, RipserppProcess
 from screening.homology.supercell import barcodes_redzed, barcodes_ripser
-from screening.pipeline import open_store
 from screening.sources import Item, iter_items
 
 

@@ -20,9 +20,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 import screening
 from screening import BettiTransformer, Crystal
 from screening.cif import read_cif
+from screening.compute import Progress
 from screening.config import Config
 from screening.errors import ConfigError, InputError
-from screening.pipeline import Progress, featurize_all
+from screening.fill import featurize_all
 from screening.sources import iter_items
 from screening.store import read_table
 

@@ -17,9 +17,7 @@ from zipfile import BadZipFile
 
 import zstandard
 
-END = struct.Struct(
-    "<4s4H2LH"
-)  # of the directory: its size [5] and offset [6]
+END = struct.Struct("<4s4H2LH")  # of the directory: its size [5] and offset [6]
 END_64 = struct.Struct("<4sQ2H2L4Q")  # the same beyond 4 GiB: size [8], offset [9]
 LOCATOR_64 = struct.Struct("<4sLQL")
 ENTRY = struct.Struct("<4s6H3L5H2L")  # of the directory
