@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from screening.crystal import NUMBERS
 from screening.errors import InputError
 from screening.rank import FLAG_COLUMNS, TEXT_COLUMNS
 from screening.report.columns import Column, Kind, number_cell
+from screening.report.families import families_among, family_words
 from screening.report.run import COUNT, FLAG, NUMBER, TEXT
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class Listing:
         missing = [name for name in ("rank", *TEXT, *NUMBER, *FLAG) if name not in frame.columns]
         if missing:
             raise InputError(f"{path} lacks the column {', '.join(missing)}")
+        if "family" not in frame.columns:
+            frame = frame.with_columns(family=_families(frame["formula"].fill_null("")))
         names = ["rank", *(name for name in frame.columns if name != "rank")]
         is_csv = path.suffix == ".csv"
         kinds: dict[str, Kind] = {name: _kind(name, frame[name]) for name in names}
@@ -61,6 +65,10 @@ class Listing:
     def described(self) -> list[dict[str, str]]:
         """Return the columns as the page knows them."""
         return [{"name": one.name, "kind": one.kind, "label": one.label} for one in self.columns]
+
+    def families(self) -> list[str]:
+        """Return the families that candidates are of."""
+        return families_among(self._frame["family"].cast(str).unique().drop_nulls())
 
     def named(self, ids: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return source and formula by id, of those that are in the ranking."""
@@ -104,6 +112,10 @@ class Listing:
         if search:
             tests.append(pl.col("words").str.contains(search, literal=True))
         tests += _element_tests(_list(ask, "must"), _list(ask, "not"))
+        families = _list(ask, "families")
+        if families:  # any of them
+            alone = "|".join(re.escape(name) for name in families)
+            tests.append(pl.col("family").cast(pl.String).fill_null("").str.contains(rf"(^|, ?)({alone})(,|$)"))
         for flag in _list(ask, "hide"):
             tests.append(self._hidden(flag))
         conditions = ask.get("conditions") or []
@@ -196,6 +208,19 @@ def _kind(name: str, cells: pl.Series) -> Kind:
     if filled.str.to_lowercase().is_in(["true", "false"]).all():
         return "flag"
     return "number" if filled.cast(pl.Float64, strict=False).is_not_null().all() else "text"
+
+
+def _families(formulas: pl.Series) -> pl.Series:
+    """Return the families that each formula names (n,)."""
+    import polars as pl
+
+    unique = formulas.unique()
+    table = pl.DataFrame(
+        {"formula": unique, "family": [family_words(one) for one in unique]},
+        schema={"formula": pl.String, "family": pl.String},
+    )
+    joined = pl.DataFrame({"formula": formulas}).join(table, on="formula", how="left", maintain_order="left")
+    return joined["family"]
 
 
 def _elements(formulas: pl.Series) -> tuple[pl.Series, pl.Series]:

@@ -51,7 +51,8 @@ class Desk:
         run = read_run(run_dir, top=FIRST)
         self.details = Details(run_dir, run.record, index=_started(run_dir / "features.zarr"))
         self.listing = Listing(run_dir / run.ranking_name)
-        data = {**list_data(run, self.details), "mode": "served", "columns": self.listing.described(), "rows": []}
+        listed = {"columns": self.listing.described(), "families": self.listing.families(), "rows": []}
+        data = {**list_data(run, self.details), "mode": "served", **listed}
         self.page = render(run, data, kept=None)
         self.policy = page_policy(self.page)
         self._kept: dict[str, dict[str, Any]] = {}

@@ -24,16 +24,18 @@ from made_run import COLUMNS, CURVES, HOSTILE, RADII, RANKING, features, make_ex
 from screening.cif import read_cif
 from screening.config import Config
 from screening.errors import Code, InputError
+from screening.explain import kinds_of
 from screening.learn import load_model
 from screening.learn.cells import plain_cell
 from screening.report import curves as packing
 from screening.report import plots, svg, text, write_explanation_plots, write_report
 from screening.report.columns import kind_of
 from screening.report.details import Details
+from screening.report.reasons import joined
 from screening.report.run import model_scores, read_ranking
 from screening.report.score_plots import calibration_plot, learning_plot
 from screening.report.structures import ANION, MOBILE, OTHER, Wanted, find_crystals, grouped, p1_cif
-from screening.report.words import CODES, kind_words
+from screening.report.words import CODES, kind_words, reason_words
 
 
 class Page(HTMLParser):
@@ -136,6 +138,12 @@ def test_the_page_says_what_was_run(source: str) -> None:
     assert "measured conductivities from labels.csv" in words
     assert "OBELiX" in words
     assert "held 79 %" in words
+    assert "12 crystals ranked by predicted lithium-ion conductivity" in words
+    assert "typical error 1.0 powers of ten guessing the mean: 1.0" in words
+    assert "order, Spearman's ρ 0.80" in words
+    assert "80 % interval held 79 % of crystals left out" in words
+    assert "featurize 1.2 s" in words
+    assert "described 19 crystals per second" in words
 
 
 def details_of(page: Page) -> dict[str, Any]:
@@ -151,7 +159,7 @@ def details_of(page: Page) -> dict[str, Any]:
 def test_rows_are_those_of_the_ranking(source: str) -> None:
     data = json.loads(Page(source).scripts[0])
     names = [column["name"] for column in data["columns"]]
-    assert names == RANKING
+    assert names == [*RANKING, "family"]
     kinds = {column["name"]: column["kind"] for column in data["columns"]}
     assert {name for name, kind in kinds.items() if kind == "flag"} == {
         "in_domain", "disordered", "radius_cut", "radioactive", "toxic", "scarce",
@@ -182,13 +190,19 @@ def test_structures_holes_and_reasons_are_those_of_the_crystals(run_dir: Path, s
     for row, one in enumerate(details):
         found = one["reasons"]
         assert found["expected"] == pytest.approx(expected, abs=1e-4)
-        total = found["expected"] + found["rest"] + sum(value for _, value in found["kinds"])
+        told = [value for _, _, value, _, _ in found["kinds"]]
+        total = found["expected"] + found["higher"][1] + found["lower"][1] + sum(told)
         assert total == pytest.approx(shap[row].sum() + expected, abs=2e-3)
-        sizes = [abs(value) for _, value in found["kinds"]]
-        assert sizes == sorted(sizes, reverse=True)
-        kind = data["kinds"][found["kinds"][0][0]]
-        own = [k for k, name in enumerate(COLUMNS) if in_kind(name, kind)]
-        assert found["kinds"][0][1] == pytest.approx(shap[row, own].sum(), abs=1e-4)
+        assert found["higher"][1] >= 0 >= found["lower"][1]
+        assert [abs(value) for value in told] == sorted(map(abs, told), reverse=True)
+        first, last, value, here, typical = found["kinds"][0]
+        kinds = data["kinds"][first : last + 1]
+        assert len({(kind["channel"], kind["curve"]) for kind in kinds}) == 1
+        own = [k for k, name in enumerate(COLUMNS) if any(in_kind(name, kind) for kind in kinds)]
+        assert value == pytest.approx(shap[row, own].sum(), abs=1e-4)
+        assert here == pytest.approx(np.nanmean(features(24)[12 + row, own]), rel=1e-3)
+        usual = [np.nanmean(known[own]) for known in features(24)[:12] if np.isfinite(known[own]).any()]
+        assert typical == pytest.approx(np.median(usual), rel=1e-3)
     file = run_dir.parent / "crystals" / "c0016.cif"
     crystal = read_cif(file.read_bytes(), id="c0016", source=str(file), limits=Config().input)
     drawn = details[4]["structure"]
@@ -431,6 +445,38 @@ def test_numbers() -> None:
     assert {text.number(value) for value in cases} == set(cases.values())
 
 
+@pytest.mark.parametrize(
+    ("channel", "curve", "words"),
+    [
+        ("Li", "rank2", ("lithium forms layers", "lithium forms no layers")),
+        ("anion", "rank3", ("the anions form a 3-D network", "the anions form no 3-D network")),
+        ("framework", "rank0", ("the framework stays in finite clusters", "the framework forms no finite clusters")),
+        ("Rb", "beta1", ("rings of Rb (β₁)", "no rings of Rb (β₁)")),
+        ("Li", "odd", ("odd of lithium", "odd of lithium")),
+    ],
+)
+def test_reasons_in_words(channel: str, curve: str, words: tuple[str, str]) -> None:
+    assert reason_words(channel, curve) == words
+
+
+def test_neighbouring_bands_that_push_the_same_way_are_one_reason() -> None:
+    kinds = kinds_of(
+        [f"Li/{c}/{r:.2f}" for c in ("beta1", "rank2") for r in (1.5, 2.5, 3.5, 4.5)] + ["Li/number_density"]
+    )
+    found = joined(kinds, np.array([0.1, 0.2, -0.1, -0.1, -0.2, 0.0, -0.3, -0.1, -0.5]))
+    assert [(first, last, round(value, 6)) for first, last, value in found] == [
+        (0, 1, 0.3),
+        (2, 3, -0.2),  # ends with its curve
+        (4, 4, -0.2),  # a band that does nothing parts those beside it
+        (6, 7, -0.4),
+        (8, 8, -0.5),
+    ]
+
+
+def test_a_threshold_is_a_power_of_ten() -> None:
+    assert [text.level(value) for value in (-4.0, -3.5, 0.0)] == ["10⁻⁴", "3.2 × 10⁻⁴", "10⁰"]
+
+
 def test_kinds_in_words() -> None:
     assert kind_words(channel="Li", curve="beta1", radius_from="3.0", radius_to="4.0") == "Li β₁ rings, 3–4 Å"
     assert kind_words(channel="Li", curve="mean_occupancy", radius_from="", radius_to="") == "Li mean occupancy"
@@ -585,6 +631,7 @@ def test_an_empty_ranking_and_no_rejects_still_make_a_page(tmp_path: Path) -> No
     page = write_report(run, top=10).read_text(encoding="utf-8")
     assert "Nothing was rejected" in page
     assert "<title>Screening report: 0 crystals" in page
+    assert "0 crystals ranked by predicted" in page
     assert json.loads(Page(page).scripts[0])["rows"] == []
 
 
@@ -614,9 +661,10 @@ def test_chances_reasons_for_holding_back_checks_and_stability_are_shown(tmp_pat
         [{**kinds, "name": "Li/rank3/2-3"}, {**kinds, "name": "<b>odd"}, {**kinds, "scope": "cluster", "name": "c"}]
     ).to_csv(run / "explanation" / "stability.csv", index=False)
     source = write_report(run, top=100).read_text(encoding="utf-8")
-    assert "at most -0.10 in 3 shuffles: nothing leaks between folds" in source
+    assert "at most −0.10 in 3 shuffles: nothing leaks between folds" in source
     assert "1.23 from 198 crystals" in source
     assert "2.2 × chance in the first 1 %" in source
+    assert "Good conductors (10⁻⁴ S/cm or more, 97 of 220)" in source
     assert "10.0 to 31.0 %" in source
     assert "1 to 14" in source
     assert "<b>odd" not in source

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from made_run import HOSTILE, ODD_FILE, make_run
 
 from screening.cif import read_cif
 from screening.config import Config
 from screening.report import write_report
+from screening.report.families import FAMILIES, families
 from screening.report.structures import p1_cif
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
@@ -100,7 +102,9 @@ def test_rows_are_sorted_searched_and_filtered(report: Path, visit: Callable[...
     page.click("#clear")
     assert len(page.evaluate(RANKS)) == 12
 
+    page.click("#hide-filter summary")
     page.check(".hide[value=outside]")
+    assert page.text_content("#hide-summary") == "out of domain"
     assert page.evaluate(RANKS) == [str(rank) for rank in range(1, 8)]
     assert page.text_content("#shown") == "7 of 12 candidates"
     page.uncheck(".hide[value=outside]")
@@ -128,6 +132,143 @@ def test_elements_are_asked_for_and_forbidden(report: Path, visit: Callable[...,
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     assert page.get_attribute("[data-symbol=Be]", "aria-label") == "Be, must be in it"
+
+
+def test_families_are_any_of_the_ticked_ones(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    page.click("#family-filter summary")
+    offered = page.evaluate("[...document.querySelectorAll('.family')].map(box => box.value)")
+    assert offered == sorted(offered, key=FAMILIES.index)
+    page.check(".family[value=sulfide]")
+    sulfides = page.evaluate(FORMULAS)
+    assert sulfides
+    assert all("sulfide" in families(one) for one in sulfides)
+    page.check(".family[value=oxide]")
+    assert page.text_content("#families-summary") == "oxide, sulfide"
+    both = page.evaluate(FORMULAS)
+    assert set(both) > set(sulfides)
+    assert all({"sulfide", "oxide"} & set(families(one)) for one in both)
+    page.click("#clear")
+    assert len(page.evaluate(RANKS)) == 12
+    assert page.text_content("#families-summary") == "any"
+
+
+def test_a_conductivity_is_asked_for_and_told_as_one(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    page.click("summary:has-text('Thresholds')")
+    page.click("#add")
+    assert page.input_value(".condition select >> nth=0") == "conductivity"
+    page.fill(".condition input", "3e-3")
+    assert page.evaluate(RANKS) == ["1", "2"]
+    page.click("summary:has-text('Columns shown')")
+    page.check("#columns input[value=conductivity]")
+    heads = page.evaluate("[...document.querySelectorAll('#table th')].map(th => th.dataset.key)")
+    assert (
+        page.locator("#table tbody tr >> nth=0").locator("td").nth(heads.index("conductivity")).text_content()
+        == "6.3 × 10⁻³"
+    )
+
+
+def test_a_row_leads_to_its_source_and_to_the_measurement_of_its_nearest(
+    tmp_path: Path, visit: Callable[..., Any]
+) -> None:
+    run = make_run(tmp_path / "run")
+    page = visit(write_report(run, top=1000))
+    links = "[...document.querySelectorAll('#table a')].map(a => a.href)"
+    assert "https://doi.org/10.1021/jacs.8b10282" in page.evaluate(links)
+    assert "private <b>note</b>" in page.evaluate(
+        "[...document.querySelectorAll('#table .where')].map(e => e.textContent)"
+    )
+    chosen = page.locator("#detail .id").first.text_content()
+    # A link of a row is a link: it chooses nothing, and no page is asked for before it is opened.
+    page.evaluate(
+        "document.querySelectorAll('#table tbody tr')[4].querySelector('a').onclick = event => event.preventDefault()"
+    )
+    page.locator("#table tbody tr").nth(4).locator("a").click()
+    assert page.locator("#detail .id").first.text_content() == chosen
+    made = """id => { const td = document.createElement("td");
+        views.find((view) => view.name === "formula").fill(td, { at: 0, cells: data.rows[0].with(place.id, id) });
+        return [...td.querySelectorAll("a")].map((a) => a.href); }"""
+    assert page.evaluate(made, "mp-985592") == ["https://next-gen.materialsproject.org/materials/mp-985592"]
+    assert page.evaluate(made, HOSTILE) == []
+
+
+def test_reasons_are_told_in_words_with_what_is_usual(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    lines = page.locator("#detail .waterfall li").all_inner_texts()
+    assert lines[0].startswith("mean prediction of the model")
+    assert lines[0].endswith("S/cm")
+    assert lines[-1].startswith("the model's prediction")
+    assert any("between" in line and "Å" in line and "training median" in line for line in lines[1:-1])
+    words = "reason => reasonWords(reason)"
+    kinds = page.evaluate("data.kinds.map((kind) => [kind.channel, kind.curve, kind.from])")
+    layers = kinds.index(["Li", "rank2", 3])
+    assert page.evaluate(words, [layers, layers + 1, 0.6, 0.25, 0]) == {
+        "text": "lithium forms layers between 3 and 5\N{NO-BREAK SPACE}Å",
+        "values": "here 25 %, training median 0 %",
+    }
+    assert page.evaluate(words, [layers, layers, -0.6, 0, None]) == {
+        "text": "lithium forms no layers between 3 and 4\N{NO-BREAK SPACE}Å",
+        "values": "here 0 %, training median not known",
+    }
+    density = next(place for place, kind in enumerate(kinds) if kind[1] == "number_density")
+    assert page.evaluate(words, [density, density, 0.1, 0.0021, 0.03]) == {
+        "text": "sites of lithium per volume",
+        "values": "here 0.0021 per Å³, training median 0.03 per Å³",
+    }
+
+
+def test_curves_stand_beside_any_known_conductor(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    page.wait_for_selector("#detail svg.curve .near")
+    compare = page.locator("#detail [aria-label=Curves] select").first
+    assert compare.input_value() == ""
+    path = "document.querySelector('#detail .charts .near').getAttribute('d')"
+    nearest = page.evaluate(path)
+    other = compare.locator("option").nth(2).get_attribute("value")
+    compare.select_option(other)
+    until(page, f"{path} !== {nearest!r}")
+    assert page.evaluate("document.activeElement.tagName") == "SELECT"
+    choose(page, 6)  # it stays beside the one that was chosen
+    page.wait_for_selector("#detail svg.curve .near")
+    assert page.locator("#detail [aria-label=Curves] select").first.input_value() == other
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_page_of_few_candidates(tmp_path: Path, browser: Any, rows: int) -> None:
+    run = make_run(tmp_path / "run", n_rejected=0)
+    ranking = pd.read_csv(run / "ranking.csv", dtype=str, keep_default_na=False)
+    ranking.head(rows).to_csv(run / "ranking.csv", index=False)
+    context = browser.new_context()
+    page = context.new_page()
+    told: list[str] = []
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.goto(write_report(run, top=10).as_uri())
+    until(page, "document.getElementById('shown').textContent !== ''")
+    if rows:
+        page.wait_for_selector("#detail .waterfall")
+        assert page.text_content("h1").startswith("1 crystal ranked")
+        assert page.text_content("#shown") == "1 of 1 candidate"
+    else:
+        assert page.text_content("#none") == "This run ranked no candidate."
+        assert page.is_visible("#none")
+        assert page.is_hidden("#family-filter")
+        assert page.text_content("#detail").startswith("A candidate that is chosen")
+    context.close()
+    assert told == []
+
+
+def test_a_page_of_the_first_rows_says_so(tmp_path: Path, visit: Callable[..., Any]) -> None:
+    page = visit(write_report(make_run(tmp_path / "run"), top=5))
+    assert page.text_content("#shown") == "5 of the first 5 candidates"
+
+
+def test_the_list_begins_on_the_first_screen(report: Path, visit: Callable[..., Any]) -> None:
+    for width in (1440, 390):
+        page = visit(report, width=width)
+        assert page.evaluate("document.querySelector('#table tbody tr').getBoundingClientRect().top") < 860
 
 
 def test_thresholds_and_columns(report: Path, visit: Callable[..., Any]) -> None:
@@ -382,6 +523,8 @@ def test_the_page_prints(report: Path, visit: Callable[..., Any]) -> None:
     printed = page.pdf(format="A4")
     assert printed.startswith(b"%PDF")
     page.emulate_media(media="print")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.querySelector('#detail h4')).color") == "rgb(91, 102, 117)"
     assert page.is_hidden(".controls")
     assert page.is_visible("#table")
     assert page.is_visible(".charts text.tick >> nth=0")

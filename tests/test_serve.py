@@ -21,6 +21,7 @@ from made_run import HOSTILE, make_run
 from screening.crystal import SYMBOLS
 from screening.errors import InputError
 from screening.report import write_report
+from screening.report.families import families
 from screening.report.page import page_policy
 from screening.report.run import read_ranking
 
@@ -112,6 +113,8 @@ def slow_rows(run_dir: Path, question: dict[str, Any]) -> list[int]:
         held = set(elements(row["formula"]))
         good = question["search"].strip().lower() in words
         good &= set(question["must"]) <= held and not set(question["not"]) & held
+        if question.get("families"):
+            good &= bool(set(question["families"]) & set(families(row["formula"])))
         for flag in question["hide"]:
             good &= (
                 row["in_domain"] if flag == "outside" else row["held_back"] == "" if flag == "held" else not row[flag]
@@ -168,6 +171,9 @@ def questions() -> Iterator[dict[str, Any]]:
         yield {**ALL, "conditions": [one]}
     for flag in flags:
         yield {**ALL, "hide": [flag]}
+    for named in (["sulfide"], ["phosphate", "other"], ["sulf"], ["(.*"]):
+        yield {**ALL, "families": named}
+    yield {**ALL, "sort": "conductivity", "must": ["Li"], "families": ["oxide", "chloride"]}
 
 
 @pytest.mark.parametrize("question", list(questions()))
@@ -188,6 +194,8 @@ def test_cells_are_those_of_the_page_in_one_file(run_dir: Path, app: Guard, tmp_
     data = json.loads(Page(write_report(copied, top=1000).read_text(encoding="utf-8")).scripts[0])
     served = json.loads(Page(call(app)[2].decode()).scripts[0])
     assert served["columns"] == data["columns"]
+    assert served["families"] == data["families"]
+    assert {"sulfide", "oxide", "nitride"} <= set(data["families"])
     assert [row["cells"] for row in ask(app, "/api/rows", ALL)["rows"]] == data["rows"]
     frame = pd.DataFrame([row["cells"] for row in ask(app, "/api/rows", ALL)["rows"]])
     assert frame[1][1].startswith("=HYPERLINK")

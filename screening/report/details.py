@@ -21,12 +21,12 @@ from screening.errors import InputError, RejectionError
 from screening.explain import explain, kinds_of
 from screening.learn import Model, load_model
 from screening.report import curves as packing
+from screening.report.reasons import Reasons
 from screening.report.run import read_csv, unguard
 from screening.report.structures import Wanted, atoms, drawing, find_crystals
-from screening.report.words import CURVES
+from screening.report.words import CURVES, reason_unit, reason_words
 from screening.store import FeatureTable, read_some
 
-REASONS = 10  # kinds of hole in the waterfall; the others are summed
 FACTS = ("n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
 
 
@@ -62,6 +62,7 @@ class Details:
         self.duplicates = read_duplicates(run_dir)
         self._place = {str(id): place for place, id in enumerate(self.model.training.ids)}
         self.known_ids = frozenset(self._place)
+        self.reasons = Reasons(self.kinds, self.model.training.features)
 
     def shared(self) -> dict[str, Any]:
         """Return what the details of all candidates refer to: curves, training range, kinds of hole, conductors."""
@@ -79,7 +80,8 @@ class Details:
             "band": packing.band(self.curves, training.features),
             "kinds": [
                 {
-                    "words": kind.words,
+                    "words": reason_words(kind.channel, kind.curve),
+                    "unit": reason_unit(kind.curve),
                     "channel": kind.channel,
                     "curve": kind.curve,
                     "from": kind.radius_from,
@@ -172,7 +174,7 @@ class Details:
                 "facts": {name: _rounded(fact[name]) for name in FACTS if name in fact},
                 "duplicates": self.duplicates.get(one.id, []),
                 "curves": packed[row],
-                "reasons": reasons(explanation.shap[row], expected=explanation.expected),
+                "reasons": self.reasons.of(explanation.shap[row], table.features[row], expected=explanation.expected),
                 **self.structure(found[one.id]),
             }
             for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
@@ -188,17 +190,6 @@ class Details:
             return {"structure": drawing(found, self.config)}
         except RejectionError as error:
             return {"missing": f"Its holes cannot be computed: {error}"}
-
-
-def reasons(shap: np.ndarray[Any, Any], *, expected: float) -> dict[str, Any]:
-    """Return the strongest kinds of hole [[kind, log units], ...], the sum of all others, and where they start."""
-    order = [int(kind) for kind in np.argsort(-np.abs(shap), kind="stable")[:REASONS] if shap[kind] != 0.0]
-    rest = float(shap.sum() - shap[order].sum())
-    return {
-        "expected": round(expected, 4),
-        "kinds": [[kind, round(float(shap[kind]), 4)] for kind in order],
-        "rest": round(rest, 4),
-    }
 
 
 def read_duplicates(run_dir: Path) -> dict[str, list[str]]:

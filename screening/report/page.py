@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import math
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from screening.crystal import SYMBOLS
 from screening.report import plots, svg, text
 from screening.report.columns import cells_of, columns_of
 from screening.report.details import Details, squeezed
+from screening.report.families import families_among
 from screening.report.run import Run, model_scores, read_run
 from screening.report.score_plots import calibration_plot, learning_plot
 from screening.report.structures import Wanted
-from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS
+from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS, SUBJECTS
 
 REJECTS_SHOWN = 2_000  # rows of the full list; the rest stands in rejected.csv, and the page says so
 STABLE_KINDS = 12  # kinds of hole whose ranges are listed
@@ -91,6 +93,9 @@ def render(run: Run, listed: dict[str, Any], *, kept: dict[str, Any] | None) -> 
         interval=interval_words(run),
         first=_records(run.ranking.head(WITHOUT_SCRIPT)),
         n_shown=len(run.ranking) if kept is not None else run.n_ranked,
+        headline=headline(run),
+        ion=ion(run),
+        target=text.level(target(run)),
         scores=model_scores(run.scores),
         coverage=run.scores.get("interval", {}).get("coverage"),
         left_out=run.scores.get("splits_left_out", {}),
@@ -135,6 +140,7 @@ def list_data(run: Run, details: Details) -> dict[str, Any]:
         "elements": list(SYMBOLS),
         "badges": BADGES,
         "held_back": HELD_BACK,
+        "families": families_among(run.ranking["family"]),
         "columns": [{"name": one.name, "kind": one.kind, "label": one.label} for one in columns],
         **details.shared(),
     }
@@ -173,9 +179,29 @@ def target(run: Run) -> float:
     return float(run.record.get("config", {}).get("rank", {}).get("target", -4.0))
 
 
+def ion(run: Run) -> str:
+    """Return the name of the mobile ion, ``lithium``."""
+    symbol = str(run.record.get("config", {}).get("cloud", {}).get("mobile_ion", "Li"))
+    return SUBJECTS.get(symbol, (symbol, ""))[0]
+
+
 def interval_words(run: Run) -> str:
     """Return the nominal coverage of the intervals, e.g. ``80 %``."""
     return f"{interval(run):.0%}".replace("%", " %")
+
+
+def headline(run: Run) -> list[tuple[str, str, str]]:
+    """Return how far the ranking is to be trusted, in a few numbers of crystals left out: (what, how much, beside)."""
+    by_model = {row.model: row for row in model_scores(run.scores).get("grouped", [])}
+    rows = []
+    if "curves" in by_model and not math.isnan(by_model["curves"].mae[0]):
+        guess = f"guessing the mean: {text.number(by_model['dummy'].mae[0], 1)}" if "dummy" in by_model else ""
+        rows.append(("typical error", f"{by_model['curves'].mae[0]:.1f} powers of ten", guess))
+        rows.append(("order, Spearman's ρ", text.number(by_model["curves"].spearman[0]), "1 is perfect, 0 is chance"))
+    coverage = run.scores.get("interval", {}).get("coverage")
+    if coverage is not None:
+        rows.append((f"{interval_words(run)} interval held", f"{100 * coverage:.0f} %", "of crystals left out"))
+    return rows
 
 
 def checks(scores: dict[str, Any]) -> list[str]:
@@ -185,7 +211,8 @@ def checks(scores: dict[str, Any]) -> list[str]:
     if shuffled.get("r2") is not None:
         verdict = "nothing leaks between folds" if shuffled["r2_highest"] < 0.1 else "distrust the scores"
         lines.append(
-            f"With labels shuffled among groups R² is {shuffled['r2']:.2f}, at most {shuffled['r2_highest']:.2f} in "
+            f"With labels shuffled among groups R² is {text.number(shuffled['r2'])}, at most "
+            f"{text.number(shuffled['r2_highest'])} in "
             f"{shuffled['repeats']} shuffles: {verdict}."
         )
     curve = [row for row in scores.get("learning_curve") or [] if row.get("mae") is not None]
@@ -196,8 +223,8 @@ def checks(scores: dict[str, Any]) -> list[str]:
         if row.get("bedroc") is not None:
             found = ", ".join(f"{row[f'ef_{share}']:.1f} × chance in the first {share} %" for share in (1, 5, 10))
             lines.append(
-                f"Good conductors (10^{row['threshold']:g} S/cm or more, {row['n_good']:.0f} of {row['n']:.0f}) among "
-                f"crystals left out: {found}; BEDROC {row['bedroc']:.2f}."
+                f"Good conductors ({text.level(row['threshold'])} S/cm or more, {row['n_good']:.0f} of "
+                f"{row['n']:.0f}) among crystals left out: {found}; BEDROC {row['bedroc']:.2f}."
             )
     width = scores.get("interval", {}).get("median_width")
     if width is not None:

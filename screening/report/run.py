@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet
 
 from screening.errors import InputError
+from screening.report.families import family_words
 from screening.report.text import unguarded
 from screening.report.words import kind_words
 
@@ -31,7 +32,7 @@ class Run:
     """What the page is made of."""
 
     record: dict[str, Any]  # run.json
-    ranking: pd.DataFrame  # the rows shown, best first; text unguarded, numbers and flags typed
+    ranking: pd.DataFrame  # the rows shown, best first; text unguarded, numbers and flags typed; with their families
     n_ranked: int  # rows of the ranking, shown or not
     ranking_name: str  # file that holds all of them: ranking.csv or ranking.parquet
     rejected: pd.DataFrame  # id, source, code, detail
@@ -55,6 +56,8 @@ def read_run(run_dir: Path, *, top: int) -> Run:
     csv, parquet = run_dir / "ranking.csv", run_dir / "ranking.parquet"
     path = parquet if parquet.is_file() and not csv.is_file() else csv
     ranking = read_ranking(path, top=top)
+    if "family" not in ranking:
+        ranking["family"] = ranking["formula"].map(family_words)
     rejected = unguard(read_csv(run_dir / "rejected.csv", ("id", "source", "code", "detail")))
     return Run(
         record=read_record(run_dir / "run.json", n_rejected=len(rejected)),

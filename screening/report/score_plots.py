@@ -36,7 +36,7 @@ def calibration_plot(folds: pd.DataFrame, model: str) -> Markup:
     values = [value for said, mean, error in points for value in (said, mean - error, mean + error)]
     x = svg.scale(values, LEFT, WIDTH - RIGHT)
     y = svg.Scale(x.low, x.high, HEIGHT - BOTTOM, TOP)
-    parts = [*_frame(x, y, "predicted log₁₀ σ (S/cm), out of fold", "measured, mean of group")]
+    parts = [*_frame(x, y, "predicted log₁₀ σ (S/cm), out of fold", "measured log₁₀ σ (S/cm), mean of group")]
     parts.append(svg.line(x(x.low), y(y.low), x(x.high), y(y.high), css="one"))
     for said, mean, error in points:
         parts.append(svg.line(x(said), y(mean - error), x(said), y(mean + error), css="zero"))

@@ -15,7 +15,7 @@ FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 STYLE = """
 .plot{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;--ink:#1c2430;--faint:#5b6675;--rule:#d9dee5;
 --blue:#0072b2;--orange:#d55e00;--q0:#00429d;--q1:#4771b2;--q2:#8c93a3;--q3:#d98a3d;--q4:#b34700}
-@media (prefers-color-scheme:dark){.plot{--ink:#e6eaf0;--faint:#a3aebd;--rule:#333c48;
+@media screen and (prefers-color-scheme:dark){.plot{--ink:#e6eaf0;--faint:#a3aebd;--rule:#333c48;
 --blue:#56b4e9;--orange:#f0904a;--q0:#4f9dff;--q1:#86b6e8;--q2:#9aa3b0;--q3:#e0a869;--q4:#ff8a3d}}
 .plot text{fill:var(--ink)}.plot .tick{fill:var(--faint);font-size:11px}.plot .rule{stroke:var(--rule)}
 .plot .zero{stroke:var(--faint)}.plot .one{stroke:var(--faint);stroke-dasharray:4 3}

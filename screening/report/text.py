@@ -27,6 +27,11 @@ def power(log10: float) -> str:
     return f"{mantissa} × 10{str(exponent).translate(SUPERSCRIPTS)}"
 
 
+def level(log10: float) -> str:
+    """Return 10 to the power of a threshold: ``10⁻⁴`` where it is a whole power of ten, else as `power`."""
+    return f"10{str(int(log10)).translate(SUPERSCRIPTS)}" if float(log10).is_integer() else power(log10)
+
+
 def number(value: float, digits: int = 2) -> str:
     """Return a number with a true minus sign; a dash for NaN."""
     if math.isinf(value):

@@ -37,6 +37,7 @@ function power(log10) {
   if (mantissa === "10.0") [mantissa, exponent] = ["1.0", exponent + 1];
   return `${mantissa} × 10${superscript(exponent)}`;
 }
+const level = (log10) => (Number.isInteger(log10) ? `10${superscript(log10)}` : power(log10)); // a threshold
 const minus = (text) => text.replace("-", "−");
 const short = (value) => (Number.isFinite(value) ? minus(String(Number(value.toPrecision(3)))) : "–");
 const number = (value) => (value === null ? "–" : value === "Infinity" ? "∞" : value === "-Infinity" ? "−∞" : minus(Number(value).toFixed(2)));

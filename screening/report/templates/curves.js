@@ -1,23 +1,48 @@
-// Betti and percolation curves of the open candidate, beside those of its nearest known conductor and the training range.
+// Betti and percolation curves of the open candidate, beside those of a known conductor and the training range.
 const channels = [...new Set(data.curves.map((curve) => curve.channel))];
 let channel = channels[0];
 let readRadius = null; // Å, where the values are read
 let drawn = [];
+let beside = ""; // id of the known conductor that all candidates are compared with; "" for the nearest of each
+let comparing = 0;
 
-function drawCurves(parent, mine, near) {
+const sigmaOf = (id) => `${formulaText(known(id).formula)}, ${measured(id, known(id).sigma)} S/cm`;
+const formulaText = (text) => text.replace(/(?<=[A-Za-z)\]])\d+(?:\.\d+)?/g, (amount) => amount.replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]));
+
+async function drawCurves(parent, mine, { nearest, near }) {
+  const turn = ++comparing;
+  let other = near, others = [];
+  try {
+    others = (await source.comparable()).filter(known).sort((a, b) => known(b).sigma - known(a).sigma || (a < b ? -1 : 1));
+    if (beside) other = await source.known(beside);
+  } catch {
+    beside = ""; // then beside its nearest
+  }
+  if (turn !== comparing) return;
+  parent.replaceChildren();
+  const again = () => drawCurves(parent, mine, { nearest, near });
+  const choice = make(parent, "div", { class: "bar" });
+  select(choice, "Compare with", [["", known(nearest) ? `the nearest: ${sigmaOf(nearest)}` : "the nearest known conductor"], ...others.filter((id) => id !== nearest).map((id) => [id, `${sigmaOf(id)} (${id})`])], beside, (id) => {
+    beside = id;
+    again().then(() => parent.querySelector("select").focus());
+  });
+  drawCharts(parent, mine, other, known(beside || nearest)?.formula);
+}
+
+function drawCharts(parent, mine, near, besideFormula) {
   const bar = make(parent, "div", { class: "bar" });
   const label = make(bar, "label", {}, "Sublattice ");
-  const select = make(label, "select");
-  for (const name of channels) make(select, "option", name === channel ? { value: name, selected: "" } : { value: name }, name);
+  const sublattice = make(label, "select");
+  for (const name of channels) make(sublattice, "option", name === channel ? { value: name, selected: "" } : { value: name }, name);
   const slide = make(make(bar, "label", {}, "Radius "), "input", { type: "range", "aria-label": "radius at which values are read, Å" });
   const read = make(bar, "output", {}, "");
   const legend = make(parent, "p", { class: "legend" });
-  for (const [css, words] of [["line-this", "this crystal"], ["line-near", "nearest known conductor"], ["line-band", "training, 10–90 %"]]) {
+  for (const [css, words] of [["line-this", "this crystal"], ["line-near", besideFormula ? formulaText(besideFormula) : "nearest known conductor"], ["line-band", "training, 10–90 %"]]) {
     const entry = make(legend, "span");
     make(entry, "i", { class: css });
     entry.append(words);
   }
-  const places = { beta: ["Betti curves: holes per site", make(parent, "div")], rank: ["Percolation: share of sites", make(parent, "div")] };
+  const places = { beta: ["Betti curves: holes per site, against the distance r (Å) up to which sites are joined", make(parent, "div")], rank: ["Percolation: share of sites, against r (Å)", make(parent, "div")] };
   for (const [kind, [title, box]] of Object.entries(places)) {
     make(box, "h4", {}, title);
     make(box, "div", { class: `charts ${kind}` });
@@ -41,7 +66,7 @@ function drawCurves(parent, mine, near) {
     for (const one of drawn) one.readAt(place);
     read.textContent = `${radii[place].toFixed(2)} Å`;
   };
-  select.addEventListener("change", () => { channel = select.value; readRadius = null; draw(); });
+  sublattice.addEventListener("change", () => { channel = sublattice.value; readRadius = null; draw(); });
   slide.addEventListener("input", () => readAt(Number(slide.value)));
   parent.onpointermove = (event) => {
     const one = drawn.find((candidate) => candidate.svg.contains(event.target));
@@ -70,7 +95,10 @@ function chart(parent, { curve, k, mine, near }) {
     make(svg, "line", { x1: L, x2: W - R, y1: y(value), y2: y(value), class: "rule" });
     make(svg, "text", { x: L - 4, y: y(value) + 3.5, "text-anchor": "end", class: "tick" }, short(value));
   }
-  for (let r = Math.ceil(radii[0] / 2) * 2; r <= radii.at(-1); r += 2) make(svg, "text", { x: x(r), y: H - 6, "text-anchor": "middle", class: "tick" }, r);
+  for (let r = Math.ceil(radii[0] / 2) * 2; r <= radii.at(-1); r += 2) {
+    const isLast = r + 2 > radii.at(-1);
+    make(svg, "text", { x: isLast ? Math.min(W, x(r) + 16) : x(r), y: H - 6, "text-anchor": isLast ? "end" : "middle", class: "tick" }, isLast ? `${r} Å` : r);
+  }
   const path = (values) => values.map((v, p) => (Number.isFinite(v) ? `${Number.isFinite(values[p - 1]) ? "L" : "M"}${x(radii[p]).toFixed(1)} ${y(v).toFixed(1)}` : "")).join("");
   const known = radii.map((_, p) => p).filter((p) => Number.isFinite(low[p]) && Number.isFinite(high[p]));
   if (known.length) {

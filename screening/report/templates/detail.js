@@ -30,20 +30,21 @@ function heading(parent, row) {
 function facts(parent, row) {
   const list = make(parent, "dl", { class: "facts" });
   fact(list, "predicted σ", `${power(cell(row, "prediction"))} S/cm`);
-  fact(list, `interval, ${data.interval}`, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))}`);
-  if (cell(row, "chance") !== null) fact(list, `chance of ${power(data.target)} S/cm`, percent(cell(row, "chance")));
+  fact(list, `interval, ${data.interval}`, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))} S/cm`);
+  if (cell(row, "chance") !== null) fact(list, `chance of ${level(data.target)} S/cm or more`, percent(cell(row, "chance")));
   if (cell(row, "measured") !== null) fact(list, "measured σ", `${measured(cell(row, "id"), cell(row, "measured"))} S/cm`);
   const near = fact(list, "nearest known", "");
   formula(make(near, "bdi"), cell(row, "nearest_formula"));
   near.append(" (");
   make(near, "bdi", {}, cell(row, "nearest"));
-  near.append(`), ${measured(cell(row, "nearest"), cell(row, "nearest_measured"))} S/cm`);
+  near.append(`), measured ${measured(cell(row, "nearest"), cell(row, "nearest_measured"))} S/cm`);
   const where = known(cell(row, "nearest"))?.publication;
   if (where) {
     near.append(", ");
     publication(near, where);
   }
-  fact(list, "novelty (distance)", `${cell(row, "distance") === "Infinity" ? "∞" : short(cell(row, "distance") ?? NaN)}${cell(row, "in_domain") ? "" : ", out of domain"}`);
+  fact(list, "novelty (1 is the edge of the domain)", `${cell(row, "distance") === "Infinity" ? "∞" : short(cell(row, "distance") ?? NaN)}${cell(row, "in_domain") ? "" : ", out of domain"}`);
+  if (!isEmpty(cell(row, "family"))) fact(list, "family, by anions", cell(row, "family"));
   if (!isEmpty(cell(row, "prototype"))) {
     const prototype = fact(list, "prototype", `${cell(row, "prototype")} `);
     button(prototype, "List all of it", () => { conditions.push(condition("prototype", cell(row, "prototype"))); drawConditions(); changed(); }, { class: "small" });
@@ -56,7 +57,7 @@ function moreFacts(list, found) {
   const { n_sites: sites, volume, spacegroup, a, b, c, alpha, beta, gamma } = found.facts;
   fact(list, "cell", `${sites} sites, ${volume} Å³${spacegroup > 0 ? `, space group ${spacegroup}` : ""}`);
   if (a !== undefined) fact(list, "a, b, c; α, β, γ", `${[a, b, c].map((x) => x.toFixed(3)).join(", ")} Å; ${[alpha, beta, gamma].map((x) => x.toFixed(1)).join(", ")}°`);
-  if (found.duplicates.length) fact(list, "further entries of it", found.duplicates.slice(0, 20).join(", ") + (found.duplicates.length > 20 ? ` and ${found.duplicates.length - 20} more` : ""));
+  if (found.duplicates.length) fact(list, "same crystal also as", found.duplicates.slice(0, 20).join(", ") + (found.duplicates.length > 20 ? ` and ${found.duplicates.length - 20} more` : ""));
 }
 
 async function showDetail(row) {
@@ -87,8 +88,9 @@ async function showDetail(row) {
   if (data.curves.length) {
     const box = make(detail, "section", { class: "part", "aria-label": "Curves" });
     const width = detail.clientWidth; // before drawing, which may bring a scrollbar
-    drawCurves(box, found.curves, near);
-    drawnFor = { box, width, again: () => drawCurves(box, found.curves, near) };
+    const again = () => drawCurves(box, found.curves, { nearest: cell(row, "nearest"), near });
+    again();
+    drawnFor = { box, width, again };
   }
 }
 
@@ -97,7 +99,6 @@ new ResizeObserver(() => {
   const width = byId("detail").clientWidth;
   if (!drawnFor || drawnFor.width === width) return; // a phone's address bar changes the height alone
   drawnFor.width = width;
-  drawnFor.box.replaceChildren();
   drawnFor.again();
 }).observe(byId("detail"));
 start();

@@ -1,10 +1,15 @@
 // Search, elements, flags, thresholds, and which columns are shown.
 const numberColumns = columns.filter((column) => column.kind === "number");
+const EXAMPLES = { conductivity: "1e-4", chance: "0.5", prediction: "-4", distance: "1" };
+const tickedWords = (name) => [...document.querySelectorAll(`${name}:checked`)].map((box) => box.parentNode.textContent.trim()).join(", ");
 
 function changed() {
   ask.must = Object.keys(table.state).filter((symbol) => table.state[symbol] === "must");
   ask.not = Object.keys(table.state).filter((symbol) => table.state[symbol] === "not");
   ask.hide = [...document.querySelectorAll(".hide:checked")].map((box) => box.value);
+  ask.families = [...document.querySelectorAll(".family:checked")].map((box) => box.value);
+  byId("hide-summary").textContent = tickedWords(".hide") || "nothing";
+  byId("families-summary").textContent = tickedWords(".family") || "any";
   ask.conditions = conditions.map(({ column, op, value }) => ({ column, op, value })).filter((one) => one.value !== "" || one.op === "yes" || one.op === "no");
   ask.ids = byId("only").checked ? shortlist.ids() : null;
   refresh();
@@ -25,7 +30,7 @@ function drawConditions(focus) {
     const ops = { number: [[">=", "at least"], ["<=", "at most"]], text: [["has", "contains"]], flag: [["yes", "is yes"], ["no", "is no"]] }[column.kind];
     select(line, "", ops, one.op, (op) => { one.op = op; changed(); }).setAttribute("aria-label", "comparison");
     if (column.kind !== "flag") {
-      const input = make(line, "input", { type: column.kind === "number" ? "number" : "text", step: "any", "aria-label": `value for ${column.label}` });
+      const input = make(line, "input", { type: column.kind === "number" ? "number" : "text", step: "any", placeholder: EXAMPLES[one.column] ?? "", "aria-label": `value for ${column.label}` });
       input.value = one.value;
       input.addEventListener("input", () => { one.value = input.value.trim(); changed(); });
       if (k === focus) input.focus();
@@ -54,8 +59,18 @@ function drawColumns() {
   }
 }
 
+function drawFamilies() {
+  for (const name of data.families) {
+    const label = make(byId("families"), "label");
+    make(label, "input", { type: "checkbox", class: "family", value: name }).addEventListener("change", changed);
+    label.append(` ${name}`);
+  }
+  byId("family-filter").hidden = !data.families.length;
+}
+
 function start() {
   buildElements(changed);
+  drawFamilies();
   drawColumns();
   drawHead();
   let wait;
@@ -65,7 +80,7 @@ function start() {
   });
   for (const box of document.querySelectorAll(".hide")) box.addEventListener("change", changed);
   byId("add").addEventListener("click", () => {
-    conditions.push(condition(has("prediction") ? "prediction" : numberColumns[0].name));
+    conditions.push(condition(has("conductivity") ? "conductivity" : numberColumns[0].name));
     drawConditions(conditions.length - 1);
   });
   byId("clear").addEventListener("click", () => {
@@ -74,7 +89,7 @@ function start() {
     drawConditions();
     byId("search").value = ask.search = "";
     byId("only").checked = false;
-    for (const box of document.querySelectorAll(".hide")) box.checked = false;
+    for (const box of document.querySelectorAll(".hide, .family")) box.checked = false;
     changed();
   });
   byId("only").addEventListener("change", changed);

@@ -1,6 +1,6 @@
 // The list: what is asked for, its pages, its columns, and the row that is open.
 const PAGE = 100;
-const ask = { search: "", must: [], not: [], hide: [], conditions: [], ids: null, sort: "rank", falling: false, from: 0, count: PAGE };
+const ask = { search: "", must: [], not: [], hide: [], families: [], conditions: [], ids: null, sort: "rank", falling: false, from: 0, count: PAGE };
 const body = document.querySelector("#table tbody");
 let shown = { total: 0, rows: [] };
 let openId = null;
@@ -33,7 +33,10 @@ const views = [
     fill(td, row) {
       const open = button(td, undefined, () => {}, { class: "open", "aria-controls": "detail" });
       formula(make(open, "span", { class: "formula" }), cell(row, "formula"));
-      make(td, "span", { class: "id" }, cell(row, "id"));
+      const id = cell(row, "id");
+      make(td, "span", { class: "id", title: id }, id);
+      const where = sourceLink(id);
+      if (where) link(make(td, "span", { class: "where" }), ...where);
       badges(td, row);
     },
   },
@@ -42,24 +45,33 @@ const views = [
     fill(td, row) {
       make(td, "span", { class: "sigma" }, power(cell(row, "prediction")));
       make(td, "span", { class: "range" }, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))}`);
+      if (cell(row, "chance") !== null) make(td, "span", { class: "range narrow" }, `${percent(cell(row, "chance"))} chance of ${level(data.target)}`);
     },
   },
-  { name: "chance", label: `P(σ ≥ ${power(data.target)})`, css: "num wide", falling: true, fill: (td, row) => { td.textContent = percent(cell(row, "chance")); } },
+  { name: "chance", label: `Chance of ${level(data.target)} S/cm or more`, css: "num wide", falling: true, fill: (td, row) => { td.textContent = percent(cell(row, "chance")); } },
   { name: "distance", label: "Novelty", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "distance")); } },
   {
-    name: "nearest_formula", label: "Nearest known", css: "wide", folds: ["nearest"],
+    name: "nearest_formula", label: "Nearest known, its measured σ (S/cm)", css: "wide", folds: ["nearest"],
     fill(td, row) {
       formula(make(td, "span", { class: "formula" }), cell(row, "nearest_formula"));
       make(td, "span", { class: "range" }, measured(cell(row, "nearest"), cell(row, "nearest_measured")));
+      const where = known(cell(row, "nearest"))?.publication;
+      if (where) publication(make(td, "span", { class: "where" }), where);
     },
   },
 ].filter((view) => has(view.name));
 const folded = new Set(views.flatMap((view) => [view.name, ...(view.folds ?? [])]));
+const cellWords = ({ name, kind }, value) => {
+  if (kind === "flag") return flagWords(value);
+  if (kind === "text" || value === null) return value ?? "–";
+  if (name === "conductivity") return value > 0 ? power(Math.log10(value)) : "–"; // it spans powers of ten
+  return name === "duplicates" ? String(value) : number(value);
+};
 const flagWords = (value) => (value === true ? "yes" : value === false ? "no" : "");
 for (const column of columns.filter((one) => !folded.has(one.name))) {
   views.push({
     name: column.name, label: column.label, css: column.kind === "number" ? "num" : "", extra: true,
-    fill: (td, row) => { td.textContent = column.kind === "flag" ? flagWords(cell(row, column.name)) : column.kind === "number" ? number(cell(row, column.name)) : cell(row, column.name) ?? ""; },
+    fill: (td, row) => { td.textContent = cellWords(column, cell(row, column.name)); },
   });
 }
 const hidden = new Set(kept.get("hidden") ?? []); // default columns taken off
@@ -97,7 +109,9 @@ function drawBody() {
   }
   const last = ask.from + shown.rows.length;
   byId("none").hidden = shown.total > 0;
-  byId("shown").textContent = `${grouped(shown.total)} of ${grouped(data.n)} candidates`;
+  const there = data.mode === "served" ? data.n : data.rows.length;
+  byId("none").textContent = there ? "No candidate fits these filters." : "This run ranked no candidate.";
+  byId("shown").textContent = `${grouped(shown.total)} of ${there < data.n ? "the first " : ""}${grouped(there)} candidate${there === 1 ? "" : "s"}`;
   byId("pages").hidden = shown.total <= PAGE;
   byId("range").textContent = `${grouped(ask.from + 1)}–${grouped(last)}`;
   byId("back").disabled = ask.from === 0;
@@ -114,6 +128,7 @@ async function refresh(from = 0) {
     shown = found;
     drawBody();
     if (openId === null && shown.rows.length) open(shown.rows[0], false);
+    else if (openId === null) byId("detail").textContent = "A candidate that is chosen in the list is shown here.";
   } catch (error) {
     byId("shown").textContent = `The list could not be read: ${error.message}`;
   }

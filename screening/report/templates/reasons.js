@@ -1,33 +1,52 @@
-// Why the model says so: the strongest kinds of hole of one candidate, from the mean prediction to its own.
+// Why the model says so: the strongest reasons for one candidate, from the mean prediction to its own.
 const BETTI = { beta0: null, beta1: 1, beta2: 2 };
+const NONE = 0.005; // a crystal with fewer per site, or a smaller share of its sites, has none of it
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 
-function drawReasons(parent, { expected, kinds, rest }, holes) {
+function valueWords(value, unit) {
+  if (value === null) return "not known";
+  return unit === "share" ? percent(value) : `${short(value)}${unit ? ` ${unit}` : ""}`;
+}
+
+// "lithium forms layers between 3 and 4 Å", and what it has beside what is usual.
+function reasonWords([first, last, , own, typical]) {
+  const kind = data.kinds[first];
+  const lacks = own !== null && own < NONE && kind.unit !== "" && kind.unit !== "per Å³";
+  const band = kind.from === null ? "" : ` between ${kind.from} and ${data.kinds[last].to}\u00a0Å`;
+  return {
+    text: `${kind.words[Number(lacks)]}${band}`,
+    values: `here ${valueWords(own, kind.unit)}, training median ${valueWords(typical, kind.unit)}`,
+  };
+}
+
+function drawReasons(parent, { expected, kinds, higher, lower }, holes) {
   make(parent, "h4", {}, "Why: what moves the prediction from the mean, in powers of ten");
-  const lines = kinds.map(([k, value]) => ({ words: data.kinds[k].words, value, kind: data.kinds[k] }));
-  lines.push({ words: "all other kinds together", value: rest });
+  const lines = kinds.map((one) => ({ ...reasonWords(one), value: one[2], kind: { ...data.kinds[one[0]], to: data.kinds[one[1]].to } }));
+  for (const [[count, value], word] of [[higher, "raise"], [lower, "lower"]]) if (count) lines.push({ text: `${count} weaker reasons that ${word} it`, value });
   const total = lines.reduce((sum, line) => sum + line.value, expected);
   let at = expected;
   const stops = [expected, ...lines.map(({ value }) => (at += value))];
   const [low, high] = [Math.min(...stops), Math.max(...stops)];
   const x = (value) => 4 + ((value - low) / (high - low || 1)) * 132;
   const list = make(parent, "ol", { class: "waterfall" });
-  const row = (words, told, from, to) => {
-    const item = make(list, "li");
-    make(item, "span", { class: "why" }, words);
-    const svg = make(item, "svg", { viewBox: "0 0 140 16", class: "step", "aria-hidden": "true" });
-    make(svg, "line", { x1: x(expected), x2: x(expected), y1: 0, y2: 16, class: "rule" });
-    make(svg, "rect", { x: Math.min(x(from), x(to)), y: 3, width: Math.max(1, Math.abs(x(to) - x(from))), height: 10, class: from === to ? "mixed" : to > from ? "up" : "down" });
+  const row = (text, told, css) => {
+    const item = make(list, "li", { class: css });
+    const why = make(item, "span", { class: "why" }, text);
     make(item, "span", { class: "num" }, told);
-    return item;
+    return why;
   };
-  row("mean prediction of the model", power(expected), expected, expected);
+  row("mean prediction of the model", `${power(expected)} S/cm`, "end");
   at = expected;
-  for (const { words, value, kind } of lines) {
-    const item = row(words, signed(value), at, at + value);
+  for (const { text, values, value, kind } of lines) {
+    const why = row(text, signed(value), "step-row");
+    if (values) make(why, "span", { class: "range" }, `${values} `);
+    const svg = make(null, "svg", { viewBox: "0 0 140 16", class: "step", "aria-hidden": "true" });
+    why.after(svg);
+    make(svg, "line", { x1: x(expected), x2: x(expected), y1: 0, y2: 16, class: "rule" });
+    make(svg, "rect", { x: Math.min(x(at), x(at + value)), y: 3, width: Math.max(1, Math.abs(x(at + value) - x(at))), height: 10, class: value > 0 ? "up" : "down" });
     at += value;
     const show = kind && holes && BETTI[kind.curve] && holes.find({ channel: kind.channel, dim: BETTI[kind.curve], from: kind.from, to: kind.to });
-    if (show) button(item, "Show it", show, { class: "small", "aria-label": `show a hole of this kind: ${words}` });
+    if (show) button(why.querySelector(".range"), "Show it", show, { class: "small", "aria-label": `show a hole of this kind: ${text}` });
   }
-  row("the model's prediction", power(total), total, total);
+  row("the model's prediction", `${power(total)} S/cm`, "end");
 }

@@ -20,7 +20,7 @@ const shortlist = {
 async function everyRow(more) {
   return (await source.rows({ ...ask, ...more, from: 0, count: 1e9 })).rows;
 }
-const noFilter = { search: "", must: [], not: [], hide: [], conditions: [], sort: "rank", falling: false };
+const noFilter = { search: "", must: [], not: [], hide: [], families: [], conditions: [], sort: "rank", falling: false };
 
 function csvField(value, isText) {
   let field = value === null ? "" : value === true ? "True" : value === false ? "False" : String(value);

@@ -1,5 +1,5 @@
 // Where rows and details come from: this file (embedded), or the program that serves the page. Both answer the same questions.
-// A question: {search, must: [symbol], not: [symbol], hide: [flag], conditions: [{column, op, value}], ids, sort, falling, from, count}.
+// A question: {search, must: [symbol], not: [symbol], hide: [flag], families: [name] (any of them), conditions: [{column, op, value}], ids, sort, falling, from, count}.
 const symbols = new Set(data.elements);
 const elementsOf = (text) => new Set((text.match(/[A-Z][a-z]?/g) ?? []).filter((symbol) => symbols.has(symbol)));
 const isEmpty = (value) => value === null || value === "";
@@ -22,6 +22,7 @@ class Embedded {
     this.all = data.rows.map((cells, at) => ({ cells, at }));
     for (const row of this.all) {
       row.elements = elementsOf(cell(row, "formula"));
+      row.families = String(cell(row, "family") ?? "").split(/, ?/);
       row.words = ["id", "formula", "source"].map((name) => String(cell(row, name))).join("\n").toLowerCase();
     }
   }
@@ -30,6 +31,7 @@ class Embedded {
     const ids = ask.ids && new Set(ask.ids);
     const fit = this.all.filter((row) => row.words.includes(search) && (!ids || ids.has(cell(row, "id")))
       && ask.must.every((e) => row.elements.has(e)) && !ask.not.some((e) => row.elements.has(e))
+      && (!ask.families.length || ask.families.some((name) => row.families.includes(name)))
       && !ask.hide.some((flag) => (flag === "outside" ? cell(row, "in_domain") === false : flag === "held" ? !isEmpty(cell(row, "held_back")) : cell(row, flag) === true))
       && ask.conditions.every((one) => holds(cell(row, one.column), one)));
     const isText = columns[place[ask.sort]].kind === "text";
@@ -56,6 +58,9 @@ class Embedded {
     const found = (await this.store()).known[id];
     return found ? inflated(found) : null;
   }
+  async comparable() {
+    return Object.keys((await this.store()).known);
+  }
   async structures(rows) {
     return Promise.all(rows.map((row) => this.detail(row)));
   }
@@ -76,6 +81,9 @@ class Served {
   }
   async known(id) {
     return this.ask("api/known", { id });
+  }
+  async comparable() {
+    return Object.keys(data.known);
   }
   async structures(rows) {
     return this.ask("api/structures", { ids: rows.map((row) => cell(row, "id")) });
