@@ -24,6 +24,8 @@ from screening.learn import Model, load_model
 from screening.pipeline import RunPaths
 from screening.rank import FLAG_COLUMNS, duplicates_path
 from screening.report.run import read_csv, read_kinds, read_ranking, read_stability, unguard
+from screening.report.text import formula
+from screening.report.words import COLUMN_WORDS
 from screening.sources import iter_items
 from screening.store import FeatureTable, read_some
 
@@ -128,9 +130,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         columns = ["rank", "formula", "id", "prediction", "lower", "upper", "nearest_formula", "in_domain"]
-        table = self.ranking.head(SHOWN)[columns].to_html(
-            index=False, escape=True, float_format="{:.2f}".format, border=0
-        )
+        shown = self.ranking.head(SHOWN)[columns].rename(columns={name: _label(name) for name in columns})
+        table = shown.to_html(index=False, escape=True, float_format="{:.2f}".format, border=0)
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
 
@@ -204,10 +205,21 @@ class Candidate:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><th>{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>"
+            f"<tr><th>{html.escape(_label(str(name)))}</th><td>{html.escape(_cell(str(name), value))}</td></tr>"
             for name, value in self.facts.items()
         )
-        return f"<table>{rows}</table>"
+        return f"<p>{formula(str(self.facts['formula']))}, {html.escape(self.id)}</p><table>{rows}</table>"
+
+
+def _label(name: str) -> str:
+    """Return what the page calls a column of the ranking, with its unit."""
+    return COLUMN_WORDS.get(name, name.replace("_", " "))
+
+
+def _cell(name: str, value: object) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.2e}" if name == "conductivity" else f"{value:.4g}"
+    return str(value)
 
 
 def _ranking(path: Path) -> pd.DataFrame:

@@ -18,9 +18,9 @@ from screening.config import InputLimits
 from screening.errors import EngineUnavailableError, InputError
 from screening.learn.cells import plain_cell, plain_text
 from screening.report.columns import Kind, kind_of
-from screening.report.run import read_ranking, read_record, read_training
+from screening.report.run import read_json, read_ranking, read_record, read_training
 from screening.report.structures import Wanted, find_crystals, p1_cif
-from screening.report.text import number, power, unguarded
+from screening.report.text import level, number, power, unguarded
 from screening.report.words import BADGES, LIMITS, REFERENCES
 
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}\\]+")
@@ -194,9 +194,13 @@ def _facts(run_dir: Path) -> list[tuple[str, str]]:
 def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
     lines = ["# Candidates", ""]
     lines += [f"- {plain_text(name)}: {plain_text(told)}" for name, told in _facts(run_dir)[:8]]
-    lines += ["", "| rank | crystal | id | σ (S/cm) | interval | chance | nearest known | its σ | remarks |"]
-    lines += ["|---|---|---|---|---|---|---|---|---|"]
-    bounds = _bounds(run_dir)
+    config = read_json(run_dir / "run.json").get("config", {})
+    reached = level(float(config.get("rank", {}).get("target", -4.0)))
+    share = f"{100 * float(config.get('learn', {}).get('interval', 0.8)):.0f} %"
+    names = ["rank", "crystal", "id", "σ (S/cm)", f"{share} interval (S/cm)", f"chance of {reached} S/cm or more"]
+    names += ["nearest known", "its measured σ (S/cm)", "its publication", "remarks"]
+    lines += ["", f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    bounds, publications = _bounds(run_dir), _publications(run_dir)
     for row in frame.to_dict("records"):
         chance = row.get("chance")
         told = "" if chance is None or np.isnan(chance) else f"{100 * chance:.0f} %"
@@ -210,6 +214,7 @@ def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
             told,
             plain_text(row["nearest_formula"]),
             near,
+            plain_text(publications.get(str(row["nearest"]), "")),
             plain_text("; ".join(_remarks({str(name): cell for name, cell in row.items()}))),
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -226,6 +231,11 @@ def _remarks(row: dict[str, Any]) -> list[str]:
     if row["elements_unseen"]:
         told.append(f"not in training: {row['elements_unseen']}")
     return told
+
+
+def _publications(run_dir: Path) -> dict[str, str]:
+    training = read_training(run_dir / "model", ("id", "publication"))
+    return {str(id): str(where or "") for id, where in zip(training["id"], training["publication"], strict=True)}
 
 
 def _bounds(run_dir: Path) -> set[str]:

@@ -117,6 +117,8 @@ def test_shown_text_is_escaped(run: Run) -> None:
     page = hostile._repr_html_()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+    assert "<th>predicted log₁₀ σ (S/cm)</th>" in page
     shown = hostile.candidate("<b>&\"'")._repr_html_()
+    assert "<th>novelty (1 = edge of the domain)</th>" in shown
     assert "<b>" not in shown
     assert "&lt;b&gt;" in shown

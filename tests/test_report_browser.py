@@ -182,7 +182,8 @@ def test_a_row_leads_to_its_source_and_to_the_measurement_of_its_nearest(
     chosen = page.locator("#detail .id").first.text_content()
     # A link of a row is a link: it chooses nothing, and no page is asked for before it is opened.
     page.evaluate(
-        "document.querySelectorAll('#table tbody tr')[4].querySelector('a').onclick = event => event.preventDefault()"
+        "() => { const link = document.querySelectorAll('#table tbody tr')[4].querySelector('a');"
+        "link.onclick = (event) => event.preventDefault(); }"
     )
     page.locator("#table tbody tr").nth(4).locator("a").click()
     assert page.locator("#detail .id").first.text_content() == chosen

@@ -137,6 +137,7 @@ def test_file_names_are_safe_and_each_once(ids: list[str]) -> None:
 def test_a_summary_shows_text_as_text(run_dir: Path, tmp_path: Path) -> None:
     export_candidates(run_dir, tmp_path / "a.md", top=3)
     text = (tmp_path / "a.md").read_text(encoding="utf-8")
+    assert "| 80 % interval (S/cm) | chance of 10⁻⁴ S/cm or more | nearest known | its measured σ (S/cm) |" in text
     rows = [line for line in text.splitlines() if re.match(r"\| \d", line)]
     assert len(rows) == 3
     assert rows[0].startswith("| 1 |")
@@ -148,7 +149,9 @@ def test_a_summary_shows_text_as_text(run_dir: Path, tmp_path: Path) -> None:
     assert f"SHA-256 of the inputs: {'ab' * 32}" in text
     assert "| < 4.0 × 10⁻⁴" not in text  # c0000, an upper bound, is near the last alone
     export_candidates(run_dir, tmp_path / "all.md")
-    assert "| < 4.0 × 10⁻⁴" in (tmp_path / "all.md").read_text(encoding="utf-8")
+    everything = (tmp_path / "all.md").read_text(encoding="utf-8")
+    assert "| < 4.0 × 10⁻⁴" in everything
+    assert "| 4.0 × 10⁻⁴ | 10.1021/jacs.8b10282 |" in everything
 
 
 def test_references_are_the_publications_of_the_nearest_conductors(run_dir: Path, tmp_path: Path) -> None:

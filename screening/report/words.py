@@ -103,9 +103,9 @@ BADGES: dict[str, str] = {
 
 COLUMN_WORDS: dict[str, str] = {
     "id": "id",
-    "prediction": "predicted log₁₀ σ",
-    "lower": "lower bound, log₁₀ σ",
-    "upper": "upper bound, log₁₀ σ",
+    "prediction": "predicted log₁₀ σ (S/cm)",
+    "lower": "lower bound, log₁₀ σ (S/cm)",
+    "upper": "upper bound, log₁₀ σ (S/cm)",
     "chance": "chance of the target, 0 to 1",
     "family": "family, by anions",
     "conductivity": "predicted σ (S/cm)",
@@ -113,8 +113,8 @@ COLUMN_WORDS: dict[str, str] = {
     "in_domain": "in domain",
     "nearest": "nearest known: id",
     "nearest_formula": "nearest known",
-    "nearest_measured": "nearest known: log₁₀ σ",
-    "measured": "measured log₁₀ σ",
+    "nearest_measured": "nearest known: log₁₀ σ (S/cm)",
+    "measured": "measured log₁₀ σ (S/cm)",
     "radius_cut": "radius cut back",
     "elements_unseen": "elements not in training",
     "prediction_kind": "prediction by",

@@ -37,7 +37,8 @@ function facts(parent, row) {
   formula(make(near, "bdi"), cell(row, "nearest_formula"));
   near.append(" (");
   make(near, "bdi", {}, cell(row, "nearest"));
-  near.append(`), measured ${measured(cell(row, "nearest"), cell(row, "nearest_measured"))} S/cm`);
+  near.append("), measured ");
+  make(near, "span", { class: "whole" }, `${measured(cell(row, "nearest"), cell(row, "nearest_measured"))} S/cm`);
   const where = known(cell(row, "nearest"))?.publication;
   if (where) {
     near.append(", ");
