@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from screening.crystal import NUMBERS
 from screening.errors import InputError
-from screening.rank import FLAG_COLUMNS, TEXT_COLUMNS
+from screening.rank import FLAG_COLUMNS, TEXT_COLUMNS, duplicates_path
 from screening.report.columns import Column, Kind, number_cell
 from screening.report.families import families_among, family_words
-from screening.report.run import COUNT, FLAG, NUMBER, TEXT
+from screening.report.run import COUNT, FLAG, NUMBER, TEXT, read_duplicates
 
 if TYPE_CHECKING:
     import polars as pl
@@ -53,9 +53,13 @@ class Listing:
         self._kinds = kinds
         low, high = _elements(frame["formula"].fill_null(""))
         self._frame = frame.select(_typed(name, kinds[name], is_csv=is_csv) for name in names)
-        words = [pl.col(name).fill_null("") for name in ("id", "formula", "source")]
+        words = [pl.col(name).fill_null("") for name in ("id", "formula", "source", "others")]
+        others = {id: "\n".join(ids) for id, ids in read_duplicates(duplicates_path(path)).items()}
+        told = self._frame.select("id", "formula", "source").with_columns(
+            others=pl.Series([others.get(id, "") for id in self._frame["id"]], dtype=pl.String)
+        )
         self._extra = pl.DataFrame({"low": low, "high": high}).with_columns(
-            self._frame.select(words=pl.concat_str(words, separator="\n").str.to_lowercase()).to_series()
+            told.select(words=pl.concat_str(words, separator="\n").str.to_lowercase()).to_series()
         )
         self._place = {id: place for place, id in enumerate(self._frame["id"])}
 

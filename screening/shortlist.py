@@ -18,7 +18,7 @@ from screening.config import InputLimits
 from screening.errors import EngineUnavailableError, InputError
 from screening.learn.cells import plain_cell, plain_text
 from screening.report.columns import Kind, kind_of
-from screening.report.run import read_json, read_ranking, read_record, read_training
+from screening.report.run import ranking_path, read_json, read_ranking, read_record, read_training
 from screening.report.structures import Wanted, find_crystals, p1_cif
 from screening.report.text import level, number, power, unguarded
 from screening.report.words import BADGES, LIMITS, REFERENCES
@@ -74,8 +74,7 @@ def export_candidates(run_dir: Path, target: Path, *, top: int | None = None, id
 
 def chosen(run_dir: Path, *, top: int | None, ids: Sequence[str] | None) -> pd.DataFrame:
     """Return rows of the ranking of a run, in its order, with typed columns."""
-    csv_file, parquet = run_dir / "ranking.csv", run_dir / "ranking.parquet"
-    frame = read_ranking(parquet if parquet.is_file() and not csv_file.is_file() else csv_file, top=top)
+    frame = read_ranking(ranking_path(run_dir), top=top)
     if ids is not None:
         missing = sorted(set(ids) - set(frame["id"]))
         if missing:

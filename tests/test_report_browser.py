@@ -261,6 +261,23 @@ def test_a_page_of_few_candidates(tmp_path: Path, browser: Any, rows: int) -> No
     assert told == []
 
 
+def test_entries_of_one_crystal_are_one_row_found_by_any_of_their_ids(
+    tmp_path: Path, visit: Callable[..., Any]
+) -> None:
+    run = make_run(tmp_path / "run")
+    ranking = pd.read_csv(run / "ranking.csv", dtype=str, keep_default_na=False)
+    ranking["duplicates"] = ["2" if row == 2 else "0" for row in range(len(ranking))]
+    ranking.to_csv(run / "ranking.csv", index=False)
+    pd.DataFrame({"id": ["mp-77", "'=twin"], "duplicate_of": "c0014"}).to_csv(run / "duplicates.csv", index=False)
+    page = visit(write_report(run, top=1000))
+    page.fill("#search", "MP-77")
+    until(page, "document.querySelectorAll('#table tbody tr').length === 1")
+    assert page.evaluate(RANKS) == ["3"]
+    assert "2 more entries of the same crystal" in page.text_content("#table .badges")
+    choose(page, 3)
+    assert "same crystal also asmp-77, =twin" in page.text_content("#detail .facts")
+
+
 def test_a_page_of_the_first_rows_says_so(tmp_path: Path, visit: Callable[..., Any]) -> None:
     page = visit(write_report(make_run(tmp_path / "run"), top=5))
     assert page.text_content("#shown") == "5 of the first 5 candidates"
@@ -334,7 +351,8 @@ def test_a_hole_is_lit_up_in_the_structure(report: Path, visit: Callable[..., An
         const at = (corner) => apply(corner.map(place).reduce(plus).map((x) => x / corner.length), structure.lattice);
         return structure.channels[0].bars.map((bar) => {
           const points = bar.members[0][0].map(at);
-          const lengths = pairs(points.length).map(([i, j]) => Math.hypot(...less(points[i], points[j])));
+          const ends = bar.dim === 1 ? [points.at(-1), points[0]] : points; // of a ring, the edge that closes it
+          const lengths = pairs(ends.length).map(([i, j]) => Math.hypot(...less(ends[i], ends[j])));
           return [bar.birth, Math.max(0, ...lengths)]; }); }); }"""
     )
     assert all(abs(birth - length) < 2e-4 for birth, length in lengths)
@@ -344,6 +362,53 @@ def test_a_hole_is_lit_up_in_the_structure(report: Path, visit: Callable[..., An
     assert canvas.evaluate("c => c.toDataURL()") != before
     page.locator("#detail .waterfall button >> nth=0").click()
     assert page.locator("#detail .bar-mark.lit").count() == 1
+
+
+def test_the_ring_is_drawn_and_told(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    for box in page.locator("#detail .species input").all():
+        box.uncheck()
+    page.locator("#detail .part .bar label:has-text('cell') input").uncheck()
+    canvas = page.locator("canvas.structure")
+    told = page.locator("#detail .part .note[role=status]")
+    blue = """c => { const { data } = c.getContext("2d").getImageData(0, 0, c.width, c.height); let n = 0;
+        for (let k = 0; k < data.length; k += 4) n += data[k + 3] > 200 && data[k] < 40 && data[k + 2] > 140;
+        return n; }"""
+    words = page.locator("#detail .bars option").all_text_contents()
+    page.locator("#detail .bars").select_option(
+        index=next(k for k, text in enumerate(words) if text.startswith("ring"))
+    )
+    sites = int(told.text_content().split("a ring of ")[1].split()[0])
+    assert sites >= 3
+    assert f"a ring of {sites} Li sites" in told.text_content()
+    assert canvas.get_attribute("aria-label").endswith(f"Lit up: {told.text_content()}")
+    # As many lines as corners: one less between neighbours, and the thick one.
+    shapes = page.evaluate(
+        """() => { const row = data.rows[4]; return source.detail({ at: 4, cells: row }).then(({ structure }) => {
+        const bar = structure.channels[0].bars.find((one) => one.dim === 1);
+        const view = { position: ([k, ...t]) => plus(structure.atoms[k].slice(3, 6), t), lattice: structure.lattice };
+        const counted = ({ kind, corners, edges }) => [kind, corners.length, edges.length];
+        return holeOf(view, bar, 0).shapes.map(counted); }); }"""
+    )
+    assert shapes[:2] == [["ring", sites, sites - 1], ["birth", 2, 1]]
+    assert canvas.evaluate(blue) > 100
+    cavity = next((k for k, text in enumerate(words) if text.startswith("cavity")), None)
+    if cavity is not None:
+        page.locator("#detail .bars").select_option(index=cavity)
+        assert "A cavity has no line around it" in told.text_content()
+    page.click("#detail button:has-text('Light off')")
+    assert "Lit up" not in canvas.get_attribute("aria-label")
+
+
+def test_a_ring_that_was_not_found_is_told(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    told = page.evaluate(
+        """() => { const edge = [[[0, 0, 0, 0]], [[1, 0, 0, 0]]];
+        const bar = { dim: 1, birth: 2, death: null, n: 1, members: [[edge, [], [0, 0, 0]]] };
+        return Holes.prototype.outline.call({ member: 0, channel: { label: "Li" } }, bar); }"""
+    )
+    assert told == "The line around it is not available: the search for it was given up."
 
 
 def test_edges_of_both_simplices_are_drawn(report: Path, visit: Callable[..., Any]) -> None:

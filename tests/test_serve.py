@@ -265,6 +265,25 @@ def test_what_is_no_question_is_refused(app: Guard, body: bytes) -> None:
     assert (b"too long" in told) == (len(body) > 4_000_000)
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_crystal_is_found_by_the_ids_of_its_other_entries(run_dir: Path, tmp_path: Path, suffix: str) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_dir, run)
+    frame = read_ranking(run / "ranking.csv")
+    others = pd.DataFrame({"id": ["mp-77", "mp-78"], "duplicate_of": "c0014"})
+    (run / "ranking.csv").unlink()
+    if suffix == "csv":
+        frame.to_csv(run / "ranking.csv", index=False)
+        others.to_csv(run / "duplicates.csv", index=False)
+    else:
+        frame.to_parquet(run / "ranking.parquet")
+        others.to_parquet(run / "duplicates.parquet")
+    app = application(run)
+    rows = ask(app, "/api/rows", {**ALL, "search": "mp-78"})["rows"]
+    assert [row["cells"][1] for row in rows] == ["c0014"]
+    assert ask(app, "/api/detail", {"id": "c0014"})["duplicates"] == ["mp-77", "mp-78"]
+
+
 def test_search_takes_text_as_text(app: Guard) -> None:
     assert ask(app, "/api/rows", {**ALL, "search": ".*"})["total"] == 0
     assert ask(app, "/api/rows", {**ALL, "search": "'; DROP TABLE x"})["total"] == 0

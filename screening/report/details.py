@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -20,9 +19,10 @@ from screening.crystal import Crystal
 from screening.errors import InputError, RejectionError
 from screening.explain import explain, kinds_of
 from screening.learn import Model, load_model
+from screening.rank import duplicates_path
 from screening.report import curves as packing
 from screening.report.reasons import Reasons
-from screening.report.run import read_csv, unguard
+from screening.report.run import ranking_path, read_duplicates
 from screening.report.structures import Wanted, atoms, drawing, find_crystals
 from screening.report.words import CURVES, reason_unit, reason_words
 from screening.store import FeatureTable, read_some
@@ -59,7 +59,7 @@ class Details:
         )
         self.kinds = kinds_of(self.model.columns)
         self.curves = packing.find_curves(self.model.columns)
-        self.duplicates = read_duplicates(run_dir)
+        self.duplicates = read_duplicates(duplicates_path(ranking_path(run_dir)))
         self._place = {str(id): place for place, id in enumerate(self.model.training.ids)}
         self.known_ids = frozenset(self._place)
         self.reasons = Reasons(self.kinds, self.model.training.features)
@@ -190,17 +190,6 @@ class Details:
             return {"structure": drawing(found, self.config)}
         except RejectionError as error:
             return {"missing": f"Its holes cannot be computed: {error}"}
-
-
-def read_duplicates(run_dir: Path) -> dict[str, list[str]]:
-    """Return by id the ids of further entries of the same crystal; empty where no table of them is."""
-    path = run_dir / "duplicates.csv"
-    groups: dict[str, list[str]] = defaultdict(list)
-    if path.is_file():
-        frame: pd.DataFrame = unguard(read_csv(path, ("id", "duplicate_of")), ("id", "duplicate_of"))
-        for id, first in zip(frame["id"], frame["duplicate_of"], strict=True):
-            groups[str(first)].append(str(id))
-    return dict(groups)
 
 
 def squeezed(value: Any) -> str:

@@ -156,7 +156,9 @@ def embedded(run: Run, details: Details) -> tuple[dict[str, Any], dict[str, Any]
     shared = list_data(run, details)
     nearest = sorted(set(ranking["nearest"]) & set(shared["known"]))
     shared["known"] = {id: shared["known"][id] for id in sorted({*nearest, *wanted_known(ranking, shared["known"])})}
-    listed = {**shared, "mode": "embedded", "rows": cells_of(ranking, columns_of(ranking))}
+    duplicates = {id: details.duplicates[id] for id in ranking["id"] if id in details.duplicates}
+    rows = cells_of(ranking, columns_of(ranking))
+    listed = {**shared, "mode": "embedded", "duplicates": duplicates, "rows": rows}
     kept = {
         "of": [squeezed(one) for one in details.of(wanted)],
         "known": {id: squeezed(details.known_curves(id)) for id in nearest},

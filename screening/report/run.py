@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,7 @@ def read_run(run_dir: Path, *, top: int) -> Run:
     """
     if top < 1:
         raise InputError(f"a report shows at least 1 candidate, not {top}")
-    csv, parquet = run_dir / "ranking.csv", run_dir / "ranking.parquet"
-    path = parquet if parquet.is_file() and not csv.is_file() else csv
+    path = ranking_path(run_dir)
     ranking = read_ranking(path, top=top)
     if "family" not in ranking:
         ranking["family"] = ranking["formula"].map(family_words)
@@ -71,6 +71,24 @@ def read_run(run_dir: Path, *, top: int) -> Run:
         beeswarm=read_beeswarm(run_dir / "explanation"),
         stability=read_stability(run_dir / "explanation"),
     )
+
+
+def ranking_path(run_dir: Path) -> Path:
+    """Return the ranking of a RUN folder: ranking.csv, or ranking.parquet where that is all there is."""
+    csv, parquet = run_dir / "ranking.csv", run_dir / "ranking.parquet"
+    return parquet if parquet.is_file() and not csv.is_file() else csv
+
+
+def read_duplicates(path: Path) -> dict[str, list[str]]:
+    """Return by id the ids of further entries of the same crystal (.csv or .parquet); empty where there is no table."""
+    if not path.is_file():
+        return {}
+    needed = ("id", "duplicate_of")
+    frame = _read_parquet(path, needed) if path.suffix == ".parquet" else unguard(read_csv(path, needed), needed)
+    groups: dict[str, list[str]] = defaultdict(list)
+    for id, first in zip(frame["id"], frame["duplicate_of"], strict=True):
+        groups[str(first)].append(str(id))
+    return dict(groups)
 
 
 def read_json(path: Path) -> dict[str, Any]:

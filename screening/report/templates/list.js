@@ -19,7 +19,7 @@ function badges(parent, row) {
   for (const why of String(cell(row, "held_back") ?? "").split(";").filter(Boolean)) words.push([`held back: ${data.held_back[why] ?? why}`, "warn"]);
   if (!isEmpty(cell(row, "elements_unseen"))) words.push([`not in training: ${cell(row, "elements_unseen").replaceAll(";", ", ")}`]);
   if (!isEmpty(cell(row, "same_as_labelled"))) words.push([`is the labelled crystal ${cell(row, "same_as_labelled")}`]);
-  if (cell(row, "duplicates") > 0) words.push([`${cell(row, "duplicates")} further entries`]);
+  if (cell(row, "duplicates") > 0) words.push([`${cell(row, "duplicates")} more ${cell(row, "duplicates") === 1 ? "entry" : "entries"} of the same crystal`]);
   if (!words.length) return;
   const box = make(parent, "span", { class: "badges" });
   for (const [text, css] of words) make(box, "span", { class: `badge ${css ?? ""}` }, text);
@@ -51,7 +51,7 @@ const views = [
   { name: "chance", label: `Chance of ${level(data.target)} S/cm or more`, css: "num wide", falling: true, fill: (td, row) => { td.textContent = percent(cell(row, "chance")); } },
   { name: "distance", label: "Novelty", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "distance")); } },
   {
-    name: "nearest_formula", label: "Nearest known, its measured σ (S/cm)", css: "wide", folds: ["nearest"],
+    name: "nearest_formula", label: "Nearest known, measured σ (S/cm)", css: "wide", folds: ["nearest"],
     fill(td, row) {
       formula(make(td, "span", { class: "formula" }), cell(row, "nearest_formula"));
       make(td, "span", { class: "range" }, measured(cell(row, "nearest"), cell(row, "nearest_measured")));

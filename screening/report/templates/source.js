@@ -23,7 +23,7 @@ class Embedded {
     for (const row of this.all) {
       row.elements = elementsOf(cell(row, "formula"));
       row.families = String(cell(row, "family") ?? "").split(/, ?/);
-      row.words = ["id", "formula", "source"].map((name) => String(cell(row, name))).join("\n").toLowerCase();
+      row.words = [...["id", "formula", "source"].map((name) => String(cell(row, name))), ...(data.duplicates[cell(row, "id")] ?? [])].join("\n").toLowerCase();
     }
   }
   async rows(ask) {
