@@ -56,13 +56,16 @@ periodic::Batch batch_of(const Doubles& lattices, const Doubles& positions, cons
 }
 
 // Per cloud: status, points, last complete tick. Bars: offsets, dim, birth, death (ticks). Vertices: offsets, (n, 4).
+// Rings: corners of each H1 bar's, (n, 4).
 nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max, double resolution,
                     double phase, int max_dim, int threads, std::int64_t budget, double tolerance, std::uint32_t prime,
-                    std::uint64_t seed, bool with_simplices) {
-  const periodic::Settings settings{{resolution, phase}, max_dim, budget, tolerance, prime, seed, with_simplices};
+                    std::uint64_t seed, bool with_simplices, std::int32_t ring_groups, std::int32_t ring_members) {
+  const periodic::Settings settings{{resolution, phase}, max_dim,     budget,      tolerance, prime, seed,
+                                    with_simplices,      ring_groups, ring_members};
   const periodic::Batch batch = batch_of(lattices, positions, offsets);
-  std::vector<std::int32_t> status(batch.n_clouds), points(batch.n_clouds), cuts(batch.n_clouds), births, deaths;
-  std::vector<std::int64_t> bar_offsets{0}, vertex_offsets{0}, vertices;
+  std::vector<std::int32_t> status(batch.n_clouds), points(batch.n_clouds), cuts(batch.n_clouds), births, deaths,
+      ring_sizes;
+  std::vector<std::int64_t> bar_offsets{0}, vertex_offsets{0}, vertices, rings;
   std::vector<std::int8_t> dims;
   {
     nb::gil_scoped_release unlocked;
@@ -84,17 +87,20 @@ nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubl
       bar_offsets.push_back(static_cast<std::int64_t>(dims.size()));
       vertices.insert(vertices.end(), result.vertices.begin(), result.vertices.end());
       vertex_offsets.push_back(static_cast<std::int64_t>(vertices.size() / 4));
+      ring_sizes.insert(ring_sizes.end(), result.ring_sizes.begin(), result.ring_sizes.end());
+      rings.insert(rings.end(), result.rings.begin(), result.rings.end());
     }
   }
   return nb::make_tuple(array(std::move(status)), array(std::move(points)), array(std::move(cuts)),
                         array(std::move(bar_offsets)), array(std::move(dims)), array(std::move(births)),
-                        array(std::move(deaths)), array(std::move(vertex_offsets)), array(std::move(vertices), 4));
+                        array(std::move(deaths)), array(std::move(vertex_offsets)), array(std::move(vertices), 4),
+                        array(std::move(ring_sizes)), array(std::move(rings), 4));
 }
 
 // Per cloud: status, points. Events: offsets, ticks, counts (n, 4).
 nb::object percolation(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max, double resolution,
                        double phase, int threads, double tolerance) {
-  const periodic::Settings settings{{resolution, phase}, 0, 0, tolerance, 2, 0, false};
+  const periodic::Settings settings{{resolution, phase}, 0, 0, tolerance, 2, 0, false, 0, 0};
   const periodic::Batch batch = batch_of(lattices, positions, offsets);
   std::vector<std::int32_t> status(batch.n_clouds), points(batch.n_clouds), ticks;
   std::vector<std::int64_t> event_offsets{0}, counts;
@@ -155,7 +161,8 @@ NB_MODULE(_kernels, m) {
   m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells.";
   m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
   m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
-        "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a, "seed"_a, "with_simplices"_a);
+        "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a, "seed"_a, "with_simplices"_a,
+        "ring_groups"_a, "ring_members"_a);
   m.def("percolation", &percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
         "phase"_a, "threads"_a, "tolerance"_a);
   m.def("primitive_cells", &primitive_cells, "lattices"_a, "positions"_a, "offsets"_a, nb::kw_only(), "tolerance"_a,

@@ -21,6 +21,8 @@ def barcodes(
     prime: int,
     seed: int,
     with_simplices: bool,
+    ring_groups: int,
+    ring_members: int,
 ) -> tuple[
     NDArray[np.int32],
     NDArray[np.int32],
@@ -30,6 +32,8 @@ def barcodes(
     NDArray[np.int32],
     NDArray[np.int32],
     NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.int32],
     NDArray[np.int64],
 ]: ...
 def percolation(

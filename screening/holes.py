@@ -1,9 +1,10 @@
-"""From a bar back to atoms: which atoms open a hole, which close it, and where it lies."""
+"""From a bar back to atoms: which atoms open a hole, which close it, the ring they stand in, and where it lies."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
@@ -13,7 +14,7 @@ from screening.cloud import Cloud, Members, channel_label, channel_members
 from screening.config import Config
 from screening.crystal import SYMBOLS, CloudBatch, Crystal, FloatArray, IntArray
 from screening.errors import InputError
-from screening.homology import Vertex, percolation_ranks, periodic_barcodes, ticks
+from screening.homology import PHASE, RESOLUTION, Vertex, percolation_ranks, periodic_barcodes, ticks
 from screening.neighbours import periodic_pairs
 
 NAMES = ("component", "ring", "cavity")
@@ -29,6 +30,11 @@ class Hole:
 
     A corner of a simplex is a point of the sublattice: the atoms of one site, or of split sites that were merged. Every
     translate of the simplices by whole cells is as good: the hole repeats with the crystal.
+
+    A ring (dimension 1) comes with a short cycle that stands for it, closed by its birth edge, which joins the last
+    corner to the first: no step is longer than the birth, and it is neither filled nor made of older rings as long as
+    the bar lives. At the death it is filled, up to rings that were there before the birth; the death triangle fills it
+    last and need not lie in it. See `periodic_barcodes`. A cavity has no such representative.
     """
 
     dim: int  # 0 component, 1 ring, 2 cavity
@@ -38,6 +44,8 @@ class Hole:
     death_atoms: tuple[tuple[AtomAt, ...], ...]  # [corner][atom]; () for a bar that never ends
     birth_corners: FloatArray  # (dim + 1, 3) fractional positions of the corners
     death_corners: FloatArray  # (dim + 2, 3), or (0, 3)
+    ring: tuple[tuple[AtomAt, ...], ...] = ()  # [corner][atom], in order; () but for rings, or if none was found
+    ring_corners: FloatArray = field(default_factory=lambda: np.empty((0, 3)))  # (n, 3) fractional
 
     @property
     def centre(self) -> FloatArray:
@@ -59,8 +67,8 @@ class Percolation:
 def hole_atoms(crystal: Crystal, channel: str, config: Config) -> list[Hole]:
     """Return the bars of one channel per unit cell as read, with atoms, the most persistent first within a dimension.
 
-    Bars come by dimension, then by length (open bars first), birth, and simplex. The engine is always `periodic`, in
-    the cell as read: its bars are those of the smallest cell, each repeated.
+    Bars come by dimension, then by length (open bars first), birth, corners of the ring, and simplex. The engine is
+    always `periodic`, in the cell as read: its bars are those of the smallest cell, each repeated.
 
     Raises
     ------
@@ -75,36 +83,61 @@ def hole_atoms(crystal: Crystal, channel: str, config: Config) -> list[Hole]:
     return _holes(cloud, members, channel, config)[0]
 
 
-def _holes(cloud: Cloud, members: Members, channel: str, config: Config) -> tuple[list[Hole], float]:
-    """Return the holes of a cloud, and the radius up to which they are complete."""
+def _holes(  # noqa: PLR0913
+    cloud: Cloud,
+    members: Members,
+    channel: str,
+    config: Config,
+    *,
+    least: int = 0,
+    rings: bool | tuple[int, int] = True,
+) -> tuple[list[Hole], float]:
+    """Return the holes of a cloud from dimension `least` on, and the radius up to which they are complete."""
     found = periodic_barcodes(
         cloud[:2],
         r_max=config.homology.r_max[channel],
         max_dim=config.homology.max_dim,
         budget=config.homology.budget,
         with_simplices=True,
+        with_rings=rings,
     )
     atoms = _atoms_of_points(members, len(cloud[1]))
-    holes = [
-        Hole(
-            dim=dim,
-            birth=float(bar[0]),
-            death=float(bar[1]),
-            birth_atoms=_atoms(birth, atoms),
-            death_atoms=_atoms(death, atoms),
-            birth_corners=corners(cloud[1], birth),
-            death_corners=corners(cloud[1], death),
-        )
-        for dim, bars in enumerate(found.bars)
-        for bar, birth, death in zip(bars, found.birth_simplices[dim], found.death_simplices[dim], strict=True)
-    ]
-    holes.sort(key=lambda hole: (hole.dim, hole.birth - hole.death, hole.birth, hole.birth_atoms, hole.death_atoms))
+    holes = []
+    for dim, bars in list(enumerate(found.bars))[least:]:
+        cycles = found.rings if dim == 1 else ((),) * len(bars)
+        for (birth, death), opening, closing, ring in zip(
+            bars.tolist(), found.birth_simplices[dim], found.death_simplices[dim], cycles, strict=True
+        ):
+            # Of several edges as long as the birth edge, the one that closes the ring is as good and belongs to it.
+            first = (ring[0], ring[-1]) if ring else opening
+            holes.append(
+                Hole(
+                    dim=dim,
+                    birth=birth,
+                    death=death,
+                    birth_atoms=_atoms(first, atoms),
+                    death_atoms=_atoms(closing, atoms),
+                    birth_corners=corners(cloud[1], first),
+                    death_corners=corners(cloud[1], closing),
+                    ring=_atoms(ring, atoms),
+                    ring_corners=corners(cloud[1], ring),
+                )
+            )
+    holes.sort(key=_order)
     return holes, found.r_cut
+
+
+def _order(hole: Hole) -> tuple[Any, ...]:
+    corners = len(hole.ring) or math.inf
+    return hole.dim, hole.birth - hole.death, hole.birth, corners, hole.birth_atoms, hole.death_atoms
 
 
 def corners(positions: FloatArray, simplex: Sequence[Vertex]) -> FloatArray:
     """Return the fractional positions of a simplex's vertices, (n, 3)."""
-    return np.array([positions[vertex.site] + vertex.shift for vertex in simplex]).reshape(-1, 3)
+    if not simplex:
+        return np.empty((0, 3))
+    found: FloatArray = positions[[vertex.site for vertex in simplex]] + [vertex.shift for vertex in simplex]
+    return found
 
 
 def _atoms_of_points(members: Members, n_points: int) -> list[list[AtomAt]]:
@@ -177,10 +210,14 @@ def _component_ranks(n: int, joined: list[tuple[int, int, IntArray]]) -> tuple[l
     return component, ranks
 
 
-def hole_table(crystal: Crystal, config: Config, *, max_bars: int = 40) -> dict[str, Any]:
+def hole_table(
+    crystal: Crystal, config: Config, *, max_bars: int = 40, rings: tuple[int, int] | None = None
+) -> dict[str, Any]:
     """Return the most persistent rings and cavities of each channel, and its percolation, ready for JSON.
 
-    At most `max_bars` bars a channel and dimension, the longest first; `left_out` counts the others. The exact form::
+    At most `max_bars` bars a channel and dimension, the longest first; `left_out` counts the others. With `rings` =
+    (groups, members), rings are looked for of so many different bars a channel, and so many of each, which then come
+    before their equals. The exact form::
 
         {"lattice": [[x, y, z] * 3],                       # Å, rows
          "channels": [{
@@ -192,6 +229,9 @@ def hole_table(crystal: Crystal, config: Config, *, max_bars: int = 40) -> dict[
                "birth": 3.1, "death": 4.2,                 # Å; death null: open at r_cut
                "centre": [x, y, z],                        # fractional
                "birth_atoms": [[[atom, a, b, c], ...]],    # corner -> its atoms: row of the crystal, and cell shift
+               "ring": [[[atom, a, b, c], ...]],           # in order, last and first joined by the birth edge; empty
+                                                           # for a cavity, or where none was found
+               "ring_size": 6,                             # its corners; null where it is empty
                "death_atoms": [[[atom, a, b, c], ...]],    # empty for an open bar
                "death_edges": [[0, 1], ...]}],             # corners of death_atoms at most `birth` apart
             "left_out": {"1": 3, "2": 0},
@@ -216,7 +256,7 @@ def hole_table(crystal: Crystal, config: Config, *, max_bars: int = 40) -> dict[
     for channel, (cloud, members) in channel_members(crystal, config.cloud).items():
         if len(cloud[1]) == 0:
             continue
-        holes, r_cut = _holes(cloud, members, channel, config)
+        holes, r_cut = _holes(cloud, members, channel, config, least=1, rings=rings or True)
         by_dim = {dim: [hole for hole in holes if hole.dim == dim] for dim in range(1, config.homology.max_dim + 1)}
         atoms = _atoms_of_points(members, len(cloud[1]))
         channels.append(
@@ -236,20 +276,20 @@ def hole_table(crystal: Crystal, config: Config, *, max_bars: int = 40) -> dict[
 
 
 def _entry(hole: Hole, lattice: FloatArray) -> dict[str, Any]:
-    points = hole.death_corners @ lattice
-    limit = int(ticks(np.array(hole.birth)))
+    points = (hole.death_corners @ lattice).tolist()
+    limit = hole.birth + (1 - PHASE) * RESOLUTION  # where the tick of the birth ends
     return {
         "dim": hole.dim,
         "birth": round(hole.birth, 4),
-        "death": round(hole.death, 4) if np.isfinite(hole.death) else None,
-        "centre": np.round(hole.centre, 5).tolist(),
+        "death": round(hole.death, 4) if math.isfinite(hole.death) else None,
+        "centre": [round(x, 5) for x in hole.centre.tolist()],
         "birth_atoms": [[list(atom) for atom in corner] for corner in hole.birth_atoms],
         "death_atoms": [[list(atom) for atom in corner] for corner in hole.death_atoms],
         "death_edges": [
-            [a, b]
-            for a, b in combinations(range(len(points)), 2)
-            if int(ticks(np.array(np.linalg.norm(points[a] - points[b])))) <= limit
+            [a, b] for a, b in combinations(range(len(points)), 2) if math.dist(points[a], points[b]) < limit
         ],
+        "ring": [[list(atom) for atom in corner] for corner in hole.ring],
+        "ring_size": len(hole.ring) or None,
     }
 
 
@@ -265,18 +305,20 @@ def _event_entry(event: Percolation, atoms: list[list[AtomAt]]) -> dict[str, Any
 
 
 def hole_lines(crystal: Crystal, holes: Sequence[Hole]) -> list[str]:
-    """Return one line per hole for a person: what it is, its radii, and the atoms of the simplices that bound it.
+    """Return one line per hole for a person: what it is, its radii, the atoms that bound it, and a ring's corners.
 
     An atom is its element, its row in the crystal, and (if not the first) the cell it lies in: ``Cl7`` or
     ``Cl7(1,0,-1)``. Atoms of merged split sites stand together: ``Li3/Li4``.
     """
     lines = []
     for hole in holes:
-        end = f"{hole.death:.2f}" if np.isfinite(hole.death) else "open"
+        end = f"{hole.death:.2f}" if math.isfinite(hole.death) else "open"
         told = [f"{NAMES[hole.dim]:<9} {hole.birth:.2f} to {end} Å"]
         told.append(f"opened by {_named(crystal, hole.birth_atoms)}")
         if hole.death_atoms:
             told.append(f"closed by {_named(crystal, hole.death_atoms)}")
+        if hole.dim == 1:
+            told.append(f"{len(hole.ring)} corners: {_named(crystal, hole.ring)}" if hole.ring else "ring not found")
         lines.append("; ".join(told))
     return lines
 

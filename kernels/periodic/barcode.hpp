@@ -8,6 +8,7 @@
 #include "cell.hpp"
 #include "cohomology.hpp"
 #include "components.hpp"
+#include "rings.hpp"
 
 namespace periodic {
 
@@ -19,6 +20,7 @@ struct Settings {
   std::uint32_t prime;
   std::uint64_t seed;
   bool with_simplices;
+  std::int32_t ring_groups, ring_members;  // rings of so many kinds of H1 bars, so many each; 0: none
 };
 
 struct CloudResult {
@@ -27,6 +29,9 @@ struct CloudResult {
   std::int32_t tick_cut = 0;  // bars are complete up to this tick
   std::vector<Bar> bars;
   std::vector<std::int64_t> vertices;  // with simplices: (site, shift) of birth then death simplex, 4 numbers a vertex
+  std::vector<std::int32_t>
+      ring_sizes;  // with rings: corners of the ring of each H1 bar, 0 where none was looked for or found
+  std::vector<std::int64_t> rings;  // (site, shift) of their corners, 4 numbers each
 };
 
 constexpr std::int64_t kEdgeLimit = 4'000'000;     // 100 MB
@@ -63,6 +68,7 @@ class BarcodeEngine {
       return a.birth_key < b.birth_key;
     });
     if (settings.with_simplices) describe(result);
+    if (settings.ring_groups > 0) describe_rings(settings, result);
   }
 
  private:
@@ -190,15 +196,16 @@ class BarcodeEngine {
   }
 
   void loops(const Complex& complex, CloudResult& result) {
-    columns_.clear();
+    edge_columns_.clear();
     Key coface;
     for (std::size_t k = ordered_.size(); k-- > 0;)
-      if (!kills_[ordered_[k].key] && !complex.apparent_coface<1>(ordered_[k], coface)) columns_.push_back(ordered_[k]);
-    edges_reduction_.run(complex, field_, columns_, result.tick_cut, result.bars);
+      if (!kills_[ordered_[k].key] && !complex.apparent_coface<1>(ordered_[k], coface))
+        edge_columns_.push_back(ordered_[k]);
+    edges_reduction_.run(complex, field_, edge_columns_, result.tick_cut, result.bars);
   }
 
   void cavities(const Complex& complex, CloudResult& result) {
-    columns_.clear();
+    triangle_columns_.clear();
     for (std::int32_t i = 0; i < table_.n_sites; ++i) {
       const std::uint32_t begin = table_.row[i], end = table_.count(i), first_upper = table_.upper[i] - begin;
       const std::int32_t* radial = table_.radial_of(i);
@@ -214,12 +221,13 @@ class BarcodeEngine {
           // A coface of the same tick by a vertex at a site before i: its other facets begin there and have smaller
           // keys, and so does it beside other cofaces. The smallest such coface and the triangle are apparent.
           if (any_within(both_.data(), table_.ticks_of(i, b), earlier, triangle.tick)) continue;
-          if (leaves_column(complex, triangle)) columns_.push_back(triangle);
+          if (leaves_column(complex, triangle)) triangle_columns_.push_back(triangle);
         }
       }
     }
-    std::sort(columns_.begin(), columns_.end(), [](const Simplex& a, const Simplex& b) { return b < a; });
-    triangles_reduction_.run(complex, field_, columns_, result.tick_cut, result.bars);
+    std::sort(triangle_columns_.begin(), triangle_columns_.end(),
+              [](const Simplex& a, const Simplex& b) { return b < a; });
+    triangles_reduction_.run(complex, field_, triangle_columns_, result.tick_cut, result.bars);
   }
 
   // True if the triangle is in no apparent pair and closes no loop.
@@ -247,27 +255,44 @@ class BarcodeEngine {
     }
   }
 
+  void describe_rings(const Settings& settings, CloudResult& result) {
+    rings_.find(table_, cell_, settings.rule, field_, ordered_, kills_, edges_reduction_, result.bars,
+                settings.ring_groups, settings.ring_members);
+    for (const Ring& ring : rings_.found) {
+      result.ring_sizes.push_back(static_cast<std::int32_t>(ring.corners.size()));
+      const std::size_t first = result.rings.size();
+      for (const Corner& corner : ring.corners) push_vertex(result.rings, corner.site, corner.z);
+      if (!ring.corners.empty()) count_from_first(result.rings, first);
+    }
+  }
+
   template <int K>
   void push_simplex(const Complex& complex, Key key, CloudResult& result) {
     const Places<K> p = complex.places<K>(key);
     const std::size_t first = result.vertices.size();
-    push_vertex(result, p.i, nullptr);
+    push_vertex(result.vertices, p.i, nullptr);
     for (int k = 0; k < K; ++k) {
       const std::uint32_t e = table_.row[p.i] + p.at[k];
-      push_vertex(result, table_.site[e], &table_.shift[3 * e]);
+      push_vertex(result.vertices, table_.site[e], &table_.shift[3 * e]);
     }
-    // In the given cell, counted from the first vertex.
-    for (int k = K; k >= 0; --k)
-      for (int c = 1; c < 4; ++c) result.vertices[first + 4 * k + c] -= result.vertices[first + c];
+    count_from_first(result.vertices, first);
   }
 
-  void push_vertex(CloudResult& result, std::int32_t i, const std::int32_t* z) {
+  // The vertex (i, z) of the reduced cell, in the given one.
+  void push_vertex(std::vector<std::int64_t>& vertices, std::int32_t i, const std::int32_t* z) const {
     std::int64_t reduced[3];
     for (int c = 0; c < 3; ++c) reduced[c] = (z ? z[c] : 0) - cell_.points.moved[3 * i + c];
-    result.vertices.push_back(i);
+    vertices.push_back(i);
     for (int c = 0; c < 3; ++c)
-      result.vertices.push_back(reduced[0] * cell_.lattice.to[0][c] + reduced[1] * cell_.lattice.to[1][c] +
-                                reduced[2] * cell_.lattice.to[2][c]);
+      vertices.push_back(reduced[0] * cell_.lattice.to[0][c] + reduced[1] * cell_.lattice.to[1][c] +
+                         reduced[2] * cell_.lattice.to[2][c]);
+  }
+
+  // Shifts of the vertices from place `first` on, counted from the first of them.
+  static void count_from_first(std::vector<std::int64_t>& vertices, std::size_t first) {
+    const std::int64_t origin[3] = {vertices[first + 1], vertices[first + 2], vertices[first + 3]};
+    for (std::size_t at = first; at < vertices.size(); at += 4)
+      for (int c = 0; c < 3; ++c) vertices[at + 1 + c] -= origin[c];
   }
 
   Cell cell_;
@@ -275,12 +300,13 @@ class BarcodeEngine {
   NeighbourTable table_;
   Field field_{2};
   Components components_;
-  std::vector<Simplex> ordered_, columns_;
+  std::vector<Simplex> ordered_, edge_columns_, triangle_columns_;
   std::vector<std::int32_t> both_;
   std::vector<char> kills_, died_;
   std::vector<std::uint64_t> bits_;
   Reduction<1> edges_reduction_;
   Reduction<2> triangles_reduction_;
+  Rings rings_;
 };
 
 }  // namespace periodic

@@ -88,6 +88,17 @@ class Reduction {
     }
   }
 
+  // Calls f(simplex, coefficient) for the terms of the cocycle of a bar that is born with `birth`: they come no
+  // earlier, and the cocycle vanishes on the boundaries of all (K+1)-simplices before the one that ends the bar.
+  template <class F>
+  void for_each_term(const Simplex& birth, F&& f) const {
+    const auto at = std::lower_bound(columns_->begin(), columns_->end(), birth,
+                                     [](const Simplex& a, const Simplex& b) { return b < a; });
+    f(birth, 1u);
+    for (std::size_t k = start_[at - columns_->begin()]; k < start_[at - columns_->begin() + 1]; ++k)
+      f(used_[k].simplex, used_[k].coef);
+  }
+
   PivotMap pivots;  // killing (K+1)-simplex -> column, apparent pairs left out
 
  private:
@@ -125,7 +136,7 @@ class Reduction {
       const std::uint32_t value = pop(field, pivot);
       if (value == 0) {
         if (bound_ >= last_) {
-          used_.resize(begin);
+          gather(field, begin);
           inverse_.push_back(0);
           return false;
         }

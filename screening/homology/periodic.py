@@ -24,6 +24,7 @@ PRIME = 2**31 - 1  # the largest the kernel takes; the chance that random units 
 SEED = 1
 BUDGET = 200_000_000  # triangles and tetrahedra per cell
 PRIMITIVE_TOLERANCE = 1e-6  # Å, a hundredth of a tick
+ALL = 2**31 - 1  # of something that can be limited
 NEVER = 2**31 - 1  # death tick of a bar that is alive at the largest radius
 
 _CODES = {
@@ -49,6 +50,7 @@ class PeriodicBarcode:
     r_cut: float  # Å, radius up to which the bars are complete
     birth_simplices: tuple[tuple[tuple[Vertex, ...], ...], ...] = ()  # [dim][bar]
     death_simplices: tuple[tuple[tuple[Vertex, ...], ...], ...] = ()  # [dim][bar], () for a bar that never dies
+    rings: tuple[tuple[Vertex, ...], ...] = ()  # [bar of dimension 1], () where none was looked for or found
 
 
 def barcodes(  # noqa: PLR0913 - keyword settings with defaults
@@ -91,7 +93,7 @@ def barcodes(  # noqa: PLR0913 - keyword settings with defaults
 
     Source: ours; Lück, L2-Invariants (2002), Lemma 1.34, for why ranks at generic units are the right ones.
     """
-    found = _run(clouds, r_max, max_dim, threads, budget, primitive, prime, seed, with_simplices=False)
+    found = _run(clouds, r_max, max_dim, threads, budget, primitive, prime, seed)
     return found.barcodes
 
 
@@ -101,13 +103,34 @@ def periodic_barcodes(  # noqa: PLR0913 - keyword settings with defaults
     r_max: float,
     max_dim: int = 2,
     with_simplices: bool = False,
+    with_rings: bool | tuple[int, int] = False,
     budget: int = BUDGET,
     primitive: bool = True,
 ) -> PeriodicBarcode:
     """Return the barcode of one crystal: a pymatgen Structure, or (lattice, fractional positions).
 
-    With simplices, the cell is taken as given, so that sites are those of the input; each simplex is a tuple of
-    vertices (site, shift) whose first vertex has shift 0, any translate of it being as good.
+    With simplices or rings, the cell is taken as given, so that sites are those of the input; each simplex is a tuple
+    of vertices (site, shift) whose first vertex has shift 0, any translate of it being as good.
+
+    The ring of a bar of dimension 1 is an edge e as long as the birth edge, in ticks, and a shortest path between the
+    ends of e through the infinite crystal by edges no longer than e, less this one instance of e. Other translates of e
+    may be used: where e links translates of an infinite component, the ring goes out by one and back by another. It
+    begins with the first vertex of e and ends with the second. Lengths are added in ticks; of equal paths one of fewest
+    corners is taken, then by the order of vertices.
+
+    There is always one. The bar says that a combination of its birth edge e and earlier edges, with polynomials in the
+    translations as coefficients, has no boundary: a finite cycle of the infinite crystal in which some translate of e
+    has a coefficient that is not zero. A simple cycle in its support passes through that translate; moved to e and
+    without it, it is a path.
+
+    Of the rings through the edges of that length, the shortest that was tried is taken at which the bar's cocycle is
+    not zero and those of the bars with the same birth and a longer life are. So it is a cycle born with the bar,
+    neither a boundary nor made of older cycles as long as the bar lives, and at the death a boundary up to rings that
+    are older (the elder rule). Rings of equal bars are independent. Where no such ring is found, and where a crystal
+    has too many edges of one length, e is the birth edge and edges of its length count in the order of the filtration
+    alone: older is then meant in that order. A search of a million steps ends, and the ring is ().
+    ``with_rings=(groups, members)`` looks for the rings of so many different bars, the most persistent, and of so many
+    of each.
 
     Raises
     ------
@@ -120,7 +143,9 @@ def periodic_barcodes(  # noqa: PLR0913 - keyword settings with defaults
     points = np.array(positions, dtype=np.float64).reshape(-1, 3)
     cloud = (np.array(lattice, dtype=np.float64), points, np.ones(len(points)))
     batch = CloudBatch.from_clouds([cloud])
-    found = _run(batch, r_max, max_dim, 1, budget, primitive and not with_simplices, PRIME, SEED, with_simplices)
+    limits = (ALL if with_rings else 0, ALL) if isinstance(with_rings, bool) else with_rings
+    smallest = primitive and not (with_simplices or with_rings)
+    found = _run(batch, r_max, max_dim, 1, budget, smallest, PRIME, SEED, with_simplices, limits)
     dims = found.barcodes.dim
     births: list[tuple[tuple[Vertex, ...], ...]] = []
     deaths: list[tuple[tuple[Vertex, ...], ...]] = []
@@ -135,12 +160,15 @@ def periodic_barcodes(  # noqa: PLR0913 - keyword settings with defaults
         r_cut=float(found.barcodes.r_cut[0]),
         birth_simplices=tuple(births),
         death_simplices=tuple(deaths),
+        rings=_rings(found.rings, found.ring_sizes),
     )
 
 
 class _Found(NamedTuple):
     barcodes: Barcodes
     vertices: IntArray  # (n, 4) site and shift, birth then death simplex of each bar
+    ring_sizes: NDArray[np.int32]  # (n_h1,) corners of the ring of each bar of dimension 1
+    rings: IntArray  # (n, 4) site and shift of these corners
 
 
 def _run(  # noqa: PLR0913, PLR0917
@@ -152,11 +180,12 @@ def _run(  # noqa: PLR0913, PLR0917
     primitive: bool,
     prime: int,
     seed: int,
-    with_simplices: bool,
+    with_simplices: bool = False,
+    rings: tuple[int, int] = (0, 0),
 ) -> _Found:
     radii = checked_radii(r_max, len(clouds))
     _check_settings(max_dim=max_dim, threads=threads, budget=budget, prime=prime)
-    status, points, cuts, offsets, dims, births, deaths, _, vertices = _kernels.barcodes(
+    status, points, cuts, offsets, dims, births, deaths, _, vertices, ring_sizes, corners = _kernels.barcodes(
         *flat(clouds),
         radii,
         resolution=RESOLUTION,
@@ -168,6 +197,8 @@ def _run(  # noqa: PLR0913, PLR0917
         prime=prime,
         seed=seed,
         with_simplices=with_simplices,
+        ring_groups=rings[0],
+        ring_members=rings[1],
     )
     raise_for_status(status)
     asked = np.floor(radii / RESOLUTION + PHASE).astype(np.int64)
@@ -179,7 +210,7 @@ def _run(  # noqa: PLR0913, PLR0917
         n_points=points.astype(np.float64),
         r_cut=np.where(cuts < asked, radii_of(cuts), radii),
     )
-    return _Found(bars, vertices)
+    return _Found(bars, vertices, ring_sizes, corners)
 
 
 def flat(clouds: CloudBatch) -> tuple[FloatArray, FloatArray, IntArray]:
@@ -252,3 +283,9 @@ def _split(
         pairs.append((tuple(rows[at:middle]), tuple(rows[middle:end])))
         at = end
     return pairs
+
+
+def _rings(vertices: IntArray, sizes: NDArray[np.int32]) -> tuple[tuple[Vertex, ...], ...]:
+    rows = [Vertex(site, (a, b, c)) for site, a, b, c in vertices.tolist()]
+    ends = np.cumsum(sizes).tolist()
+    return tuple(tuple(rows[end - size : end]) for size, end in zip(sizes.tolist(), ends, strict=True))

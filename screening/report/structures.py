@@ -96,7 +96,7 @@ def drawing(crystal: Crystal, config: Config) -> dict[str, Any]:
     RejectionError
         no-mobile-ion, or too large for its persistence.
     """
-    table = hole_table(crystal, config, max_bars=BARS)
+    table = hole_table(crystal, config, max_bars=BARS, rings=(GROUPS, MEMBERS))
     channels = [{**channel, "bars": grouped(channel["bars"])} for channel in table["channels"]]
     return {**atoms(crystal, config), "channels": channels}
 
@@ -127,7 +127,8 @@ def grouped(bars: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return bars of one channel with equal dimension, birth and death as one, the longest first in each dimension.
 
     ``n`` counts them (among the `BARS` longest), ``members`` holds the simplices of the first `MEMBERS`:
-    ``[birth atoms, death atoms, centre]``.
+    ``[birth atoms, death atoms, centre]``. The birth of a ring is all its corners, of which the last and the first are
+    the birth edge; where no ring was found, that edge alone.
     """
     groups: dict[tuple[int, float, float | None], list[dict[str, Any]]] = defaultdict(list)
     for bar in bars:
@@ -138,7 +139,7 @@ def grouped(bars: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         shown[dim] += 1
         if shown[dim] > GROUPS:
             continue
-        members = [[bar["birth_atoms"], bar["death_atoms"], bar["centre"]] for bar in same[:MEMBERS]]
+        members = [[bar["ring"] or bar["birth_atoms"], bar["death_atoms"], bar["centre"]] for bar in same[:MEMBERS]]
         entries.append({"dim": dim, "birth": birth, "death": death, "n": len(same), "members": members})
     return entries
 

@@ -5,10 +5,12 @@ const pairs = (n) => Array.from({ length: n }, (_, i) => Array.from({ length: n 
 const triples = (n) => pairs(n).flatMap(([i, j]) => Array.from({ length: n - j - 1 }, (_, k) => [i, j, j + k + 1]));
 const radius = (value, cut) => (value === null ? `open at ${cut.toFixed(2)} Å` : `${value.toFixed(2)} Å`);
 
-// One simplex as the view draws it; a corner stands at the mean of its atoms (split sites that were merged).
+// One simplex, or the line around a ring, as the view draws it; a corner stands at the mean of its atoms (split sites that were merged).
 function shape(view, kind, corners, length) {
   return {
-    kind, length, edges: pairs(corners.length), faces: triples(corners.length),
+    kind, length,
+    edges: kind === "ring" ? corners.slice(1).map((_, k) => [k, k + 1]) : pairs(corners.length),
+    faces: kind === "death" ? triples(corners.length) : [],
     corners: corners.map((atoms) => ({ atoms, at: atoms.map((atom) => view.position(atom)).reduce(plus).map((x) => x / atoms.length) })),
   };
 }
@@ -19,16 +21,19 @@ function nearestShift(view, from, to) {
   const distance = (t) => Math.hypot(...apply(less(plus(from, t), to), view.lattice));
   return shifts.reduce((best, t) => (distance(t) < distance(best) - 1e-6 ? t : best), base);
 }
+// All corners of a ring, of which the last and the first are the edge that closes it; null for a cavity, or where no ring was found.
+const ringOf = (bar, member) => (bar.dim === 1 && bar.members[member][0].length > 2 ? bar.members[member][0] : null);
 function holeOf(view, bar, member) {
   const [birth, death, centre] = bar.members[member];
-  const shapes = [shape(view, "birth", birth, bar.birth)];
-  if (death.length) {
-    shapes.push(shape(view, "death", death, bar.death));
-    // Every translate of a simplex is as good: the one that closes the hole is shown where it is nearest to the one that fills it.
-    const shift = nearestShift(view, middle(shapes[0]), middle(shapes[1]));
-    shapes[0] = shape(view, "birth", birth.map((atoms) => atoms.map(([atom, ...t]) => [atom, ...plus(t, shift)])), bar.birth);
-  }
-  return { centre, shapes };
+  const ring = ringOf(bar, member);
+  const open = (corners) => (ring
+    ? [shape(view, "ring", corners, bar.birth), shape(view, "birth", [corners.at(-1), corners[0]], bar.birth)]
+    : [shape(view, "birth", corners, bar.birth)]);
+  if (!death.length) return { centre, shapes: open(birth) };
+  const closing = shape(view, "death", death, bar.death);
+  // Every translate is as good: what opens the hole is shown where it is nearest to the simplex that fills it.
+  const shift = nearestShift(view, middle(open(birth)[0]), middle(closing));
+  return { centre, shapes: [...open(birth.map((atoms) => atoms.map(([atom, ...t]) => [atom, ...plus(t, shift)]))), closing] };
 }
 function eventOf(view, event) {
   const shapes = event.edges.map((corners) => shape(view, "birth", corners, event.radius));
@@ -75,8 +80,8 @@ class Holes {
     this.list.value = k < 0 ? "" : String(k);
     this.next.disabled = !(bar && bar.members.length > 1);
     this.off.disabled = k < 0;
-    this.view.light(bar ? holeOf(this.view, bar, this.member) : event ? eventOf(this.view, event) : null);
     this.told.textContent = this.words(bar, event);
+    this.view.light(bar ? holeOf(this.view, bar, this.member) : event ? eventOf(this.view, event) : null, this.told.textContent);
     this.draw();
   }
 
@@ -85,10 +90,18 @@ class Holes {
     if (!bar) return this.entries.length ? "Nothing is lit up." : `${this.channel.label} has no rings or cavities up to ${this.channel.r_cut.toFixed(2)} Å.`;
     const [word] = DIM[bar.dim];
     const born = bar.dim === 1 ? "edge" : "triangle", dead = bar.dim === 1 ? "triangle" : "tetrahedron";
-    const end = bar.death === null ? `It is still open at ${this.channel.r_cut.toFixed(2)} Å, the largest radius.` : `The ${dead} that fills it is dashed (${bar.death.toFixed(2)} Å).`;
+    const end = bar.death === null ? `It is still open at ${this.channel.r_cut.toFixed(2)} Å, the largest radius.` : `The ${dead} that fills it last is dashed (${bar.death.toFixed(2)} Å)${bar.dim === 1 && bar.n > 1 ? "; of equal ones it may lie beside this ring" : ""}.`;
     const atoms = new Set(bar.members[this.member].slice(0, 2).flat(2).map(([atom]) => data.elements[this.view.atoms[atom][0]]));
     const which = bar.members.length > 1 ? ` Equal one ${this.member + 1} of ${bar.members.length} that can be shown.` : "";
-    return `The ${born} that closes this ${word} is drawn thick (${bar.birth.toFixed(2)} Å). ${end} Atoms: ${[...atoms].join(", ")}.${which}`;
+    return `The ${born} that closes this ${word} is drawn thick (${bar.birth.toFixed(2)} Å). ${this.outline(bar)} ${end} Atoms: ${[...atoms].join(", ")}.${which}`;
+  }
+
+  outline(bar) {
+    if (bar.dim === 2) return "A cavity has no line around it: the triangle and what fills it are shown.";
+    const ring = ringOf(bar, this.member);
+    if (!ring) return "The line around it is not available: the search for it was given up.";
+    const kind = this.channel.channel === "all" ? "" : `${this.channel.label} `;
+    return `The line is a ring of ${ring.length} ${kind}sites, born with it.`;
   }
 
   // The most persistent hole of a kind that the model speaks of; false if the sublattice has none.

@@ -37,8 +37,8 @@ class Structure {
     const used = {};
     this.colour = Object.fromEntries(this.species.map(([z, role]) => [z, palette[role][(used[role] = (used[role] ?? -1) + 1) % palette[role].length]]));
     this.controls(parent);
-    this.canvas = make(parent, "canvas", { class: "structure", tabindex: "0", role: "application", "aria-roledescription": "3-D view",
-      "aria-label": `Structure of ${name}: ${this.sites.length} sites in the cell. Arrow keys turn it, plus and minus zoom, 0 puts it back.` });
+    this.words = `Structure of ${name}: ${this.sites.length} sites in the cell. Arrow keys turn it, plus and minus zoom, 0 puts it back.`;
+    this.canvas = make(parent, "canvas", { class: "structure", tabindex: "0", role: "application", "aria-roledescription": "3-D view", "aria-label": this.words });
     this.listen();
     this.rebuild();
     new ResizeObserver(() => this.draw()).observe(this.canvas);
@@ -109,23 +109,30 @@ class Structure {
     this.draw();
   }
 
-  // What a hole needs: {edges of birth, edges of death, faces, atoms}, each by atom rows and cells; see holes.js.
-  light(hole) {
+  // What a hole needs: {centre, shapes}, each shape with corners, edges and faces, see holes.js; and words that say what is lit up.
+  light(hole, words) {
+    this.canvas.setAttribute("aria-label", hole ? `${this.words} Lit up: ${words}` : this.words);
     if (hole && !this.hole) this.before = this.view;
     if (!hole && this.hole) this.view = this.before;
     this.hole = hole;
     if (hole) this.face(hole);
     this.rebuild();
   }
-  // Turns the view so that the simplex that fills the hole (else the one that closes it) is seen from its broad side.
+  // Turns the view so that the ring, else the simplex that fills the hole, else the one that closes it, is seen from its broad side.
   face({ shapes }) {
-    const points = (shapes.at(-1)?.corners ?? []).map((corner) => apply(corner.at, this.lattice));
+    const ring = shapes.find((one) => one.kind === "ring");
+    const points = ((ring ?? shapes.at(-1))?.corners ?? []).map((corner) => apply(corner.at, this.lattice));
     if (points.length < 2) return;
     const across = less(points[1], points[0]);
     const other = points.length > 2 ? less(points[2], points[0]) : Math.abs(across[2]) < 0.9 * Math.hypot(...across) ? [0, 0, 1] : [1, 0, 0];
-    const normal = cross(across, other);
+    // Twice the area that a ring spans, which is nothing where it turns back on itself.
+    const area = points.map((point, k) => cross(less(point, points[0]), less(points[(k + 1) % points.length], points[0]))).reduce(plus);
+    const normal = ring && Math.hypot(...area) > 1e-3 ? area : cross(across, other);
     if (Math.hypot(...normal) < 1e-6 || Math.hypot(...across) < 1e-6) return; // corners in a line have no broad side
-    const [x, z] = [unitOf(across), unitOf(normal)];
+    const z = unitOf(normal);
+    const flat = less(across, z.map((c) => c * (across[0] * z[0] + across[1] * z[1] + across[2] * z[2])));
+    if (Math.hypot(...flat) < 1e-6) return;
+    const x = unitOf(flat);
     const y = cross(z, x);
     this.view = multiply([0, 1, 2].map((k) => [x[k], y[k], z[k]]), multiply(turn("y", 0.25), turn("x", 0.2)));
   }
@@ -160,7 +167,8 @@ class Structure {
     }
     this.sticks = this.bonds ? this.bonded() : [];
     this.centre = apply([n[0] / 2, n[1] / 2, n[2] / 2], this.lattice);
-    this.reach = Math.max(4, ...[...cells([2, 2, 2])].map((corner) => Math.hypot(...less(apply(corner.map((x, k) => x * n[k]), this.lattice), this.centre)))) + 1;
+    this.reach = Math.max(4, ...[...cells([2, 2, 2])].map((corner) => Math.hypot(...less(apply(corner.map((x, k) => x * n[k]), this.lattice), this.centre))),
+      ...this.balls.filter((ball) => ball.lit === 2).map((ball) => Math.hypot(...less(ball.at, this.centre)))) + 1;
     this.draw();
   }
 
@@ -291,8 +299,8 @@ class Structure {
     for (const [t, strength] of this.copies()) {
       for (const shape of this.hole.shapes) {
         const corners = shape.corners.map((corner) => apply(plus(corner.at, t), this.lattice));
-        const dead = shape.kind === "death";
-        for (const face of dead ? shape.faces : []) {
+        const dead = shape.kind === "death", round = shape.kind === "ring";
+        for (const face of shape.faces) {
           const points = face.map((k) => project(corners[k]));
           jobs.push([points.reduce((sum, p) => sum + p[2], 0) / 3, () => {
             Object.assign(g, { fillStyle: orange, globalAlpha: strength === 2 ? 0.22 : 0.1 });
@@ -301,9 +309,10 @@ class Structure {
             g.fill();
           }]);
         }
-        let labelled = strength !== 2;
+        let labelled = strength !== 2 || round;
         for (const [i, j] of shape.edges) {
-          line(corners[i], corners[j], { colour: dead ? orange : blue, width: strength === 2 ? (dead ? 2.5 : 4.5) : 1.5, dash: dead ? [7, 4] : [], alpha: strength === 2 ? 1 : 0.6, near: 0.01 });
+          const width = strength === 2 ? (dead || round ? 2.5 : 5) : 1.5;
+          line(corners[i], corners[j], { colour: dead ? orange : blue, width, dash: dead ? [7, 4] : [], alpha: strength === 2 ? 1 : 0.6, near: 0.01 });
           const d = Math.hypot(...less(corners[i], corners[j]));
           if (labelled || d < shape.length - 1e-3) continue; // the longest edge is what the radius measures
           labelled = true;
