@@ -541,6 +541,22 @@ def test_keys_open_rows(report: Path, visit: Callable[..., Any]) -> None:
     assert page.text_content("#detail output") == "4.00 Å"
 
 
+def test_keys_and_thumbs_pass_the_list(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    assert page.is_hidden("#detail .back")
+    page.focus(".skip.here")
+    box = page.locator(".skip.here").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "detail"
+    phone = visit(report, width=390)
+    phone.locator("#detail .waterfall").scroll_into_view_if_needed()
+    phone.click("#detail .back")
+    until(phone, "Math.abs(document.getElementById('list').getBoundingClientRect().top) < 2")
+    assert phone.url.endswith("report.html#list")
+
+
 def test_formulas_are_written_as_python_writes_them(report: Path, visit: Callable[..., Any]) -> None:
     from screening.report.text import formula
 

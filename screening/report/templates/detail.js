@@ -10,6 +10,7 @@ function fact(list, name, value) {
 
 function heading(parent, row) {
   const id = cell(row, "id");
+  make(parent, "a", { href: "#list", class: "back" }, "Back to the list");
   formula(make(make(parent, "h3"), "bdi"), cell(row, "formula")); // bdi: names in a script that runs right to left turn nothing around them
   const name = make(parent, "p", { class: "id" });
   make(name, "bdi", {}, id);
