@@ -441,7 +441,7 @@ def hole(
     bars: Annotated[int, typer.Option(help="so many of the most persistent of each dimension", min=1)] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="all channels, with coordinates, as JSON")] = False,
 ) -> None:
-    """Name the atoms that open and close the rings and cavities of one crystal."""
+    """Name the atoms that open and close the rings and cavities of one crystal, and the corners of the rings."""
     import json
 
     from screening.barcode import read_one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -16,7 +17,7 @@ from screening.config import Config, read_config
 from screening.crystal import CloudBatch, Crystal
 from screening.data import known_conductors
 from screening.errors import InputError
-from screening.holes import hole_atoms, hole_table, percolation_events
+from screening.holes import hole_atoms, hole_lines, hole_table, percolation_events
 from screening.homology import percolation_ranks, periodic_barcodes
 
 CONFIG = read_config(
@@ -60,6 +61,7 @@ def test_members_are_the_atoms_of_their_points(index: int) -> None:
 @pytest.mark.parametrize("index", range(6))
 def test_simplices_have_the_lengths_of_their_bars(index: int) -> None:
     one = some()[index]
+    table = {entry["channel"]: entry for entry in hole_table(one, CONFIG, max_bars=10_000)["channels"]}
     for channel in ("mobile", "anion"):
         holes = hole_atoms(one, channel, CONFIG)
         cloud = channel_clouds(one, CONFIG.cloud)[channel]
@@ -73,12 +75,24 @@ def test_simplices_have_the_lengths_of_their_bars(index: int) -> None:
             if np.isfinite(hole.death):
                 assert len(hole.death_atoms) == hole.dim + 2
                 assert longest(one.lattice, hole.death_corners) == pytest.approx(hole.death, abs=2e-4)
-            for corner, atoms in zip(hole.death_corners, hole.death_atoms, strict=True):
+            assert len(hole.ring) == len(hole.ring_corners) >= (3 if hole.dim == 1 else 0)
+            if hole.dim == 1:
+                around = (np.roll(hole.ring_corners, -1, axis=0) - hole.ring_corners) @ one.lattice
+                assert np.linalg.norm(around, axis=1).max() == pytest.approx(hole.birth, abs=2e-4)
+                assert (hole.ring[0], hole.ring[-1]) == hole.birth_atoms
+                assert len(np.unique(hole.ring_corners.round(6), axis=0)) == len(hole.ring)
+            else:
+                assert hole.ring == ()
+            for corner, atoms in zip(
+                [*hole.death_corners, *hole.ring_corners], [*hole.death_atoms, *hole.ring], strict=True
+            ):
                 for atom, *shift in atoms:
                     gap = (one.positions[atom] + np.array(shift) - corner) @ one.lattice
                     assert np.linalg.norm(gap) < 1.5
         order = [(hole.dim, hole.birth - hole.death) for hole in holes]
         assert order == sorted(order)
+        told = [(len(bar["ring"]), bar["ring_size"]) for bar in table[channel]["bars"]]
+        assert told == [(len(hole.ring), len(hole.ring) or None) for hole in holes if hole.dim]
 
 
 def test_octahedral_holes_of_rock_salt() -> None:
@@ -143,5 +157,17 @@ def test_command_names_the_atoms(tmp_path) -> None:
     told = screening("hole", tmp_path / "salt.cif", "--channel", "anion", "--dim", "2", "--bars", "1").stdout
     assert "cavity" in told
     assert told.count("Cl") >= 4
+    assert "corners" not in told
     table = json.loads(screening("hole", tmp_path / "salt.cif", "--json").stdout)
     assert {channel["channel"] for channel in table["channels"]} == {"mobile", "anion", "framework", "all"}
+
+
+def test_lines_name_the_corners_of_rings() -> None:
+    salt = crystal(rocksalt())
+    rings = [hole for hole in hole_atoms(salt, "all", CONFIG) if hole.dim == 1]
+    for hole, line in zip(rings, hole_lines(salt, rings), strict=True):
+        ring = line.split("; ")[-1]
+        assert ring.startswith("4 corners: ")
+        assert len(ring.split(": ")[1].split()) == len(hole.ring)
+    lost = replace(rings[0], ring=(), ring_corners=np.empty((0, 3)))
+    assert hole_lines(salt, [lost])[0].endswith("ring not found")

@@ -28,6 +28,7 @@
 namespace periodic {
 
 constexpr std::size_t kRingSteps = 1'000'000;  // of one search, 50 MB; a ring not found by then is left out
+constexpr std::size_t kDetourSteps = 50'000;   // of a search with a cocycle, which may have nothing to find
 
 struct Corner {
   std::int32_t site;
@@ -105,7 +106,7 @@ class RingSearch {
     heap_.clear();
     places_.reset(64);
     push({0, 0, begin, 0, 1, 0, 0});
-    while (!heap_.empty() && pushed_ <= kRingSteps) {
+    while (!heap_.empty() && pushed_ <= (cocycle ? kDetourSteps : kRingSteps)) {
       std::pop_heap(heap_.begin(), heap_.end());
       const Walk walk = heap_.back();
       heap_.pop_back();
@@ -346,7 +347,7 @@ class Rings {
                      [](const Candidate& a, const Candidate& b) { return a.ring.cost < b.ring.cost; });
   }
 
-  // The shortest ring at which the bar's cocycle is not zero and those of the bars that live longer are.
+  // The shortest ring that stands for the bar.
   Ring shortest(std::size_t k, std::size_t longer, const Bar& bar) {
     std::size_t stop = 0;
     while (stop < candidates_.size() && !stands_for(k, longer, candidates_[stop].terms)) ++stop;
@@ -358,22 +359,26 @@ class Rings {
       const std::uint32_t birth = rank({bar.birth, bar.birth_key});
       search_.find(static_cast<std::uint32_t>(bar.birth_key), birth, birth, nullptr, INT64_MAX, best);
     }
+    const bool stands = stop < candidates_.size() || (!cocycles_.empty() && stands_for(k, longer, terms_of(best)));
+    std::int64_t limit = stands ? best.cost : INT64_MAX;
     int tried = 0;
     for (std::size_t c = 0; c < stop && tried < kDetours; ++c) {  // shorter ones may go through these edges another way
       const Candidate& candidate = candidates_[c];
-      if (!best.corners.empty() && candidate.ring.cost >= best.cost) break;
+      if (candidate.ring.cost >= limit) break;
       if (cocycles_[k].at(candidate.rank) == 0) continue;
       const std::uint32_t e = static_cast<std::uint32_t>((*ordered_)[candidate.rank].key);
-      const std::int64_t limit = best.corners.empty() ? INT64_MAX : best.cost;
       Ring other;
       ++tried;
-      if (search_.find(e, candidate.rank, end_ - 1, &cocycles_[k], limit, other) && simple(other) &&
-          stands_for(k, longer, terms_of(other)))
-        best = std::move(other);
+      if (!search_.find(e, candidate.rank, end_ - 1, &cocycles_[k], limit, other) || !simple(other) ||
+          !stands_for(k, longer, terms_of(other)))
+        continue;
+      limit = other.cost;
+      best = std::move(other);
     }
     return best;
   }
 
+  // True if the bar's cocycle is not zero at the ring, and those of the bars that live longer are.
   bool stands_for(std::size_t k, std::size_t longer, const Terms& terms) const {
     if (value(cocycles_[k], terms) == 0) return false;
     for (std::size_t other = longer; other < cocycles_.size(); ++other)
