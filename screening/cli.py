@@ -359,11 +359,13 @@ def rank(
     )
     with fetched(model) as folder:
         loaded = learn.load_model(folder)
-    frame = ranking.rank(StoredTables(features), loaded, labelled=rank_labelled, config=chosen.rank)
+    confirm, checked = ranking.confirming(chosen)
+    frame = ranking.rank(StoredTables(features), loaded, labelled=rank_labelled, config=chosen.rank, confirm=confirm)
     with delivered(out_file) as file:
         ranking.write_ranking(frame, file)
     listed = int((frame["duplicate_of"] == "").sum())
-    typer.echo(f"{listed} ranked, {len(frame) - listed} more entries of these; {out_file}")
+    told = ", ".join(f"{count} {answer}" for answer, count in checked.items() if count)
+    typer.echo(f"{listed} ranked, {len(frame) - listed} more entries of these{told and f' ({told})'}; {out_file}")
 
 
 @app.command()

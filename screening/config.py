@@ -245,6 +245,11 @@ class RankConfig(Section):
         0, description="hold back all but the best so many of a prototype (formula type and space group); 0 = none"
     )
 
+    confirm_duplicates: Annotated[int, Field(ge=0)] = Field(
+        2_000,
+        description="crystals taken for duplicates, so many are read again and compared by structure; 0 = none",
+    )
+
     @field_validator("exclude_elements", "require_elements")
     @classmethod
     def _are_elements(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -255,6 +256,32 @@ def same_structure(left: Crystal, right: Crystal) -> bool:
 
     matcher = StructureMatcher(ltol=0.01, stol=0.01, angle_tol=0.5, scale=False, comparator=ElementComparator())
     return bool(matcher.fit(_plain(left).to_pymatgen(), _plain(right).to_pymatgen()))
+
+
+class StructureCheck:
+    """Answers whether two crystals whose features agree are one structure, and counts its answers.
+
+    Parameters
+    ----------
+    crystals
+        By id, the crystals that can be compared, or why not; of all others the features alone decide.
+    counts
+        Of pairs ``confirmed``, ``refuted`` and ``unread``; added to.
+    """
+
+    def __init__(self, crystals: Mapping[str, Crystal | str], counts: Counter[str]) -> None:
+        self._crystals = crystals
+        self.counts = counts
+
+    def __call__(self, left: str, right: str) -> bool:
+        """Return whether the crystals with these ids are one."""
+        one, other = self._crystals.get(left), self._crystals.get(right)
+        if not isinstance(one, Crystal) or not isinstance(other, Crystal):
+            self.counts["unread"] += 1
+            return True
+        same = same_structure(one, other)
+        self.counts["confirmed" if same else "refuted"] += 1
+        return same
 
 
 def _plain(crystal: Crystal) -> Crystal:

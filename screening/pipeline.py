@@ -22,7 +22,7 @@ from screening.fill import fill, settle
 from screening.journal import Journal
 from screening.learn import choose_learner, load_model, read_labels, train
 from screening.places import Place, fetched, make_folder, place, publish, scratch
-from screening.rank import duplicates_path, rank, write_ranking, write_rejections
+from screening.rank import confirming, duplicates_path, rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
 from screening.stability import stability, write_stability
 from screening.store import FeatureStore, point, read_rejections, read_some
@@ -140,7 +140,15 @@ def _run(
 
     stage("ranking")
     tables = StoredTables(paths.features)
-    ranking = rank(tables, model, labelled=options.rank_labelled, config=config.rank, threads=os.cpu_count() or 1)
+    confirm, checked = confirming(config)
+    ranking = rank(
+        tables,
+        model,
+        labelled=options.rank_labelled,
+        config=config.rank,
+        threads=os.cpu_count() or 1,
+        confirm=confirm,
+    )
     write_ranking(ranking, paths.ranking)
     clock.lap("rank")
 
@@ -173,6 +181,7 @@ def _run(
             "duplicates": int((ranking["duplicate_of"] != "").sum()),
             "radius_cut": sum(entry.cut for entry in entries),
         },
+        "duplicates_checked": dict(checked),
         "outputs": output_digests(paths),
         "rejected_by_code": dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
         "scores": model.scores,

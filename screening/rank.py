@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from screening.chemistry import RADIOACTIVE, SCARCE, TOXIC, anonymous_formula, c
 from screening.cloud import channel_label
 from screening.config import Config, RankConfig
 from screening.crystal import NUMBERS, SYMBOLS, FloatArray, IntArray
-from screening.duplicates import Confirm, LabelledCrystals, Signatures, places, representatives
+from screening.duplicates import Confirm, LabelledCrystals, Signatures, StructureCheck, places, representatives
 from screening.errors import InputError, ModelError, Rejection
 from screening.learn import Model
 from screening.learn.cells import plain_cell
+from screening.reread import Wanted, find_crystals
 from screening.store import FeatureTable
 
 COLUMNS = (
@@ -78,7 +80,7 @@ def rank(  # noqa: PLR0913
     labelled: bool,
     config: RankConfig,
     threads: int = 1,
-    confirm: Confirm | None = None,
+    confirm: Callable[[Sequence[Wanted]], Confirm] | None = None,
 ) -> pd.DataFrame:
     """Return the candidates by falling objective, then prediction, then id, with the columns `COLUMNS`.
 
@@ -107,8 +109,8 @@ def rank(  # noqa: PLR0913
     threads
         Of LightGBM; no value depends on it.
     confirm
-        Whether the crystals with two ids are one, e.g. by `same_structure` of their files; asked only of those that
-        features, composition and volume take for one.
+        Given the crystals that features, composition and volume take for duplicates and those that they duplicate, the
+        groups with the best predictions first, returns what says of two of them whether they are one; see `confirming`.
 
     Raises
     ------
@@ -127,10 +129,40 @@ def rank(  # noqa: PLR0913
     ids = frame["id"].to_numpy(dtype=object)
     first = np.arange(len(frame))
     if again is not None:
-        first = representatives(signatures.joined(), again, ids=ids, confirm=confirm)
+        found = signatures.joined()
+        first = representatives(found, again, ids=ids)
+        if confirm is not None and len(wanted := _doubtful(frame, first)):
+            first = representatives(found, again, ids=ids, confirm=confirm(wanted))
         frame["duplicates"] = np.bincount(first, minlength=len(frame))[first] - 1
     frame["duplicate_of"] = np.where(first == np.arange(len(frame)), "", ids[first]).astype(object)
     return _ordered(frame, first=first, place=places(ids), config=config)
+
+
+def _doubtful(frame: pd.DataFrame, first: IntArray) -> list[Wanted]:
+    """Return the crystals of all groups of duplicates, those of the best prediction first."""
+    rows = np.flatnonzero(np.bincount(first, minlength=len(first))[first] > 1)
+    prediction = frame["prediction"].to_numpy(dtype=np.float64)
+    ids = frame["id"].to_numpy(dtype=object)
+    place = places(ids)
+    rows = rows[np.lexsort((place[rows], place[first[rows]], -prediction[first[rows]]))]
+    told = frame[["id", "source", "formula"]].iloc[rows]
+    return [Wanted(str(id), str(source), str(formula)) for id, source, formula in told.itertuples(index=False)]
+
+
+def confirming(config: Config) -> tuple[Callable[[Sequence[Wanted]], Confirm] | None, Counter[str]]:
+    """Return the `confirm` of `rank` that reads crystals again and compares their structures, and its counts.
+
+    Of the crystals it is given it reads `rank.confirm_duplicates`. Where a file is no longer there, or beyond that
+    number, what the features say stands and counts as ``unread``.
+    """
+    counts: Counter[str] = Counter(confirmed=0, refuted=0, unread=0)
+    if not config.rank.confirm_duplicates:
+        return None, counts
+
+    def confirm(wanted: Sequence[Wanted]) -> Confirm:
+        return StructureCheck(find_crystals(wanted[: config.rank.confirm_duplicates], config.input), counts)
+
+    return confirm, counts
 
 
 def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray, config: RankConfig) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from screening.listing import Listing
 from screening.report.details import Details
 from screening.report.page import list_data, page_policy, render
 from screening.report.run import read_run
-from screening.report.structures import Wanted
+from screening.reread import Wanted
 from screening.store import tables_by_id
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

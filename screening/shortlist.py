@@ -19,9 +19,10 @@ from screening.errors import EngineUnavailableError, InputError
 from screening.learn.cells import plain_cell, plain_text
 from screening.report.columns import Kind, kind_of
 from screening.report.run import ranking_path, read_json, read_ranking, read_record, read_training
-from screening.report.structures import Wanted, find_crystals, p1_cif
+from screening.report.structures import p1_cif
 from screening.report.text import level, number, power, unguarded
 from screening.report.words import BADGES, LIMITS, REFERENCES
+from screening.reread import Wanted, find_crystals
 
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}\\]+")
 SHEET_ROWS, SHEET_TEXT = 1_048_576, 32_767  # limits of an .xlsx sheet and of one of its cells

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tarfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,9 @@ from screening.crystal import NUMBERS, SYMBOLS, Crystal
 from screening.duplicates import LabelledCrystals, equal_features, fractions_of, same_structure, sketch, suspected
 from screening.featurize import featurize
 from screening.learn import Model, train
-from screening.rank import rank
+from screening.rank import confirming, rank
+from screening.report.structures import p1_cif
+from screening.reread import Wanted
 from screening.sources import Item
 from screening.store import FeatureStore, FeatureTable, iter_tables
 from screening.vectorize import columns
@@ -202,8 +205,15 @@ def test_confirm_has_the_last_word(model: Model) -> None:
         asked.append((left, right))
         return {left, right} in ({"a", "c"}, {"b", "d"})
 
-    frame = rank([copies], model, labelled=False, config=QUICK.rank, confirm=confirm)
+    given: list[Wanted] = []
+
+    def of(wanted: Sequence[Wanted]) -> Callable[[str, str], bool]:
+        given.extend(wanted)
+        return confirm
+
+    frame = rank([copies], model, labelled=False, config=QUICK.rank, confirm=of)
     assert stands_for(frame) == {"a": "a", "b": "b", "c": "a", "d": "b", "e": "e"}
+    assert [one.id for one in given] == ["a", "b", "c", "d"]  # what stands alone need not be read
     assert asked == [("a", "b"), ("a", "c"), ("a", "d"), ("b", "d")]
 
 
@@ -342,6 +352,38 @@ def test_same_structure_tells_polymorphs_and_orderings_apart() -> None:
     # The features are blind to which of two cations sits where; this is not.
     assert same_structure(ordering("LCLNLCLN"), ordering("LNLCLNLC"))
     assert not same_structure(ordering("LCLNLCLN"), ordering("LCLCLNLN"))
+
+
+def test_structures_of_the_files_decide_between_equal_features(model: Model, tmp_path: Path) -> None:
+    """Features blind to an ordering take four files for one crystal; what is read again knows better."""
+    crystals = {
+        "a": ordering("LCLNLCLN"),
+        "b": ordering("LNLCLNLC"),  # a, from another origin
+        "c": ordering("LCLCLNLN"),  # another ordering
+        "d": ordering("LCLCLNLN"),
+        "gone": ordering("LCLNLCLN"),
+    }
+    copies = chosen(table(3, seed=3, prefix="f"), np.zeros(5, dtype=int), list(crystals))
+    for row, (id, crystal) in enumerate(crystals.items()):
+        file = tmp_path / f"{id}.cif"
+        file.write_text(p1_cif(crystal))
+        read = read_cif(file.read_bytes(), id=id, source=str(file), limits=CONFIG.input)
+        copies.facts.loc[row, ["source", "formula"]] = [str(file), read.formula]
+    (tmp_path / "gone.cif").unlink()
+
+    confirm, counts = confirming(CONFIG)
+    frame = rank([copies], model, labelled=False, config=QUICK.rank, confirm=confirm)
+    assert stands_for(frame) == {"a": "a", "b": "a", "c": "c", "d": "c", "gone": "a"}
+    assert counts == {"confirmed": 2, "refuted": 2, "unread": 1}
+
+    few = CONFIG.model_copy(update={"rank": CONFIG.rank.model_copy(update={"confirm_duplicates": 2})})
+    confirm, counts = confirming(few)
+    frame = rank([copies], model, labelled=False, config=few.rank, confirm=confirm)
+    assert stands_for(frame) == dict.fromkeys(crystals, "a")
+    assert counts == {"confirmed": 1, "refuted": 0, "unread": 3}
+
+    none = CONFIG.model_copy(update={"rank": CONFIG.rank.model_copy(update={"confirm_duplicates": 0})})
+    assert confirming(none)[0] is None
 
 
 POLYMORPHS = ("mp-1407206", "mp-675926", "mp-1372870", "mp-797419")  # LiBH4 twice, LiFePO4 twice: equal volumes

@@ -17,6 +17,7 @@ LAYERS = (
     ("lease",),
     ("sources",),
     ("symmetry", "cif"),
+    ("reread",),
     ("data", "generate"),
     ("cloud",),
     ("homology",),

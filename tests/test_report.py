@@ -34,8 +34,9 @@ from screening.report.details import Details
 from screening.report.reasons import joined
 from screening.report.run import model_scores, read_ranking
 from screening.report.score_plots import calibration_plot, learning_plot
-from screening.report.structures import ANION, MOBILE, OTHER, Wanted, find_crystals, grouped, p1_cif
+from screening.report.structures import ANION, MOBILE, OTHER, grouped, p1_cif
 from screening.report.words import CODES, kind_words, reason_words
+from screening.reread import Wanted, find_crystals
 
 
 class Page(HTMLParser):

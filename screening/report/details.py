@@ -23,8 +23,9 @@ from screening.rank import duplicates_path
 from screening.report import curves as packing
 from screening.report.reasons import Reasons
 from screening.report.run import ranking_path, read_duplicates
-from screening.report.structures import Wanted, atoms, drawing, find_crystals
+from screening.report.structures import atoms, drawing
 from screening.report.words import CURVES, reason_unit, reason_words
+from screening.reread import Wanted, find_crystals
 from screening.store import FeatureTable, read_some
 
 FACTS = ("n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")

@@ -21,8 +21,8 @@ from screening.report.details import Details, squeezed
 from screening.report.families import families_among
 from screening.report.run import Run, model_scores, read_run
 from screening.report.score_plots import calibration_plot, learning_plot
-from screening.report.structures import Wanted
 from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS, SUBJECTS
+from screening.reread import Wanted
 
 REJECTS_SHOWN = 2_000  # rows of the full list; the rest stands in rejected.csv, and the page says so
 STABLE_KINDS = 12  # kinds of hole whose ranges are listed
