@@ -45,9 +45,8 @@ def inputs_digest(items: Sequence[Item]) -> str:
     digest = hashlib.sha256()
     for item in items:
         refusal = f"{item.rejection.code.value}\0{item.rejection.detail}" if item.rejection else ""
-        for part in (item.id.encode(), item.source.encode(), item.text, refusal.encode()):
-            digest.update(len(part).to_bytes(8, "little"))
-            digest.update(part)
+        parts = (item.id.encode(), item.source.encode(), item.text, refusal.encode())
+        digest.update(b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "little"), part)]))
     return digest.hexdigest()
 
 

@@ -66,13 +66,14 @@ def iter_archive(path: Place, limits: InputLimits) -> Iterator[Raw]:
 
 
 def _iter_tar(path: Place, limits: InputLimits) -> Iterator[Raw]:
+    whole = path.as_posix()
     with path.open("rb") as packed:
         stream = _Metered(open_packed(packed, path.name), _allowed(path, limits))
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
             for member in archive:
                 if member.isdir() or not is_crystal_name(member.name):
                     continue
-                source = f"{path.as_posix()}::{member.name[:LONGEST_NAME]}"
+                source = f"{whole}::{member.name[:LONGEST_NAME]}"
                 refusal = _refusal(member.name, link=not member.isfile(), size=member.size, limits=limits)
                 if refusal is not None:
                     yield Raw(member.name, source, code=refusal[0], detail=refusal[1])
@@ -82,13 +83,13 @@ def _iter_tar(path: Place, limits: InputLimits) -> Iterator[Raw]:
 
 
 def _iter_zip(path: Place, limits: InputLimits) -> Iterator[Raw]:
-    left = _allowed(path, limits)
+    left, whole = _allowed(path, limits), path.as_posix()
     with path.open("rb") as file:
         for member in iter_members(file):
             name = member.name
             if name.endswith("/") or not is_crystal_name(name):
                 continue
-            source = f"{path.as_posix()}::{name[:LONGEST_NAME]}"
+            source = f"{whole}::{name[:LONGEST_NAME]}"
             size = max(member.size, member.packed)
             refusal = _refusal(name, link=stat.S_ISLNK(member.mode), size=size, limits=limits)
             if refusal is None and member.size > limits.max_ratio * member.packed + FREE_MEMBER_BYTES:

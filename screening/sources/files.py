@@ -34,8 +34,9 @@ DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 def is_crystal_name(name: str) -> bool:
     """Return whether a file found in a folder or archive is taken for a crystal."""
-    base = name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
-    return bool(base) and not base.startswith(".") and os.path.splitext(base)[1].lower() not in OTHER_KINDS  # noqa: PTH122 - a Path costs 5 µs here
+    base = name.replace("\\", "/").rpartition("/")[2]
+    # By hand: `pathlib` takes 5 µs for it.
+    return bool(base) and base[0] != "." and base[base.rfind(".") :].lower() not in OTHER_KINDS
 
 
 def iter_folder(folder: Path) -> Iterator[Path]:
