@@ -614,6 +614,29 @@ def test_the_page_prints(report: Path, visit: Callable[..., Any]) -> None:
     assert page.evaluate("getComputedStyle(document.querySelector('.scroll')).maxHeight") == "none"
 
 
+LIGHT_INK = """() => {
+  const canvas = document.querySelector("canvas.structure");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let found = 0;
+  for (let k = 0; k < data.length; k += 4) {
+    found += data[k] > 220 && data[k] < 235 && data[k + 2] > 235 && data[k + 3] > 250;
+  }
+  return found;
+}"""
+
+
+def test_the_structure_prints_in_dark_ink_from_a_dark_screen(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    page.emulate_media(media="screen", color_scheme="dark")
+    choose(page, 5)
+    on_screen = page.evaluate(LIGHT_INK)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.wait_for_timeout(200)
+    assert on_screen > 20
+    assert page.evaluate(LIGHT_INK) < on_screen / 10
+    assert page.is_hidden("#detail p.idle")
+
+
 def test_without_scripts_the_first_rows_are_there(report: Path, browser: Any) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

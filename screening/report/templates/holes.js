@@ -81,6 +81,7 @@ class Holes {
     this.next.disabled = !(bar && bar.members.length > 1);
     this.off.disabled = k < 0;
     this.told.textContent = this.words(bar, event);
+    this.told.classList.toggle("idle", !bar && !event);
     this.view.light(bar ? holeOf(this.view, bar, this.member) : event ? eventOf(this.view, event) : null, this.told.textContent);
     this.draw();
   }

@@ -42,6 +42,8 @@ class Structure {
     this.listen();
     this.rebuild();
     new ResizeObserver(() => this.draw()).observe(this.canvas);
+    // Ink on paper is dark, whatever it was on the screen.
+    matchMedia("print").addEventListener("change", () => this.draw());
   }
 
   controls(parent) {
