@@ -69,8 +69,12 @@ def scheduler_settings(config: ClusterConfig) -> dict[str, Any]:
         # A shard that was on a worker when it died is not tried again with others: it is taken apart.
         "distributed.scheduler.allowed-failures": 0,
         "distributed.scheduler.worker-ttl": f"{config.worker_ttl:g}s",
-        # Looking at every thread's stack a hundred times a second takes time from the one that computes.
+        # What takes time from the thread that computes: looking at every thread's stack a hundred times a second,
+        # watching the event loop and the machine, giving each freed block back to the system to ask for it again.
         "distributed.worker.profile.enabled": False,
+        "distributed.admin.tick.interval": "500ms",
+        "distributed.admin.system-monitor.interval": "5s",
+        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
         # What is kept of tasks that have ended: with Dask's own bounds memory grows for the first 100,000 crystals.
         "distributed.admin.low-level-log-length": 100,
         "distributed.admin.log-length": 100,

@@ -46,8 +46,11 @@ def watched(command: list[str], store: Path) -> tuple[float, list[tuple[float, i
     begin = time.perf_counter()
     process = subprocess.Popen(command)
     watch = psutil.Process(process.pid)
-    curve = []
+    curve: list[tuple[float, int, float, float, float]] = []
     while process.poll() is None:
+        time.sleep(0.1)
+        if curve and time.perf_counter() - begin < curve[-1][0] + 2:
+            continue
         try:
             own = watch.memory_info().rss / 2**20
             workers = [child for child in watch.children(recursive=True) if "spawn_main" in " ".join(child.cmdline())]
@@ -56,7 +59,6 @@ def watched(command: list[str], store: Path) -> tuple[float, list[tuple[float, i
             curve.append((time.perf_counter() - begin, rows_done(store), own, most, spent))
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             pass
-        time.sleep(2)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}")
     return time.perf_counter() - begin, curve
@@ -137,7 +139,7 @@ def main() -> None:
     parser.add_argument("--id-column")
     parser.add_argument("--target-column")
     parser.add_argument("-n", type=int, default=100_000)
-    parser.add_argument("--part", type=int, default=16_000, help="crystals for one worker against two")
+    parser.add_argument("--part", type=int, default=25_000, help="crystals for one worker against two")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "screening-scale")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()

@@ -16,14 +16,14 @@ import pandas as pd
 from screening.batches import StoredTables
 from screening.config import Config, InputLimits
 from screening.crystal import Crystal
-from screening.errors import InputError, RejectionError
+from screening.errors import InputError
 from screening.explain import explain, kinds_of
 from screening.learn import Model, load_model
 from screening.rank import duplicates_path
 from screening.report import curves as packing
 from screening.report.reasons import Reasons
 from screening.report.run import ranking_path, read_duplicates
-from screening.report.structures import atoms, drawing
+from screening.report.structures import all_shown, atoms, shown
 from screening.report.words import CURVES, reason_unit, reason_words
 from screening.reread import Wanted, find_crystals
 from screening.store import FeatureTable, read_some
@@ -170,27 +170,23 @@ class Details:
         explanation = explain(table, self.model, ids=[one.id for one in wanted])
         packed = packing.pack_rows(self.curves, table.features)
         facts = table.facts.to_dict("records")
+        structures = all_shown([found[one.id] for one in wanted], self.config)
         return [
             {
                 "facts": {name: _rounded(fact[name]) for name in FACTS if name in fact},
                 "duplicates": self.duplicates.get(one.id, []),
                 "curves": packed[row],
                 "reasons": self.reasons.of(explanation.shap[row], table.features[row], expected=explanation.expected),
-                **self.structure(found[one.id]),
+                **structures[row],
             }
             for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
         ]
 
     def structure(self, found: Crystal | str, *, holes: bool = True) -> dict[str, Any]:
         """Return the drawing of a crystal, or ``missing``, which says why there is none; without holes, atoms alone."""
-        if isinstance(found, str):
-            return {"missing": found}
-        if not holes:
-            return {"structure": atoms(found, self.config)}
-        try:
-            return {"structure": drawing(found, self.config)}
-        except RejectionError as error:
-            return {"missing": f"Its holes cannot be computed: {error}"}
+        if holes or isinstance(found, str):
+            return shown(found, self.config)
+        return {"structure": atoms(found, self.config)}
 
 
 def squeezed(value: Any) -> str:

@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import joblib
 import numpy as np
 
 from screening.chemistry import anion_mask
 from screening.config import Config
 from screening.crystal import NUMBERS, SYMBOLS, Crystal
+from screening.errors import RejectionError
 from screening.holes import hole_table
 
 BARS = 200  # bars looked at, of each channel and dimension, the longest first
 GROUPS = 12  # different bars shown, of each channel and dimension
 MEMBERS = 4  # bars with the same birth and death that can be lit up one after the other
 PLACES = 6  # decimals of fractional positions: 1e-5 Å
+PART = 25  # crystals computed at a time, about a second
 MOBILE, ANION, OTHER = 0, 1, 2
+
+
+def shown(found: Crystal | str, config: Config) -> dict[str, Any]:
+    """Return the ``structure`` of a crystal, see `drawing`, or ``missing``, which says why there is none."""
+    if isinstance(found, str):
+        return {"missing": found}
+    try:
+        return {"structure": drawing(found, config)}
+    except RejectionError as error:
+        return {"missing": f"Its holes cannot be computed: {error}"}
+
+
+def all_shown(found: Sequence[Crystal | str], config: Config) -> list[dict[str, Any]]:
+    """Return what `shown` gives for each, in order; many are computed on all cores, in processes of their own."""
+    n_jobs = min(os.cpu_count() or 1, len(found) // PART)
+    if n_jobs < 2:
+        return [shown(one, config) for one in found]
+    parts = [found[begin : begin + PART] for begin in range(0, len(found), PART)]
+    done = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(_part_shown)(part, config) for part in parts)
+    return [one for part in done for one in part]
+
+
+def _part_shown(found: Sequence[Crystal | str], config: Config) -> list[dict[str, Any]]:
+    return [shown(one, config) for one in found]
 
 
 def drawing(crystal: Crystal, config: Config) -> dict[str, Any]:
@@ -68,11 +96,11 @@ def grouped(bars: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     groups: dict[tuple[int, float, float | None], list[dict[str, Any]]] = defaultdict(list)
     for bar in bars:
         groups[bar["dim"], bar["birth"], bar["death"]].append(bar)
-    shown: dict[int, int] = defaultdict(int)
+    count: dict[int, int] = defaultdict(int)
     entries = []
     for (dim, birth, death), same in groups.items():  # in the order of the table: the longest first
-        shown[dim] += 1
-        if shown[dim] > GROUPS:
+        count[dim] += 1
+        if count[dim] > GROUPS:
             continue
         members = [[bar["ring"] or bar["birth_atoms"], bar["death_atoms"], bar["centre"]] for bar in same[:MEMBERS]]
         entries.append({"dim": dim, "birth": birth, "death": death, "n": len(same), "members": members})
