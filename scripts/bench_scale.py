@@ -82,7 +82,7 @@ def bare_seconds(paths: list[str], config: Config, n_rows: int) -> tuple[float, 
     return time.process_time() - begin, sum(map(len, sample))
 
 
-def draw(curve: list[tuple[float, int, float, float, float]]) -> None:
+def draw(curve: list[tuple[float, int, float, float, float]], path: Path) -> None:
     data = np.array(curve)
     figure = Figure(figsize=(7, 3.2), layout="constrained")
     FigureCanvasSVG(figure)
@@ -95,7 +95,7 @@ def draw(curve: list[tuple[float, int, float, float, float]]) -> None:
     right.legend(frameon=False, fontsize=8)
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(ROOT / "docs" / "scale.svg", metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None})
 
 
 def featurize_seconds(paths: list[str], workers: int, folder: Path) -> float:
@@ -139,11 +139,12 @@ def main() -> None:
     parser.add_argument("--id-column")
     parser.add_argument("--target-column")
     parser.add_argument("-n", type=int, default=100_000)
-    parser.add_argument("--part", type=int, default=25_000, help="crystals for one worker against two")
+    parser.add_argument("--part", type=int, default=25_000, help="crystals for one worker against two; 0 = none")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "screening-scale")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     config = Config()
+    picture = "scale.svg" if options.n == 100_000 else f"scale-{options.n}.svg"
     options.work.mkdir(parents=True, exist_ok=True)
     given = sum(1 for _ in iter_items(options.crystals, config.input))
     made = options.work / f"generated-{options.n - given}.zip"
@@ -168,8 +169,11 @@ def main() -> None:
     told = json.loads((run / "run.json").read_text())
     counts, seconds = told["counts"], told["seconds"]
     bare, rows = bare_seconds(paths, config, counts["found"])
-    with tempfile.TemporaryDirectory() as folder:
-        one, two = speedup(paths, config, options.part, Path(folder))
+    workers = []
+    if options.part:
+        with tempfile.TemporaryDirectory() as folder:
+            one, two = speedup(paths, config, options.part, Path(folder))
+        workers = [f"| two workers against one ({options.part:,} crystals, start included) | {one / two:.2f} x |"]
     cores = os.cpu_count() or 1
     rate = counts["found"] / seconds["featurize"]
     wanted = bare / rows * counts["found"]  # processor seconds, if there were nothing but the bare loop
@@ -188,22 +192,22 @@ def main() -> None:
         f"| bare loop in one process | {1e3 * bare / rows:.2f} ms a crystal of processor time ({rows} crystals) |",
         f"| overhead of listing, Dask and store | {spent / wanted - 1:.0%} of the bare loop's processor time |",
         f"| cores kept busy while featurizing | {spent / seconds['featurize']:.2f} of {cores} |",
-        f"| two workers against one ({options.part:,} crystals, start included) | {one / two:.2f} x |",
-        f"| the same command again, all done | {resumed:.0f} s, {resumed / total:.1%} of the run |",
+        *workers,
+        f"| the same command again, all done | {resumed:.1f} s, {resumed / total:.1%} of the run |",
         *memory_rows(curve, seconds["featurize"]),
         f"| peak of the client, ranking and report included | {peak:.0f} MiB |",
         "",
         "Modelled, not measured: at the same rate per core, featurizing 500,000 such crystals takes "
-        f"{500_000 / (rate / cores * 16) / 60:.0f} min on 16 cores and {500_000 / (rate / cores * 64) / 60:.0f} min on "
+        f"{500_000 / (rate / cores * 16) / 60:.1f} min on 16 cores and {500_000 / (rate / cores * 64) / 60:.1f} min on "
         "64, if storage and the one process that reads keep up.",
         "",
-        "![crystals done over time, and memory against crystals done](scale.svg)",
+        f"![crystals done over time, and memory against crystals done]({picture})",
     ]
     body = "\n".join(lines)
     print(body)
     if options.record:
-        draw(curve)
-        record("scale", "Many crystals", body)
+        draw(curve, ROOT / "docs" / picture)
+        record(picture.removesuffix(".svg"), f"{options.n:,} crystals", body)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from screening.config import InputLimits
 from screening.errors import Code, InputError
 from screening.sources import Item, iter_items
+from screening.sources.names import named
 
 LIMITS = InputLimits()
 GOOD = b"data_a\n_cell_length_a 5\n"
@@ -384,3 +387,25 @@ def test_names_are_printable_and_never_empty(tmp_path: Path) -> None:
     assert [item.id for item in items(tmp_path)] == ["a?[31m"]
     (tmp_path / ".cif").write_bytes(GOOD)
     assert [item.id for item in items(tmp_path / ".cif")] == ["unnamed"]
+
+
+@given(
+    ids=st.lists(st.sampled_from(["a", "b", "a~2", "a~3", "a~2~2", "c", "d", "e"]), max_size=200), long=st.booleans()
+)
+def test_ids_are_made_unique_as_one_after_the_other(ids: list[str], long: bool) -> None:
+    """Against a plain dictionary; texts so long that they are not looked up together change nothing."""
+    seen: dict[str, int] = {}
+    expected = []
+    for id in ids:
+        name, count = id, seen.get(id, 0)
+        while name in seen:
+            count += 1
+            name = f"{id}~{count}"
+        if name != id:
+            seen[id] = count
+        seen[name] = 1
+        expected.append(name)
+    text = b" " * (2**19 if long else 1)
+    found = [item.id for item in named(Item(id=id, source="", text=text) for id in ids)]
+    assert found == expected
+    assert len(set(found)) == len(found)
