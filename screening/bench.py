@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import random
 import tempfile
 import threading
@@ -19,6 +18,7 @@ from screening.config import Config
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError
 from screening.fill import featurize_all
 from screening.homology import ENGINES, GPU_ENGINES
+from screening.machine import cores
 from screening.sources import Item, iter_items
 
 # The reference engine is no candidate: it exists to be compared with.
@@ -72,7 +72,7 @@ def measure(items: Sequence[Item], config: Config, *, tell: Callable[[str], None
     """
     found: list[Measured] = []
     # Shards so small that every worker has several.
-    workers = config.cluster.workers or os.cpu_count() or 1
+    workers = config.cluster.workers or cores()
     rows = max(1, min(config.store.shard_rows, len(items) // (4 * workers)))
     config = config.model_copy(update={"store": config.store.model_copy(update={"shard_rows": rows})})
     with tempfile.TemporaryDirectory(prefix="screening-bench-") as folder:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from rich.progress import Progress as Bar
 import screening
 from screening.config import Config, as_toml, read_config
 from screening.errors import InputError, ScreeningError
+from screening.machine import cores
 from screening.places import Place, delivered, fetched, place
 
 app = typer.Typer(
@@ -288,7 +288,7 @@ def compare(
         trials=trials,
         budget=budget,
         seed=chosen.seed,
-        workers=chosen.cluster.workers or os.cpu_count() or 1,
+        workers=chosen.cluster.workers or cores(),
         contenders=tuple(learner or learn.CompareOptions().contenders),
         sets=tuple(features or ()),
     )

@@ -7,7 +7,6 @@ the GPU to itself, while the other threads parse the next crystals and write the
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from screening.config import ClusterConfig, Config, SlurmConfig
 from screening.deploy import kubernetes_cluster, machines_cluster
 from screening.device import Device
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError
+from screening.machine import cores
 
 # A task carries the texts of its shard; how many bytes are in flight is bounded by the caller, so nothing is warned of.
 WITH_TEXTS = {"distributed.admin.large-graph-warning-threshold": "1TiB"}
@@ -101,7 +101,7 @@ def _started(config: Config, device: Device, scratch: str) -> Any:
     }
     if device.kind == "cuda":
         return _cuda_cluster(config.cluster, device, common)
-    return LocalCluster(n_workers=config.cluster.workers or os.cpu_count() or 1, threads_per_worker=1, **common)
+    return LocalCluster(n_workers=config.cluster.workers or cores(), threads_per_worker=1, **common)
 
 
 def cuda_options(config: ClusterConfig, device: Device) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def cuda_options(config: ClusterConfig, device: Device) -> dict[str, Any]:
     n_workers = config.workers or len(device.gpus)
     options: dict[str, Any] = {
         "n_workers": n_workers,
-        "threads_per_worker": config.gpu_threads or max(2, (os.cpu_count() or 1) // n_workers),
+        "threads_per_worker": config.gpu_threads or max(2, cores() // n_workers),
         "resources": GPU,
         "device_memory_limit": config.gpu_memory_limit,
     }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from screening.crystal import SYMBOLS
 from screening.errors import ConfigError
+from screening.machine import cores, memory
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -136,7 +136,7 @@ class ClusterConfig(Section):
         """Return the most memory of a local worker process, bytes: as set, or its share of the machine's."""
         if self.memory:
             return int(self.memory * 2**30)
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // (self.workers or os.cpu_count() or 1)
+        return memory() // (self.workers or cores())
 
 
 class SlurmConfig(Section):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +12,7 @@ from screening.device import driver_version, find_gpus
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
 from screening.homology import ENGINES, engine
 from screening.learn import choose_learner
+from screening.machine import cores, memory
 
 # module, package of the wheel, how to get it
 PACKAGES = (
@@ -35,7 +35,7 @@ class Finding:
 
 def findings() -> list[Finding]:
     """Return the state of the machine, the engines and the optional parts, in reading order."""
-    lines = [Finding("system", ok=True, detail=f"{platform.platform()}, {os.cpu_count()} cores")]
+    lines = [Finding("system", ok=True, detail=f"{platform.platform()}, {cores()} cores, {memory() / 2**30:.0f} GiB")]
     lines += [Finding(name, ok=True, detail=found) for name, found in versions().items()]
     for name in ENGINES:
         try:

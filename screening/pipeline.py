@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from screening.explain import explain
 from screening.fill import fill, settle
 from screening.journal import Journal
 from screening.learn import choose_learner, load_model, read_labels, train
+from screening.machine import cores
 from screening.places import Place, fetched, make_folder, place, publish, scratch
 from screening.rank import confirming, duplicates_path, rank, write_ranking, write_rejections
 from screening.report import write_explanation_plots, write_report
@@ -146,7 +146,7 @@ def _run(
         model,
         labelled=options.rank_labelled,
         config=config.rank,
-        threads=os.cpu_count() or 1,
+        threads=cores(),
         confirm=confirm,
     )
     write_ranking(ranking, paths.ranking)

@@ -173,7 +173,7 @@ def test_workers_of_other_versions_are_refused(tmp_path: Path, monkeypatch: pyte
 
 
 def test_options_of_a_gpu_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster.os, "cpu_count", lambda: 32)
+    monkeypatch.setattr(cluster, "cores", lambda: 32)
     options = cluster.cuda_options(read_config(None, {"cluster": {"gpu_pool": 0.25}}).cluster, ON_GPU)
     assert options == {
         "n_workers": 2,

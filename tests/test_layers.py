@@ -12,7 +12,19 @@ import screening
 ROOT = Path(screening.__file__).parent
 # One row per stage, in data-flow order; a module imports from its own row or rows above it.
 LAYERS = (
-    ("__init__", "errors", "crystal", "config", "chemistry", "neighbours", "_kernels", "device", "watchdog", "pipes"),
+    (
+        "__init__",
+        "errors",
+        "crystal",
+        "config",
+        "chemistry",
+        "neighbours",
+        "_kernels",
+        "machine",
+        "device",
+        "watchdog",
+        "pipes",
+    ),
     ("places",),
     ("lease",),
     ("sources",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from screening.config import Config
 from screening.crystal import NUMBERS, SYMBOLS, Crystal
 from screening.errors import RejectionError
 from screening.holes import hole_table
+from screening.machine import cores
 
 BARS = 200  # bars looked at, of each channel and dimension, the longest first
 GROUPS = 12  # different bars shown, of each channel and dimension
@@ -37,7 +37,7 @@ def shown(found: Crystal | str, config: Config) -> dict[str, Any]:
 
 def all_shown(found: Sequence[Crystal | str], config: Config) -> list[dict[str, Any]]:
     """Return what `shown` gives for each, in order; many are computed on all cores, in processes of their own."""
-    n_jobs = min(os.cpu_count() or 1, len(found) // PART)
+    n_jobs = min(cores(), len(found) // PART)
     if n_jobs < 2:
         return [shown(one, config) for one in found]
     parts = [found[begin : begin + PART] for begin in range(0, len(found), PART)]
