@@ -220,11 +220,12 @@ class FeatureStore:
         return int(self._arrays["features"].shape[0])
 
     def reserve(self, n_rows: int) -> None:
-        """Make room for at least `n_rows` rows; called by the one process that hands out shards.
+        """Make room for more than `n_rows` rows; called by the one process that hands out shards.
 
-        Some shards more get room at once: a new shape is four files, or four requests. `finish` takes it back.
+        Some shards more get room at once: a new shape is four files, or four requests. There is always room that no
+        shard has filled, so a store never looks finished before `finish` takes that room back.
         """
-        if n_rows > self.n_rows:
+        if n_rows >= self.n_rows:
             self._resize(n_rows + RESERVED_AHEAD * self.shard_rows)
 
     def finish(self, n_rows: int) -> None:
@@ -387,7 +388,7 @@ class FeatureStore:
         unfinished = [index for index in range(n_shards) if index not in entries]
         if unfinished:
             raise StoreError(
-                f"{self.path} is unfinished: {len(unfinished)} of {n_shards} shards are missing; "
+                f"{self.path} is unfinished: it holds {len(entries)} shards, and shard {unfinished[0]} is missing; "
                 "run the same command again to go on"
             )
         return [entries[index] for index in range(n_shards)]

@@ -47,7 +47,7 @@ def _store_faults(path: Place) -> Iterator[str]:
     n_shards = (store.n_rows + store.shard_rows - 1) // store.shard_rows
     missing = sorted(set(range(n_shards)) - entries.keys())
     if missing:
-        yield f"{path}: {len(missing)} of {n_shards} shards are unfinished, the first is {missing[0]}"
+        yield f"{path} is unfinished: it holds {len(entries)} shards, and shard {missing[0]} is missing"
     for index in sorted(entries.keys() - set(range(n_shards))):
         yield f"{path}: the ledger holds shard {index}, which is beyond the {store.n_rows} rows"
     for name in ARRAYS:

@@ -14,6 +14,7 @@ from screening.store import (
     LEDGER,
     NUMBERS,
     REJECTED,
+    RESERVED_AHEAD,
     FeatureStore,
     ShardRows,
     differences,
@@ -98,8 +99,20 @@ def test_an_all_rejected_shard_is_stored_not_absent(tmp_path: Path) -> None:
 
 def test_an_unfinished_store_is_refused(tmp_path: Path) -> None:
     filled(tmp_path / "s", order=(0, 2))
-    with pytest.raises(StoreError, match="unfinished: 1 of 3"):
+    with pytest.raises(StoreError, match="unfinished: it holds 2 shards, and shard 1 is missing"):
         read_table(tmp_path / "s")
+
+
+def test_a_store_never_looks_finished_before_it_is(tmp_path: Path) -> None:
+    """A run may be killed when every shard handed out so far is done, and further inputs are not yet listed."""
+    store = FeatureStore.create(tmp_path / "s", columns=COLUMNS, channels=["Li"], header=HEADER)
+    for index in range(2 * RESERVED_AHEAD + 3):
+        store.reserve((index + 1) * 4)
+        store.commit(store.write_shard(index, rows(4 * index, 4), inputs="x"))
+        with pytest.raises(StoreError, match=f"it holds {index + 1} shards, and shard {index + 1} is missing"):
+            FeatureStore.open(tmp_path / "s").entries()
+    store.finish(4 * index + 4)
+    assert len(FeatureStore.open(tmp_path / "s").entries()) == index + 1
 
 
 @pytest.mark.parametrize("array", ARRAYS)

@@ -100,6 +100,18 @@ def test_offsets_of_eight_bytes() -> None:
     assert ours(bytes(data)) == theirs(bytes(data)) == [("a.cif", b"content" * 30)]
 
 
+@pytest.mark.parametrize("length", [0, 63, 64, 65, 200, 60_000])
+def test_extra_fields_of_any_length(length: int) -> None:
+    """What stands between the name of a member and its content may be longer than what is read at first."""
+    info = zipfile.ZipInfo("a.cif")
+    info.extra = struct.pack("<2H", 0x9999, length - 4) + bytes(length - 4) if length else b""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.writestr(info, b"content" * 30)
+        archive.writestr("b.cif", b"more")
+    assert ours(target.getvalue()) == theirs(target.getvalue()) == [("a.cif", b"content" * 30), ("b.cif", b"more")]
+
+
 def test_zstd() -> None:
     """Method 93, which the standard library reads from 3.14 on."""
     content = b"data_x\n" * 500

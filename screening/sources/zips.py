@@ -1,7 +1,7 @@
 """Zip archives read member by member: memory holds a block of the directory and one member, however many there are.
 
-`zipfile` keeps a kilobyte for each member, half a gigabyte for an archive of 500,000, and takes four times as long for
-small ones. Layout: PKWARE's APPNOTE 6.3.10, sections 4.3 to 4.5. What is not as it says is a `zipfile.BadZipFile`.
+`zipfile` keeps 570 bytes for each member, 0.3 GB for an archive of 500,000, and takes 2.5 times as long for small ones.
+Layout: PKWARE's APPNOTE 6.3.10, sections 4.3 to 4.5. What is not as it says is a `zipfile.BadZipFile`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ENTRY = struct.Struct("<4s6H3L5H2L")  # of the directory
 HEADER = struct.Struct("<4s5H3L2H")  # in front of a member
 LONGEST_COMMENT = 0xFFFF
 BLOCK = 2**20  # bytes of the directory read at a time, about 10,000 members
-EXTRA = 64  # bytes between name and content, as a rule; where there are more, the file is asked twice
+EXTRA = 64  # bytes between name and content, as a rule; where there are more, the content is read again
 UTF8, ENCRYPTED, PATCHED, STRONGLY = 0x800, 0x1, 0x20, 0x40  # flags
 IN_EXTRA = 0xFFFFFFFF  # a number that stands in the extra field, in 8 bytes
 ZIP_64 = 1  # tag of that extra field
@@ -121,10 +121,8 @@ def read_member(file: IO[bytes], member: Member) -> bytes:
     begin = HEADER.size + n_name + n_extra
     packed = block[begin : begin + member.packed]
     if len(packed) < member.packed:
-        packed += file.read(member.packed - len(packed)) if begin < len(block) else b""
-        if begin >= len(block):
-            file.seek(member.offset + begin)
-            packed = file.read(member.packed)
+        file.seek(member.offset + begin)
+        packed = file.read(member.packed)
     data = _unpacked(packed, member)
     if len(packed) != member.packed or len(data) != member.size:
         raise BadZipFile("the member is shorter or longer than the directory says")
