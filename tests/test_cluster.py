@@ -52,7 +52,7 @@ def test_steps_on_a_gpu_worker_write_what_one_task_writes(tmp_path: Path) -> Non
         whole.commit(featurize_shard(str(whole.path), index, shard, QUICK))
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=2, resources={"GPU": 1}, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=2, resources={"GPU": 1}, dashboard_address="127.0.0.1:0", silence_logs=50
         ) as workers,
         Client(workers) as client,
     ):
@@ -107,7 +107,7 @@ def test_one_task_at_a_time_has_the_gpu_while_others_parse(tmp_path: Path, monke
             threads_per_worker=2,
             processes=False,
             resources={"GPU": 1},
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=50,
         ) as workers,
         Client(workers) as client,
@@ -129,7 +129,7 @@ def test_one_task_at_a_time_has_the_gpu_while_others_parse(tmp_path: Path, monke
 
 def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers,
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers,
         Client(workers) as client,
     ):
         prepared = client.submit(compute.prepare, items(2)[0], QUICK, pure=False)
@@ -140,7 +140,7 @@ def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
 
 
 def test_a_scheduler_without_gpu_workers_is_refused(tmp_path: Path) -> None:
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers:
         overrides = {"device": "cuda", "cluster": {"scheduler": workers.scheduler_address}}
         config = read_config(None, overrides)
         (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
@@ -150,7 +150,7 @@ def test_a_scheduler_without_gpu_workers_is_refused(tmp_path: Path) -> None:
 
 def test_an_external_scheduler_does_the_work(tmp_path: Path) -> None:
     (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers:
         config = read_config(None, {"cluster": {"scheduler": workers.scheduler_address}})
         progress = Progress()
         featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "there", progress=progress)
@@ -163,7 +163,7 @@ def test_an_external_scheduler_does_the_work(tmp_path: Path) -> None:
 
 def test_workers_of_other_versions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50) as workers:
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers:
         config = read_config(None, {"cluster": {"scheduler": workers.scheduler_address}})
         monkeypatch.setattr(compute, "versions", versions_elsewhere)
         with Client(workers) as client, pytest.raises(InputError, match=r"other versions: gemmi \S+, here 0\.0\.1"):
