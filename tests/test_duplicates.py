@@ -217,6 +217,20 @@ def test_confirm_has_the_last_word(model: Model) -> None:
     assert asked == [("a", "b"), ("a", "c"), ("a", "d"), ("b", "d")]
 
 
+def test_the_groups_of_the_best_predictions_are_confirmed_first(model: Model) -> None:
+    """Only so many crystals are read again: those that the list begins with."""
+    copies = chosen(table(3, seed=3, prefix="f"), np.array([0, 0, 1, 1, 2, 2]), ["a", "b", "c", "d", "e", "f"])
+    given: list[Wanted] = []
+
+    def of(wanted: Sequence[Wanted]) -> Callable[[str, str], bool]:
+        given.extend(wanted)
+        return lambda left, right: True
+
+    frame = rank([copies], model, labelled=False, config=QUICK.rank, confirm=of)
+    assert frame["prediction"].nunique() == 3
+    assert [one.id for one in given] == frame["id"].tolist()
+
+
 def test_a_candidate_that_is_a_labelled_crystal_says_which(model: Model, known: FeatureTable) -> None:
     copies = chosen(known, np.array([4, 4, 5, 6, 7]), ["noisy", "moved", "other", "gap", "plain"])
     copies.features[0] += np.float32(2e-6)

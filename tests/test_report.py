@@ -23,12 +23,13 @@ from made_run import COLUMNS, CURVES, HOSTILE, RADII, RANKING, features, make_ex
 
 from screening.cif import read_cif
 from screening.config import Config
+from screening.crystal import Crystal
 from screening.errors import Code, InputError
 from screening.explain import kinds_of
 from screening.learn import load_model
 from screening.learn.cells import plain_cell
 from screening.report import curves as packing
-from screening.report import plots, svg, text, write_explanation_plots, write_report
+from screening.report import plots, structures, svg, text, write_explanation_plots, write_report
 from screening.report.columns import kind_of
 from screening.report.details import Details
 from screening.report.reasons import joined
@@ -278,6 +279,21 @@ def test_one_block_of_several_is_found(tmp_path: Path) -> None:
     wanted = [Wanted(f"two#Li{anion}", str(file), f"Li{anion}") for anion in ("Br", "Cl")]
     found = find_crystals(wanted, Config().input)
     assert [getattr(found[one.id], "formula", found[one.id]) for one in wanted] == ["LiBr", "LiCl"]
+
+
+def test_many_structures_are_those_computed_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In processes, in parts; a crystal that is missing keeps its place and its reason."""
+    monkeypatch.setattr(structures, "PART", 2)
+    monkeypatch.setattr(structures, "cores", lambda: 2)
+    config = Config()
+    found: list[Crystal | str] = [
+        read_cif(rocksalt(anion=anion).encode(), id=anion, source="", limits=config.input)
+        for anion in ("F", "Cl", "Br", "I")
+    ]
+    found.insert(2, "Its source holds it no more.")
+    together = structures.all_shown(found, config)
+    assert together == [structures.shown(one, config) for one in found]
+    assert [next(iter(one)) for one in together] == ["structure", "structure", "missing", "structure", "structure"]
 
 
 def test_equal_bars_are_shown_as_one() -> None:

@@ -83,6 +83,10 @@ def test_more_members_than_two_bytes_count() -> None:
     found = ours(data)
     assert len(found) == 66_000
     assert found == theirs(data)
+    # Beyond 4 GiB the old record holds neither size nor offset of the directory: those of 8 bytes count.
+    beyond = bytearray(data)
+    struct.pack_into("<2L", beyond, data.rindex(b"PK\5\6") + 12, 0xFFFFFFFF, 0xFFFFFFFF)
+    assert ours(bytes(beyond)) == found
 
 
 def test_offsets_of_eight_bytes() -> None:
