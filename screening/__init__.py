@@ -1,24 +1,26 @@
 """Ranks crystals by lithium-ion conductivity predicted from the topology of their sublattices.
 
-The modules, in the order in which a crystal passes through them:
+The rooms, in the order in which a crystal passes through them:
 
-sources     files, folders, archives → blocks of CIF text
-cif         CIF text → Crystal, or a rejection
-cloud       Crystal → the point set of each channel (mobile ion, anions, cations, framework, all)
+locations   a path or a URL
+host        this machine: cores, memory, GPUs, child processes
+store       the Zarr store of curves and facts, and its ledger
+crystals    CIF text → Crystal → the point set of each channel, or a rejection
+sources     files, folders, archives, lists → blocks of CIF text
 homology    point sets → barcodes and percolation ranks
-vectorize   barcodes → curves
-store       the Zarr store of curves and facts
-featurize   one batch of crystals → one shard of the store
+features    one batch of crystals → the rows of one shard
+data        embedded tables: known conductors, ions, prototypes
+generation  crystals that are made: charge-balanced substitution
 learn       labels, splits, LightGBM, intervals
-explain     SHAP values summed to kinds of hole
-rank        predictions and flags → ordered candidates
-report      the page that people open
-cluster     where tasks run
-pipeline    all of the above, in order
-cli         the `screening` command
-transformer the curves as a scikit-learn transformer
-matminer    the same as a matminer featurizer
-notebook    a finished run as objects: `screening.load`
+cluster     where tasks run; shards handed out and committed once
+ranking     predictions and flags → ordered candidates; SHAP values summed to kinds of hole
+runs        a RUN folder: its files, its record, how far it is, whether it is sound
+report      the page that people open, and candidates as tables and CIFs
+serve       the same page over a ranking of any length
+commands    what subcommands do beyond calling a stage
+
+pipeline    the stages in order; cli: the `screening` command; notebook: a finished run as objects;
+transformer, matminer: the curves as a scikit-learn transformer and a matminer featurizer
 """
 
 from __future__ import annotations
@@ -26,10 +28,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from screening.crystal import CloudBatch, Crystal
-from screening.errors import Code, Rejection, RejectionError, ScreeningError
-
 if TYPE_CHECKING:
+    from screening.crystals import CloudBatch, Crystal
+    from screening.errors import Code, Rejection, RejectionError, ScreeningError
     from screening.notebook import load
     from screening.transformer import BettiTransformer
 
@@ -45,12 +46,25 @@ __all__ = [
     "__version__",
     "load",
 ]
-# Imported when asked for: they bring in scikit-learn, pandas and Zarr.
-_LAZY = {"BettiTransformer": "screening.transformer", "load": "screening.notebook"}
+# Imported when first asked for: the command's help needs none of them.
+_HOMES = {
+    "BettiTransformer": "screening.transformer",
+    "CloudBatch": "screening.crystals",
+    "Code": "screening.errors",
+    "Crystal": "screening.crystals",
+    "Rejection": "screening.errors",
+    "RejectionError": "screening.errors",
+    "ScreeningError": "screening.errors",
+    "load": "screening.notebook",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Return a name that is imported when it is first asked for."""
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'screening' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -17,8 +17,8 @@ from rich.progress import Progress as Bar
 import screening
 from screening.config import Config, as_toml, read_config
 from screening.errors import InputError, ScreeningError
-from screening.machine import cores
-from screening.places import Place, delivered, fetched, place
+from screening.host import cores
+from screening.locations import Place, delivered, fetched, place
 
 app = typer.Typer(
     help="Rank crystals by lithium-ion conductivity predicted from the topology of their sublattices.",
@@ -66,6 +66,7 @@ Ion = Annotated[str | None, typer.Option(help="mobile ion: Li, Na, K, Mg, Ag, ..
 IdColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the crystal id")]
 TargetColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the conductivity, S/cm")]
 GroupColumn = Annotated[str | None, typer.Option(help="column whose equal values never stand on both sides of a split")]
+Threads = Annotated[int | None, typer.Option(help="threads of LightGBM; all cores if not given", min=1)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar; errors and the result only")]
 RankLabelled = Annotated[bool, typer.Option("--rank-labelled", help="rank the labelled crystals too")]
 Objective = Annotated[
@@ -93,50 +94,64 @@ def settings(path: Path | None, **flags: Any) -> Config:
 
 @contextmanager
 def shown_progress(*, quiet: bool) -> Iterator[Any]:
-    """Yield a `pipeline.Progress` that draws a bar on a terminal and writes log lines elsewhere."""
-    from screening.compute import Progress
+    """Yield a `Progress` that a bar on a terminal follows, plain lines elsewhere, and nothing where quiet."""
+    from screening.cluster import Progress
 
+    progress = Progress()
     if quiet:
-        yield Progress()
-    elif err.is_terminal:
-        with Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=err,
-        ) as bar:
-            task = bar.add_task("crystals", total=None, rate="")
+        yield progress
+        return
+    progress.subscribe(_echo)
+    if not err.is_terminal:
+        progress.subscribe(_CountLines().hear)
+        yield progress
+        return
+    with Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    ) as bar:
+        task = bar.add_task("crystals", total=None, rate="")
 
-            def draw(progress: Progress) -> None:
+        def draw(progress: Progress, event: Any) -> None:
+            if event.kind == "counts":
                 speed = bar.tasks[0].speed or 0.0
                 total = progress.found if progress.listed else None
                 rate = f"{speed:.0f}/s, {progress.rejected} rejected"
                 bar.update(task, completed=progress.done, total=total, rate=rate)
 
-            yield Progress(tell=draw)
-    else:
-        yield Progress(tell=_LogLines().tell)
+        progress.subscribe(draw)
+        yield progress
 
 
-class _LogLines:
-    """Progress as one plain line per 5,000 crystals, and one at the end."""
+def _echo(_: Any, event: Any) -> None:
+    """Write sentences and the begin of stages to standard error."""
+    if event.kind == "message" or (event.kind == "stage" and event.text != "finished"):
+        _say(event.text)
+
+
+def _say(text: str) -> None:
+    err.print(f"screening: {text}", highlight=False)
+
+
+class _CountLines:
+    """Counts as one plain line per 5,000 crystals, and one at the end."""
 
     def __init__(self) -> None:
         self.next_line = 0
 
-    def tell(self, progress: Any) -> None:
+    def hear(self, progress: Any, event: Any) -> None:
         """Write a line to standard error where one is due."""
+        if event.kind != "counts":
+            return
         if progress.done >= self.next_line or (progress.listed and progress.done == progress.found):
             self.next_line = progress.done - progress.done % 5000 + 5000
             known = str(progress.found) if progress.listed else f"{progress.found}+"
             typer.echo(f"screening: {progress.done}/{known} crystals, {progress.rejected} rejected", err=True)
-
-
-def _say(*, quiet: bool) -> Any:
-    return (lambda text: None) if quiet else (lambda text: err.print(f"screening: {text}", highlight=False))
 
 
 @app.command()
@@ -166,7 +181,7 @@ def run(
 
     The same command again on an existing RUN goes on where it stopped.
     """
-    from screening.pipeline import RunOptions
+    from screening.pipeline import LabelOptions, RunOptions
     from screening.pipeline import run as run_pipeline
 
     chosen = settings(
@@ -185,15 +200,12 @@ def run(
     )
     options = RunOptions(
         crystals=tuple(crystals),
-        labels=labels,
+        labels=LabelOptions(labels, id_column, target_column, group_column),
         out=out_dir,
-        id_column=id_column,
-        target_column=target_column,
-        group_column=group_column,
         rank_labelled=rank_labelled,
     )
     with shown_progress(quiet=quiet) as progress:
-        record = run_pipeline(options, config=chosen, progress=progress, say=_say(quiet=quiet))
+        record = run_pipeline(options, config=chosen, progress=progress)
     _print_summary(record, out_dir)
 
 
@@ -210,7 +222,7 @@ def featurize(
     quiet: Quiet = False,
 ) -> None:
     """Turn crystals into a Zarr store of topological curves; go on where an earlier call stopped."""
-    from screening.fill import featurize_all
+    from screening.cluster import featurize_all
 
     chosen = settings(
         config,
@@ -221,7 +233,7 @@ def featurize(
         cluster__scheduler=scheduler,
     )
     with shown_progress(quiet=quiet) as progress:
-        featurize_all(crystals, config=chosen, out=out_store, progress=progress, say=_say(quiet=quiet))
+        featurize_all(crystals, config=chosen, out=out_store, progress=progress)
     done = progress.found - progress.rejected
     typer.echo(f"{progress.found} found = {done} featurized + {progress.rejected} rejected; {out_store}")
 
@@ -237,19 +249,16 @@ def train(
     group_column: GroupColumn = None,
     device: Device = None,
     seed: Seed = None,
+    quiet: Quiet = False,
 ) -> None:
     """Train LightGBM on log10 conductivity with grouped cross-validation."""
-    from screening import learn
-    from screening.device import resolve
-    from screening.store import read_some
+    from screening.host import resolve
+    from screening.pipeline import LabelOptions, train_model
 
-    with fetched(labels) as file:
-        table = learn.read_labels(file, id_column=id_column, target_column=target_column, group_column=group_column)
+    table = LabelOptions(labels, id_column, target_column, group_column).read()
     chosen = settings(config, seed=seed, device=device)
-    learner = learn.choose_learner(resolve(chosen.device).kind)
-    model = learn.train(read_some(features, ids=set(table.ids)), table, chosen, learner=learner)
-    with delivered(out_dir) as folder:
-        model.save(folder)
+    with shown_progress(quiet=quiet) as progress, delivered(out_dir) as folder:
+        model, _ = train_model(features, table, folder, config=chosen, device=resolve(chosen.device), progress=progress)
     _print_scores(model.scores)
     typer.echo(f"model: {out_dir}")
 
@@ -276,20 +285,20 @@ def compare(
     seed: Seed = None,
 ) -> None:
     """Set learners against feature sets on nested grouped folds: a leaderboard with paired differences."""
-    from screening import learn
-    from screening.comparison import ENGINES, compare_crystals
+    from screening.commands import ENGINES, compare_crystals
+    from screening.learn.compare import CompareOptions
+    from screening.pipeline import LabelOptions
 
     chosen = settings(config, seed=seed, cluster__workers=workers)
-    with fetched(labels) as file:
-        table = learn.read_labels(file, id_column=id_column, target_column=target_column, group_column=group_column)
-    options = learn.CompareOptions(
+    table = LabelOptions(labels, id_column, target_column, group_column).read()
+    options = CompareOptions(
         split=split,
         repeats=repeats,
         trials=trials,
         budget=budget,
         seed=chosen.seed,
         workers=chosen.cluster.workers or cores(),
-        contenders=tuple(learner or learn.CompareOptions().contenders),
+        contenders=tuple(learner or CompareOptions().contenders),
         sets=tuple(features or ()),
     )
     with Bar(
@@ -312,24 +321,24 @@ def compare(
 
 
 @app.command()
-def explain(features: Features, model: ModelDir, out_dir: Out, device: Device = None, seed: Seed = None) -> None:
+def explain(
+    features: Features,
+    model: ModelDir,
+    out_dir: Out,
+    config: ConfigFile = None,
+    device: Device = None,
+    seed: Seed = None,
+) -> None:
     """Sum SHAP values to kinds of hole: which channel, dimension and radius band decides."""
-    from screening import learn
-    from screening.device import resolve
-    from screening.explain import explain as explain_table
-    from screening.pipeline import EXPLAINED_OTHERS
-    from screening.report import write_explanation_plots
-    from screening.stability import stability, write_stability
-    from screening.store import read_some
+    from screening.host import resolve
+    from screening.learn import load_model
+    from screening.pipeline import explain_model
 
+    chosen = settings(config, seed=seed, device=device)
     with fetched(model) as folder:
-        loaded = learn.load_model(folder)
-    table = read_some(features, ids=set(loaded.training.ids), others=EXPLAINED_OTHERS, seed=seed or 0)
-    where = resolve(settings(None, device=device).device).kind
+        loaded = load_model(folder)
     with delivered(out_dir) as folder:
-        explain_table(table, loaded, seed=seed or 0, device=where).save(folder)
-        write_stability(stability(loaded, seed=seed or 0), folder)
-        write_explanation_plots(folder)
+        explain_model(features, loaded, folder, config=chosen, device=resolve(chosen.device))
     typer.echo(f"explanation: {out_dir}")
 
 
@@ -344,11 +353,11 @@ def rank(
     target: Target = None,
     exclude: Exclude = None,
     per_prototype: PerPrototype = None,
+    threads: Threads = None,
 ) -> None:
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
-    from screening import learn
-    from screening import rank as ranking
-    from screening.batches import StoredTables
+    from screening.learn import load_model
+    from screening.pipeline import rank_crystals
 
     chosen = settings(
         config,
@@ -358,14 +367,12 @@ def rank(
         rank__per_prototype=per_prototype,
     )
     with fetched(model) as folder:
-        loaded = learn.load_model(folder)
-    confirm, checked = ranking.confirming(chosen)
-    frame = ranking.rank(StoredTables(features), loaded, labelled=rank_labelled, config=chosen.rank, confirm=confirm)
+        loaded = load_model(folder)
     with delivered(out_file) as file:
-        ranking.write_ranking(frame, file)
-    listed = int((frame["duplicate_of"] == "").sum())
-    told = ", ".join(f"{count} {answer}" for answer, count in checked.items() if count)
-    typer.echo(f"{listed} ranked, {len(frame) - listed} more entries of these{told and f' ({told})'}; {out_file}")
+        ranked = rank_crystals(features, loaded, file, config=chosen, labelled=rank_labelled, threads=threads)
+    compared = ", ".join(f"{count} {answer}" for answer, count in ranked.checked.items() if count)
+    ending = f" ({compared})" if compared else ""
+    typer.echo(f"{ranked.listed} ranked, {ranked.duplicates} more entries of these{ending}; {out_file}")
 
 
 @app.command()
@@ -398,9 +405,10 @@ def export(
     ] = None,
 ) -> None:
     """Write candidates of a RUN (.csv .parquet .xlsx .md .bib, .zip of CIFs) or features of a store (.parquet .csv)."""
-    if (store / "run.json").is_file():
-        from screening.pipeline import run_folder
-        from screening.shortlist import export_candidates, read_ids
+    from screening.runs import RECORD, run_folder
+
+    if (store / RECORD).is_file():
+        from screening.report import export_candidates, read_ids
 
         with run_folder(store, filled=True) as paths, delivered(out_file) as file:
             chosen = read_ids(ids) if ids else None
@@ -409,7 +417,7 @@ def export(
         return
     if top is not None or ids is not None:
         raise InputError(f"{store} is no RUN: --top and --ids choose candidates of one")
-    from screening.export import export_features
+    from screening.store import export_features
 
     typer.echo(f"{export_features(store, out_file)} crystals; {out_file}")
 
@@ -424,7 +432,7 @@ def barcode(
     channel: Annotated[list[str] | None, typer.Option(help="mobile, anion, cation, framework, all; repeatable")] = None,
 ) -> None:
     """Draw persistence diagram, Betti curves and percolation of one crystal (.svg, .png or .html)."""
-    from screening.barcode import draw
+    from screening.commands import draw
 
     chosen = settings(
         config, homology__engine=engine, cloud__mobile_ion=ion, cloud__channels=channel or ["mobile", "anion"]
@@ -446,8 +454,8 @@ def hole(
     """Name the atoms that open and close the rings and cavities of one crystal, and the corners of the rings."""
     import json
 
-    from screening.barcode import read_one
-    from screening.holes import hole_atoms, hole_lines, hole_table
+    from screening.commands import read_one
+    from screening.homology import hole_atoms, hole_lines, hole_table
 
     chosen = settings(config, cloud__mobile_ion=ion)
     found = read_one(crystal, chosen)
@@ -474,7 +482,7 @@ def generate(
     ] = None,
 ) -> None:
     """Make candidate crystals by charge-balanced substitution, as a folder or a .zip/.tar.gz of CIF files."""
-    from screening.generate import write_candidates
+    from screening.generation import write_candidates
 
     written = write_candidates(out_path, n=n, seed=seed or 0, ion=ion or "Li", seeds_from=seeds_from)
     typer.echo(f"{written} candidates; {out_path}")
@@ -499,11 +507,11 @@ def bench(
     """Measure which engine and device featurizes your crystals fastest here; print the config lines to use."""
     from rich.table import Table
 
-    from screening import bench as trial
+    from screening import commands as trial
 
     chosen = settings(config, cluster__workers=workers, seed=seed)
     items = trial.sample(crystals, n=n, config=chosen, seed=chosen.seed)
-    measured = trial.measure(items, chosen, tell=_say(quiet=False))
+    measured = trial.measure(items, chosen, tell=_say)
     table = Table(title=f"{len(items)} crystals, CIF to store")
     for title in ("engine", "device", "crystals/s", "watts of GPUs", "note"):
         table.add_column(title, justify="right" if title.startswith(("crystals", "watts")) else "left", overflow="fold")
@@ -527,7 +535,7 @@ def verify(
     path: Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="RUN folder or feature store")],
 ) -> None:
     """Prove that a RUN or feature store is complete and unchanged; exit code 1 and what is wrong if not."""
-    from screening.verify import verify as faults_of
+    from screening.runs import verify as faults_of
 
     faults = faults_of(path)
     for fault in faults:
@@ -540,7 +548,7 @@ def verify(
 @app.command()
 def status(run_dir: RunAt) -> None:
     """Show how far a RUN is: while it runs, after it finished or was killed."""
-    from screening.status import status as status_of
+    from screening.runs import status as status_of
 
     found = status_of(run_dir)
     typer.echo(f"{found.state}: {found.stage} ({found.time})")
@@ -559,7 +567,7 @@ def status(run_dir: RunAt) -> None:
 @app.command()
 def doctor() -> None:
     """Show versions, devices and engines: what is available here, what is not, and how to get it."""
-    from screening.doctor import findings
+    from screening.commands import findings
 
     for finding in findings():
         typer.echo(f"{'ok ' if finding.ok else '-- '} {finding.name:<22} {finding.detail}")
@@ -579,15 +587,15 @@ def _print_scores(scores: dict[str, Any]) -> None:
         typer.echo(line)
 
 
-def _print_summary(record: dict[str, Any], run_dir: Place) -> None:
-    counts = record["counts"]
-    typer.echo(f"{counts['found']} found = {counts['featurized']} featurized + {counts['rejected']} rejected", nl=False)
-    codes = ", ".join(f"{code} {count}" for code, count in record["rejected_by_code"].items())
+def _print_summary(record: Any, run_dir: Place) -> None:
+    counts = record.counts
+    typer.echo(f"{counts.found} found = {counts.featurized} featurized + {counts.rejected} rejected", nl=False)
+    codes = ", ".join(f"{code} {count}" for code, count in record.rejected_by_code.items())
     typer.echo(f" ({codes})" if codes else "")
-    typer.echo(f"{counts['labelled']} labelled crystals trained on, {counts['ranked']} ranked", nl=False)
-    typer.echo(f", {counts['duplicates']} further entries of these" if counts["duplicates"] else "", nl=False)
-    typer.echo(f", {counts['radius_cut']} with a radius cut back" if counts["radius_cut"] else "")
-    _print_scores(record["scores"])
+    typer.echo(f"{counts.labelled} labelled crystals trained on, {counts.ranked} ranked", nl=False)
+    typer.echo(f", {counts.duplicates} further entries of these" if counts.duplicates else "", nl=False)
+    typer.echo(f", {counts.radius_cut} with a radius cut back" if counts.radius_cut else "")
+    _print_scores(record.scores)
     typer.echo(f"ranking: {run_dir / 'ranking.csv'}")
     typer.echo(f"report:  {run_dir / 'report.html'}")
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from screening.crystal import SYMBOLS
+from screening.elements import SYMBOLS
 from screening.errors import ConfigError
-from screening.machine import cores, memory
+from screening.host import cores, memory
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -53,7 +53,7 @@ class CloudConfig(Section):
 
     @model_validator(mode="after")
     def _known(self) -> CloudConfig:
-        from screening.crystal import NUMBERS
+        from screening.elements import NUMBERS
 
         if self.mobile_ion not in NUMBERS:
             raise ValueError(f"mobile_ion {self.mobile_ion!r} is not an element symbol")

@@ -10,10 +10,10 @@ from typing import Any
 
 from pymatgen.core.structure import Structure
 
-from screening.crystal import Crystal
+from screening.crystals import Crystal
 from screening.errors import InputError
+from screening.features import columns
 from screening.transformer import curves, settings
-from screening.vectorize import columns
 
 try:
     from matminer.featurizers.base import BaseFeaturizer

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,19 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from screening.cif import read_cif
-from screening.cloud import channel_clouds, channel_label
 from screening.config import Config
-from screening.crystal import Crystal
+from screening.crystals import Crystal, channel_clouds, channel_label, read_cif
 from screening.errors import InputError
-from screening.explain import explain
 from screening.homology import PeriodicBarcode, periodic_barcodes
 from screening.learn import Model, load_model
-from screening.pipeline import RunPaths
-from screening.rank import FLAG_COLUMNS, duplicates_path
-from screening.report.run import read_csv, read_kinds, read_ranking, read_stability, unguard
-from screening.report.text import formula
-from screening.report.words import COLUMN_WORDS
+from screening.ranking import column_label, duplicates_path, explain
+from screening.report import formula
+from screening.runs import RunPaths, RunRecord, read_csv, read_kinds, read_ranking, read_record, read_stability, unguard
 from screening.sources import iter_items
 from screening.store import FeatureTable, read_some
 
@@ -59,26 +53,25 @@ class Run:
         self.paths = paths
 
     @cached_property
-    def record(self) -> dict[str, Any]:
+    def record(self) -> RunRecord:
         """What run.json says: counts, seconds, versions, settings."""
-        found: dict[str, Any] = json.loads(self.paths.record.read_text(encoding="utf-8"))
-        return found
+        return read_record(self.paths.record)
 
     @cached_property
     def config(self) -> Config:
         """Settings of the run."""
-        return Config.model_validate(self.record["config"])
+        return Config.model_validate(self.record.config)
 
     @cached_property
     def ranking(self) -> pd.DataFrame:
         """Candidates by rank, one entry of each crystal; text as it was before the guard against spreadsheets."""
-        return _ranking(self._written("ranking"))
+        return read_ranking(self._written("ranking"))
 
     @cached_property
     def duplicates(self) -> pd.DataFrame:
         """Further entries of crystals of the ranking, with the same columns; none where they were not looked for."""
         path = duplicates_path(self._written("ranking"))
-        return _ranking(path) if path.is_file() else self.ranking.iloc[:0]
+        return read_ranking(path) if path.is_file() else self.ranking.iloc[:0]
 
     @cached_property
     def rejections(self) -> pd.DataFrame:
@@ -125,12 +118,12 @@ class Run:
         return parquet if parquet.is_file() and not csv.is_file() else csv
 
     def __repr__(self) -> str:
-        counts = self.record["counts"]
-        return f"<Run {self.paths.root}: {counts['found']} found, {counts['ranked']} ranked>"
+        counts = self.record.counts
+        return f"<Run {self.paths.root}: {counts.found} found, {counts.ranked} ranked>"
 
     def _repr_html_(self) -> str:
         columns = ["rank", "formula", "id", "prediction", "lower", "upper", "nearest_formula", "in_domain"]
-        shown = self.ranking.head(SHOWN)[columns].rename(columns={name: _label(name) for name in columns})
+        shown = self.ranking.head(SHOWN)[columns].rename(columns={name: column_label(name) for name in columns})
         table = shown.to_html(index=False, escape=True, float_format="{:.2f}".format, border=0)
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
@@ -205,27 +198,13 @@ class Candidate:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><th>{html.escape(_label(str(name)))}</th><td>{html.escape(_cell(str(name), value))}</td></tr>"
+            f"<tr><th>{html.escape(column_label(str(name)))}</th><td>{html.escape(_cell(str(name), value))}</td></tr>"
             for name, value in self.facts.items()
         )
         return f"<p>{formula(str(self.facts['formula']))}, {html.escape(self.id)}</p><table>{rows}</table>"
-
-
-def _label(name: str) -> str:
-    """Return what the page calls a column of the ranking, with its unit."""
-    return COLUMN_WORDS.get(name, name.replace("_", " "))
 
 
 def _cell(name: str, value: object) -> str:
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.2e}" if name == "conductivity" else f"{value:.4g}"
     return str(value)
-
-
-def _ranking(path: Path) -> pd.DataFrame:
-    """Return a ranking with all its flags as such: the page's reader leaves those text that earlier versions lack."""
-    frame = read_ranking(path)
-    for name in FLAG_COLUMNS:
-        if name in frame and not pd.api.types.is_bool_dtype(frame[name]):
-            frame[name] = frame[name] == "True"
-    return frame

@@ -1,55 +1,176 @@
-"""The stages in order: what `screening run` does, and what its commands do one at a time."""
+"""The stages, one function each, and `run`, which calls them in order; the commands call the same functions."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import pandas as pd
 
 import screening
-from screening.batches import StoredTables
-from screening.compute import Progress, versions
+from screening.cluster import Progress, fill, settle
 from screening.config import Config
-from screening.explain import explain
-from screening.fill import fill, settle
-from screening.journal import Journal
-from screening.learn import choose_learner, load_model, read_labels, train
-from screening.machine import cores
-from screening.places import Place, fetched, make_folder, place, publish, scratch
-from screening.rank import confirming, duplicates_path, rank, write_ranking, write_rejections
+from screening.errors import Rejection
+from screening.host import Device, cores, versions
+from screening.learn import Labels, Learner, Model, choose_learner, read_labels, train
+from screening.locations import Place, fetched, make_folder, place, publish
+from screening.ranking import (
+    StoredTables,
+    confirming,
+    explain,
+    rank,
+    stability,
+    write_ranking,
+    write_rejections,
+    write_stability,
+)
 from screening.report import write_explanation_plots, write_report
-from screening.stability import stability, write_stability
-from screening.store import FeatureStore, point, read_rejections, read_some
+from screening.runs import (
+    FORMAT_VERSION,
+    Counts,
+    Journal,
+    RunPaths,
+    RunRecord,
+    output_digests,
+    run_folder,
+    write_record,
+)
+from screening.store import FeatureStore, read_rejections, read_some
 
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
 EXPLAINED_OTHERS = 2_000
 
 
-@dataclass(slots=True)
-class RunPaths:
-    """The files of one RUN folder."""
+@dataclass(frozen=True, slots=True)
+class LabelOptions:
+    """A table of measured conductivities, and what its columns are called where that cannot be found out."""
 
-    root: Path
-    features: Path = field(init=False)
-    model: Path = field(init=False)
-    ranking: Path = field(init=False)
-    rejected: Path = field(init=False)
-    explanation: Path = field(init=False)
-    record: Path = field(init=False)
+    file: Place
+    id_column: str | None = None
+    target_column: str | None = None
+    group_column: str | None = None
 
-    def __post_init__(self) -> None:
-        self.features = self.root / "features.zarr"
-        self.model = self.root / "model"
-        self.ranking = self.root / "ranking.csv"
-        self.rejected = self.root / "rejected.csv"
-        self.explanation = self.root / "explanation"
-        self.record = self.root / "run.json"
+    def read(self) -> Labels:
+        """Return the labels."""
+        with fetched(self.file) as table:
+            return read_labels(
+                table,
+                id_column=self.id_column,
+                target_column=self.target_column,
+                group_column=self.group_column,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is given beside its settings."""
+
+    crystals: tuple[str, ...]
+    labels: LabelOptions
+    out: Place
+    rank_labelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A ranking as it was written."""
+
+    frame: pd.DataFrame  # all entries, duplicates too
+    checked: dict[str, int]  # pairs taken for duplicates, by what their structures say
+
+    @property
+    def listed(self) -> int:
+        """Number of crystals."""
+        return int((self.frame["duplicate_of"] == "").sum())
+
+    @property
+    def duplicates(self) -> int:
+        """Number of further entries of these."""
+        return len(self.frame) - self.listed
+
+
+def train_model(  # noqa: PLR0913
+    features: Place,
+    labels: Labels,
+    folder: Path,
+    *,
+    config: Config,
+    device: Device,
+    rejections: list[Rejection] | None = None,
+    progress: Progress,
+) -> tuple[Model, Learner]:
+    """Train on the labelled crystals of a store and write the model to `folder`; return both model and learner.
+
+    Parameters
+    ----------
+    features
+        The store.
+    labels
+        Measured values.
+    folder
+        Where the model goes.
+    config
+        Settings; `learn` and `seed` are used.
+    device
+        Where LightGBM may train.
+    rejections
+        Refused inputs of the store, where they are at hand.
+    progress
+        Hears what was chosen.
+    """
+    learner = choose_learner(device.kind)
+    progress.say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
+    if rejections is None:
+        rejections = read_rejections(features)
+    labelled = read_some(features, ids=set(labels.ids))
+    model = train(labelled, labels, config, rejections=rejections, learner=learner)
+    model.save(folder)
+    return model, learner
+
+
+def explain_model(features: Place, model: Model, folder: Path, *, config: Config, device: Device) -> None:
+    """Write which kinds of hole decide, over the training crystals and a seeded draw of others, to `folder`."""
+    table = read_some(features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
+    explain(table, model, seed=config.seed, device=device.kind).save(folder)
+    write_stability(stability(model, seed=config.seed), folder)
+    write_explanation_plots(folder)
+
+
+def rank_crystals(  # noqa: PLR0913
+    features: Place, model: Model, file: Path, *, config: Config, labelled: bool, threads: int | None = None
+) -> Ranked:
+    """Order the crystals of a store by what a model says, and write them to `file`.
+
+    Parameters
+    ----------
+    features
+        The store.
+    model
+        Trained on features of the same settings.
+    file
+        ``.csv`` or ``.parquet``; duplicates go beside it.
+    config
+        Settings; `rank` and `input` are used.
+    labelled
+        Whether crystals that the model was trained on are ranked too.
+    threads
+        Of LightGBM; all cores if not given. No value depends on it.
+    """
+    confirm, checked = confirming(config)
+    frame = rank(
+        StoredTables(features),
+        model,
+        labelled=labelled,
+        config=config.rank,
+        threads=threads or cores(),
+        confirm=confirm,
+    )
+    write_ranking(frame, file)
+    return Ranked(frame, dict(checked))
 
 
 def report(run: Place, *, top: int) -> Place:
@@ -61,222 +182,101 @@ def report(run: Place, *, top: int) -> Place:
     return run / page.name
 
 
-@contextmanager
-def run_folder(run: Place, *, filled: bool) -> Iterator[RunPaths]:
-    """Yield the paths of a RUN; of one on an object store, those of a temporary local folder that points to its store.
-
-    Parameters
-    ----------
-    run
-        The RUN.
-    filled
-        Whether the temporary folder gets the small files of the RUN, all but the store.
-    """
-    if isinstance(run, Path):
-        yield RunPaths(run)
-        return
-    with fetched(run, without="features.zarr") if filled else scratch(run) as folder:
-        folder.mkdir(exist_ok=True)
-        paths = RunPaths(folder)
-        point(paths.features, run / "features.zarr")
-        yield paths
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What a run is given beside its settings."""
-
-    crystals: tuple[str, ...]
-    labels: Place
-    out: Place
-    id_column: str | None = None
-    target_column: str | None = None
-    group_column: str | None = None
-    rank_labelled: bool = False
-
-
-def run(options: RunOptions, *, config: Config, progress: Progress, say: Callable[[str], None]) -> dict[str, Any]:
+def run(options: RunOptions, *, config: Config, progress: Progress) -> RunRecord:
     """Take crystals and labels to a ranked, explained list in `options.out`; return the record written to run.json."""
     with run_folder(options.out, filled=False) as paths:
-        return _run(options, paths, config=config, progress=progress, say=say)
+        return _run(options, paths, config=config, progress=progress)
 
 
-def _run(
-    options: RunOptions, paths: RunPaths, *, config: Config, progress: Progress, say: Callable[[str], None]
-) -> dict[str, Any]:
+def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Progress) -> RunRecord:
     """Do what `run` does, with the files in `paths`."""
-    clock = _Clock()
+    seconds: dict[str, float] = {}
     for path in options.crystals:
         place(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
-    with fetched(options.labels) as table:
-        labels = read_labels(
-            table,
-            id_column=options.id_column,
-            target_column=options.target_column,
-            group_column=options.group_column,
-        )
-    config, device = settle(config, say)
+    labels = options.labels.read()
+    config, device = settle(config, progress)
     make_folder(options.out)
-    say, stage = _watched(Journal(options.out), progress, say, config=config, crystals=options.crystals)
-    inputs = fill(options.crystals, config=config, device=device, out=paths.features, progress=progress, say=say)
-    rejections = read_rejections(paths.features)
-    write_rejections(rejections, paths.rejected)
-    clock.lap("featurize")
+    Journal(options.out).follow(progress, config=config, crystals=options.crystals)
+    with _timed(seconds, "featurize"):
+        inputs = fill(options.crystals, config=config, device=device, out=paths.features, progress=progress)
+        rejections = read_rejections(paths.features)
+        write_rejections(rejections, paths.rejected)
 
-    stage("training")
-    learner = choose_learner(device.kind)
-    say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
-    labelled = read_some(paths.features, ids=set(labels.ids))
-    model = train(labelled, labels, config, rejections=rejections, learner=learner)
-    model.save(paths.model)
-    clock.lap("train")
+    progress.enter("training")
+    with _timed(seconds, "train"):
+        model, learner = train_model(
+            paths.features,
+            labels,
+            paths.model,
+            config=config,
+            device=device,
+            rejections=rejections,
+            progress=progress,
+        )
 
-    stage("explaining")
-    explained = read_some(paths.features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
-    explain(explained, model, seed=config.seed, device=device.kind).save(paths.explanation)
-    write_stability(stability(model, seed=config.seed), paths.explanation)
-    write_explanation_plots(paths.explanation)
-    clock.lap("explain")
+    progress.enter("explaining")
+    with _timed(seconds, "explain"):
+        explain_model(paths.features, model, paths.explanation, config=config, device=device)
 
-    stage("ranking")
-    tables = StoredTables(paths.features)
-    confirm, checked = confirming(config)
-    ranking = rank(
-        tables,
-        model,
-        labelled=options.rank_labelled,
-        config=config.rank,
-        threads=cores(),
-        confirm=confirm,
-    )
-    write_ranking(ranking, paths.ranking)
-    clock.lap("rank")
+    progress.enter("ranking")
+    with _timed(seconds, "rank"):
+        ranked = rank_crystals(paths.features, model, paths.ranking, config=config, labelled=options.rank_labelled)
 
-    entries = FeatureStore.open(paths.features).entries()
     featurized = progress.found - len(rejections)
-    record: dict[str, Any] = {
-        "status": "finished",
-        "version": screening.__version__,
-        "versions": versions(),
-        "crystals": list(options.crystals),
-        "labels": str(options.labels),
-        "engine": config.homology.engine,
-        "device": {
-            "wanted": config.device,
-            "used": device.kind,
-            "why": device.why,
-            "lightgbm": {"learner": learner.device_type, "tried": [trial._asdict() for trial in learner.tried]},
-        },
-        "fallbacks": dict(sorted(progress.fallbacks.items())),
-        "seed": config.seed,
-        "inputs_sha256": inputs,
-        "counts": {
-            "found": progress.found,
-            "featurized": featurized,
-            "rejected": len(rejections),
-            "resumed": progress.resumed,
-            "labelled": model.scores["n_used"],
-            "candidates": featurized - model.scores["n_used"],
-            "ranked": int((ranking["duplicate_of"] == "").sum()),
-            "duplicates": int((ranking["duplicate_of"] != "").sum()),
-            "radius_cut": sum(entry.cut for entry in entries),
-        },
-        "duplicates_checked": dict(checked),
-        "outputs": output_digests(paths),
-        "rejected_by_code": dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
-        "scores": model.scores,
-        "seconds": clock.laps,
-        "config": config.model_dump(mode="json"),
-    }
+    record = RunRecord(
+        format_version=FORMAT_VERSION,
+        status="ranked",
+        version=screening.__version__,
+        versions=versions(),
+        crystals=options.crystals,
+        labels=str(options.labels.file),
+        engine=config.homology.engine,
+        device=_device_record(config, device, learner),
+        fallbacks=dict(sorted(progress.fallbacks.items())),
+        seed=config.seed,
+        inputs_sha256=inputs,
+        counts=Counts(
+            found=progress.found,
+            featurized=featurized,
+            rejected=len(rejections),
+            resumed=progress.resumed,
+            labelled=model.scores["n_used"],
+            candidates=featurized - model.scores["n_used"],
+            ranked=ranked.listed,
+            duplicates=ranked.duplicates,
+            radius_cut=sum(entry.cut for entry in FeatureStore.open(paths.features).entries()),
+        ),
+        duplicates_checked=ranked.checked,
+        outputs=output_digests(paths),
+        rejected_by_code=dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
+        scores=model.scores,
+        seconds=seconds,
+        config=config.model_dump(mode="json"),
+    )
     write_record(paths.record, record)
-    stage("writing the report")
-    write_report(paths.root, top=config.rank.top)
-    clock.lap("report")
+    progress.enter("writing the report")
+    with _timed(seconds, "report"):
+        write_report(paths.root, top=config.rank.top)
+    record = record.model_copy(update={"status": "finished", "seconds": seconds})
     write_record(paths.record, record)
     publish(paths.root, options.out, last=paths.record.name, without=paths.features.name)
-    stage("finished")
+    progress.enter("finished")
     return record
 
 
-def _watched(
-    journal: Journal,
-    progress: Progress,
-    say: Callable[[str], None],
-    *,
-    config: Config,
-    crystals: Sequence[str],
-) -> tuple[Callable[[str], None], Callable[[str], None]]:
-    """Return `say` and a teller of stages that also write the journal; progress is written there from now on."""
-    journal.event("start", crystals=list(crystals), versions=versions(), config=config.model_dump(mode="json"))
-    tell, current, rate = progress.tell, ["featurize"], [0.0]
-
-    def counts() -> dict[str, Any]:
-        if progress.started and current[0] == "featurize":
-            rate[0] = (progress.done - progress.resumed) / (time.perf_counter() - progress.started)
-        return {
-            "found": progress.found,
-            "done": progress.done,
-            "rejected": progress.rejected,
-            "listed": progress.listed,
-            "workers": progress.workers,
-            "dashboard": progress.dashboard,
-            "rate": round(rate[0], 3),
-        }
-
-    def watch(progress: Progress) -> None:
-        tell(progress)
-        journal.progress(current[0], counts())
-
-    def say_too(text: str) -> None:
-        say(text)
-        journal.event(text)
-
-    def stage(name: str) -> None:
-        current[0] = name
-        journal.event(name, **counts())
-        journal.progress(name, counts(), force=True)
-        if name != "finished":
-            say(name)
-
-    progress.tell = watch
-    journal.progress(current[0], counts(), force=True)
-    return say_too, stage
-
-
-def output_digests(paths: RunPaths) -> dict[str, str]:
-    """Return the SHA-256 (hex) of every file of a RUN that is neither the store nor made anew at will, by its name."""
-    files = [
-        paths.ranking,
-        duplicates_path(paths.ranking),
-        paths.rejected,
-        *sorted(paths.model.rglob("*")),
-        *sorted(paths.explanation.rglob("*")),
-    ]
+def _device_record(config: Config, device: Device, learner: Learner) -> dict[str, object]:
+    """Return what the record says of devices: which was asked for, which computed, and why."""
     return {
-        str(file.relative_to(paths.root)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if file.is_file()
+        "wanted": config.device,
+        "used": device.kind,
+        "why": device.why,
+        "lightgbm": {"learner": learner.device_type, "tried": [trial._asdict() for trial in learner.tried]},
     }
 
 
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write run.json, whole or not at all."""
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
-
-
-class _Clock:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 3)
-        self._last = now
-
-
-__all__ = ["Progress", "RunOptions", "RunPaths", "load_model", "run"]
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Note the seconds that the body takes."""
+    started = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - started, 3)

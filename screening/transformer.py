@@ -14,12 +14,10 @@ from pymatgen.core.structure import Structure
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from screening.cloud import channel_clouds
 from screening.config import CHANNELS, Config, read_config
-from screening.crystal import Crystal
+from screening.crystals import Crystal, channel_clouds
 from screening.errors import ConfigError, InputError, Rejection, RejectionError
-from screening.featurize import Prepared, assemble, persist
-from screening.vectorize import columns
+from screening.features import Prepared, assemble, columns, persist
 
 BATCH = 64  # structures computed at a time
 FORMAT = "screening-transformer"

@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 from benchmarks import record
 
-import screening.compute
-from screening.compute import Progress, Window, Work
+import screening.cluster.dispatch
+from screening.cluster.dispatch import Window, Work
+from screening.cluster.featurize_all import featurize_all
+from screening.cluster.progress import Progress
 from screening.config import read_config
-from screening.fill import featurize_all
-from screening.store import FeatureStore
+from screening.store.store import FeatureStore
 
 RULES = ("listing order", "costly first")
 
@@ -67,7 +68,7 @@ def digest(store: Path) -> str:
 
 def seconds(crystals: Path, out: Path, rule: str) -> float:
     """Return the time from the workers' being there to the last shard."""
-    screening.compute.Window = InListingOrder if rule == RULES[0] else Window  # type: ignore[misc]
+    screening.cluster.dispatch.Window = InListingOrder if rule == RULES[0] else Window  # type: ignore[misc]
     settings = {"cluster": {"workers": 2}, "store": {"shard_rows": 4}}
     progress = Progress()
     featurize_all([str(crystals)], config=read_config(None, settings), out=out, progress=progress)

@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks import record
 from pymatgen.io.cif import CifParser
 
-from screening.cif import read_cif
 from screening.config import InputLimits
+from screening.crystals.cif import read_cif
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 from benchmarks import ROOT, record
 
-from screening.learn.compare import BEST, MEAN_OF_BEST
+from screening.learn.compare.nested import BEST, MEAN_OF_BEST
 from screening.report.leaderboard import leaderboard_lines
 
 

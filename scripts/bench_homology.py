@@ -22,15 +22,17 @@ from collections.abc import Iterator
 import numpy as np
 from benchmarks import record
 
-from screening.cif import read_cif
-from screening.cloud import channel_clouds
 from screening.config import CloudConfig, HomologyConfig, InputLimits
-from screening.crystal import CloudBatch
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import channel_clouds
+from screening.crystals.crystal import CloudBatch
 from screening.errors import RejectionError
-from screening.homology import percolation_ranks, primitive_cells, ticks
+from screening.homology.barcodes import ticks
+from screening.homology.percolation import percolation_ranks
 from screening.homology.periodic import barcodes
+from screening.homology.primitive import primitive_cells
 from screening.homology.supercell import supercell_distances
-from screening.sources import iter_items
+from screening.sources.listing import iter_items
 
 RADII = HomologyConfig().r_max
 PROGRAMS = ("redzed", "ripser")

@@ -14,13 +14,14 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import record
 
-from screening.compute import Progress
+from screening.cluster.featurize_all import featurize_all
+from screening.cluster.progress import Progress
 from screening.config import Config, read_config
-from screening.fill import featurize_all
-from screening.learn import Labels, compare_bounds, read_labels, train
 from screening.learn.dataset import join
-from screening.learn.evaluate import evaluate
-from screening.store import FeatureTable, read_table
+from screening.learn.evaluate import compare_bounds, evaluate
+from screening.learn.labels import Labels, read_labels
+from screening.learn.train import train
+from screening.store.store import FeatureTable, read_table
 
 SPLITS = {
     "grouped": "grouped: publication, composition and near-duplicates together",

@@ -23,16 +23,18 @@ from typing import Any
 import numpy as np
 from benchmarks import record
 
-import screening.rank as ranking
-from screening.batches import StoredTables
-from screening.cloud import channel_label
+import screening.ranking.rank as ranking
 from screening.config import Config
-from screening.crystal import NUMBERS
-from screening.duplicates import Signatures
-from screening.learn import Labels, Model, load_model, train
+from screening.crystals.clouds import channel_label
+from screening.elements import NUMBERS
+from screening.features.curves import columns
+from screening.learn.labels import Labels
+from screening.learn.model import Model, load_model
 from screening.learn.space import FeatureSpace
-from screening.store import FEATURIZED, FeatureStore, ShardRows, read_some
-from screening.vectorize import columns
+from screening.learn.train import train
+from screening.ranking.batches import StoredTables
+from screening.ranking.duplicates import Signatures
+from screening.store.store import FEATURIZED, FeatureStore, ShardRows, read_some
 
 N_LABELLED = 250
 N_SHAPES = 1_000

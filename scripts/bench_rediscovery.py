@@ -18,14 +18,14 @@ import numpy as np
 from benchmarks import record
 
 from screening.config import Config
-from screening.crystal import NUMBERS
-from screening.learn import read_labels
+from screening.elements import NUMBERS
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.conventional import conventional_features
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import seeded
+from screening.learn.labels import read_labels
 from screening.learn.view import View
-from screening.store import read_table
+from screening.store.store import read_table
 
 SEEDS = 5
 Amounts = Callable[[str], np.ndarray]

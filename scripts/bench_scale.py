@@ -30,8 +30,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from screening.config import Config
-from screening.featurize import featurize
-from screening.sources import iter_items
+from screening.features.shard import featurize
+from screening.sources.listing import iter_items
 
 COMMAND = [sys.executable, "-m", "screening"]
 

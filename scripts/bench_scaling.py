@@ -19,10 +19,10 @@ from benchmarks import ROOT, record
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from screening.crystal import CloudBatch
-from screening.homology import primitive_cells
+from screening.crystals.crystal import CloudBatch
+from screening.crystals.neighbours import periodic_pairs
 from screening.homology.periodic import barcodes
-from screening.neighbours import periodic_pairs
+from screening.homology.primitive import primitive_cells
 
 FACTORS = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3)
 COLOURS = {"mobile": "#0072B2", "anion": "#D55E00", "cation": "#009E73", "framework": "#CC79A7", "all": "#555555"}

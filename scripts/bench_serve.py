@@ -30,7 +30,7 @@ import psutil
 from benchmarks import record
 from playwright.sync_api import sync_playwright
 
-from screening.report import write_report
+from screening.report.page import write_report
 
 ASK = {"search": "", "must": [], "not": [], "hide": [], "conditions": [], "ids": None, "sort": "rank", "falling": False}
 ASK |= {"from": 0, "count": 100}

@@ -62,9 +62,9 @@ def check_text(data: bytes) -> None:
 
 def check_item(item: object, limits: object) -> None:
     """Take one item to its clouds; raise whatever is no rejection."""
-    from screening.cif import read_cif
-    from screening.cloud import channel_clouds
     from screening.config import CloudConfig
+    from screening.crystals.cif import read_cif
+    from screening.crystals.clouds import channel_clouds
     from screening.errors import RejectionError
 
     if item.rejection is not None:
@@ -109,7 +109,7 @@ def check_crystal(crystal: object, limits: object) -> None:
 def check_archive(data: bytes, suffix: str, folder: Path) -> None:
     """Read the bytes as an archive; whatever comes of it must come as items."""
     from screening.config import InputLimits
-    from screening.sources import iter_items
+    from screening.sources.listing import iter_items
 
     path = folder / f"fuzz{suffix}"
     path.write_bytes(data)
@@ -186,7 +186,7 @@ def text_seeds(seed: int) -> list[bytes]:
     """Return the texts to begin with."""
     from hostile import texts
 
-    from screening.data import write_known
+    from screening.data.known import write_known
 
     with tempfile.TemporaryDirectory() as folder:
         write_known(Path(folder))
@@ -272,7 +272,8 @@ def fuzz_with_atheris(seconds: float, *, seed: int, finds: Path) -> None:
     """Run atheris, which ends the process; it stops at its first find."""
     import atheris
 
-    from screening import cif, cloud, symmetry
+    from screening.crystals import cif, symmetry
+    from screening.crystals import clouds as cloud
     from screening.sources import blocks
 
     # By function: atheris finds no modules behind the import hook of an editable install.

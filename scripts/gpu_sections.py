@@ -20,22 +20,26 @@ import psutil
 from gpu_nvml import Nvml, Sampler
 from gpu_report import Row
 
-from screening.compute import Progress
+from screening.cluster.featurize_all import featurize_all
+from screening.cluster.progress import Progress
 from screening.config import Config, read_config
-from screening.contributions import ON_CPU, contributions
-from screening.crystal import CloudBatch, FloatArray, IntArray
-from screening.data import write_known
+from screening.crystals.arrays import FloatArray, IntArray
+from screening.crystals.crystal import CloudBatch
+from screening.data.known import write_known
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
-from screening.featurize import assemble, persist, prepare
-from screening.fill import featurize_all
-from screening.generate import write_candidates
-from screening.homology import PHASE, RESOLUTION, Barcodes, ticks
-from screening.homology import engine as engine_of
+from screening.features.curves import betti_curves, grid, histograms
+from screening.features.shard import assemble, persist, prepare
+from screening.generation.generate import write_candidates
+from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, ticks
+from screening.homology.engines import engine as engine_of
 from screening.homology.supercell import reduced_basis
-from screening.learn import choose_learner, read_labels, train
-from screening.sources import Item, iter_items
-from screening.store import read_table
-from screening.vectorize import betti_curves, grid, histograms
+from screening.learn.labels import read_labels
+from screening.learn.learner import choose_learner
+from screening.learn.train import train
+from screening.ranking.shap import ON_CPU, contributions
+from screening.sources.blocks import Item
+from screening.sources.listing import iter_items
+from screening.store.store import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS, WARM_UP = 20, 3
@@ -136,7 +140,7 @@ def _distances(clouds: Sequence[tuple[Any, Any, Any]]) -> Row:
     import cupy
     from cupyx.profiler import benchmark
 
-    from screening.cuda import torus_ticks
+    from screening.features.cuda import torus_ticks
 
     bases = [reduced_basis(lattice) for lattice, _, _ in clouds]
     places = [

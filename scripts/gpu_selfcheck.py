@@ -28,8 +28,8 @@ from pathlib import Path
 from gpu_report import Row, Section, report_of, run_section, write_report, write_rows
 from gpu_sections import arrays, engine, learner, memory, occupancy, shap, tests, where_available
 
-from screening.device import driver_version, find_gpus
 from screening.errors import DeviceUnavailableError
+from screening.host.gpu import driver_version, find_gpus
 
 NO_GPU = 3
 SECTIONS: dict[str, tuple[str, Callable[[argparse.Namespace], Iterator[Row]]]] = {

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from screening.device import find_gpus
 from screening.errors import DeviceUnavailableError
+from screening.host.gpu import find_gpus
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

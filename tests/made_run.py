@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 from crystals import random_crystal
 
-from screening.cif import read_cif
 from screening.config import Config, LearnConfig
-from screening.learn import Model
+from screening.crystals.cif import read_cif
 from screening.learn.boosting import Rows, fit, parameters
-from screening.learn.model import ModelHeader, TrainedBy, Training
+from screening.learn.model import Model, ModelHeader, TrainedBy, Training
 from screening.sources.blocks import name_of
-from screening.store import FEATURIZED, NUMBERS, REJECTED, FeatureStore, ShardRows
+from screening.store.store import FEATURIZED, NUMBERS, REJECTED, FeatureStore, ShardRows
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 RADII = [round(0.5 * k, 2) for k in range(1, 13)]

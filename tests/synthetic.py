@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from screening.config import Config
-from screening.crystal import NUMBERS
-from screening.learn import Labels
-from screening.store import FeatureTable
+from screening.elements import NUMBERS
+from screening.learn.labels import Labels
+from screening.store.store import FeatureTable
 
 RADII = [f"{radius:.2f}" for radius in np.arange(2.0, 5.0, 0.25)]
 COLUMNS = tuple(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from crystals import rocksalt
 
-from screening.barcode import draw, sublattices
-from screening.cif import read_cif
+from screening.commands.barcode import draw, sublattices
 from screening.config import Config
+from screening.crystals.cif import read_cif
 from screening.errors import InputError
 
 

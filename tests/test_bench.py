@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from crystals import rocksalt
 
-from screening import bench
+from screening.commands import bench
 from screening.config import Config, read_config
 from screening.errors import InputError
 
@@ -45,7 +45,7 @@ def test_candidates() -> None:
 
 def test_measured_rates_and_what_is_not_available(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "CANDIDATES", (("periodic", "cuda"), ("periodic", "cpu"), ("supercell", "cpu")))
-    monkeypatch.setattr("screening.device.DRIVER", "libcuda-that-is-not-there.so.1")
+    monkeypatch.setattr("screening.host.gpu.DRIVER", "libcuda-that-is-not-there.so.1")
     config = read_config(None, {"cluster": {"workers": 1}, "cloud": {"channels": ["mobile"]}})
     said: list[str] = []
     found = bench.measure(bench.sample([str(folder)], n=5, config=config, seed=0), config, tell=said.append)

@@ -11,19 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymatgen.core import Composition, Element, Lattice, Structure
 
-from screening.chemistry import (
-    FORMULA_ORDER,
-    RADIOACTIVE,
-    SCARCE,
-    TOXIC,
-    anion_mask,
-    anonymous_formula,
-    charge_balanced,
-    reduced_formula,
-)
-from screening.cif import read_cif
 from screening.config import InputLimits
-from screening.crystal import NUMBERS, SYMBOLS, Crystal
+from screening.crystals.chemistry import FORMULA_ORDER, RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced
+from screening.crystals.cif import read_cif
+from screening.crystals.crystal import Crystal
+from screening.crystals.formulas import anonymous_formula, reduced_formula
+from screening.elements import NUMBERS, SYMBOLS
 
 SOLIDS = [symbol for symbol in SYMBOLS[1:95] if symbol not in {"He", "Ne", "Ar", "Kr", "Xe", "Rn"}]
 

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screening.cif import read_cif
 from screening.config import InputLimits
-from screening.crystal import Crystal
+from screening.crystals.cif import read_cif
+from screening.crystals.crystal import Crystal
+from screening.crystals.symmetry import read_symmetry
 from screening.errors import Code, RejectionError
-from screening.symmetry import read_symmetry
 
 LIMITS = InputLimits()
 CELL = """data_x

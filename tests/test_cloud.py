@@ -9,12 +9,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from screening.cif import read_cif
-from screening.cloud import NOISE, TIE, channel_clouds, channel_label, merge_sites
 from screening.config import CloudConfig, InputLimits
-from screening.crystal import NUMBERS, Crystal
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import NOISE, TIE, channel_clouds, channel_label, merge_sites
+from screening.crystals.crystal import Crystal
+from screening.crystals.neighbours import periodic_pairs
+from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
-from screening.neighbours import periodic_pairs
 
 SEEDS = st.integers(0, 2**32 - 1)
 SAME = 1e-7  # Å, positions of one crystal computed in two cells

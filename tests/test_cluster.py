@@ -15,14 +15,17 @@ import pytest
 from crystals import rocksalt
 from distributed import Client, LocalCluster
 
-from screening import cluster, compute, pipeline
-from screening.compute import Progress, submit_steps
+from screening import pipeline
+from screening.cluster import client as cluster
+from screening.cluster import dispatch as compute
+from screening.cluster.dispatch import submit_steps
+from screening.cluster.featurize_all import featurize_all, open_store
+from screening.cluster.progress import Progress
 from screening.config import Config, read_config
-from screening.device import Device, Gpu
 from screening.errors import ConfigError, DeviceUnavailableError, InputError
-from screening.featurize import Prepared, assemble, featurize_shard, prepare
-from screening.fill import featurize_all, open_store
-from screening.sources import Item
+from screening.features.shard import Prepared, assemble, featurize_shard, prepare
+from screening.host.gpu import Device, Gpu
+from screening.sources.blocks import Item
 
 true_versions = pipeline.versions
 ON_GPU = Device("cuda", "cuda, in a test", gpus=(Gpu(0, "none", 8 << 30, (9, 0)),) * 2, arrays="numpy")
@@ -251,7 +254,7 @@ def test_the_engine_that_auto_means() -> None:
 
 @pytest.mark.parametrize("command", ["run", "featurize"])
 def test_device_cuda_without_a_gpu_stops_before_work(tmp_path: Path, command: str) -> None:
-    pytest.importorskip("screening.device")
+    pytest.importorskip("screening.host.gpu")
     (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
     (tmp_path / "l.csv").write_text("id,conductivity\na,1e-4\n")
     labels = ["--labels", str(tmp_path / "l.csv")] if command == "run" else []

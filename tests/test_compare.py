@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from scipy import stats
 from synthetic import labels, table
 
-from screening.comparison import write_comparison
+from screening.commands.compare import write_comparison
 from screening.errors import InputError, ModelError
-from screening.learn import CompareOptions, compare
-from screening.learn.compare import BEST, MEAN_OF_BEST, _folds, paired_difference
-from screening.learn.contenders import CONTENDERS
+from screening.learn.compare.contenders import CONTENDERS
+from screening.learn.compare.feature_sets import feature_sets
+from screening.learn.compare.nested import BEST, MEAN_OF_BEST, CompareOptions, _folds, compare, paired_difference
 from screening.learn.dataset import Dataset, join
-from screening.learn.feature_sets import feature_sets
 from screening.report.leaderboard import leaderboard_lines, write_leaderboard_plot
 
 optuna = pytest.importorskip("optuna", reason="comparing needs the extra `compare`")
@@ -149,7 +148,7 @@ def test_unknown_names_and_missing_packages_are_told(data: Dataset, monkeypatch)
     ):
         with pytest.raises(InputError, match=told):
             compare({"periodic": data}, replace(FAST, **wrong), band=1.0)
-    monkeypatch.setattr("screening.learn.contenders.find_spec", lambda name: None)
+    monkeypatch.setattr("screening.learn.compare.contenders.find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"optuna, xgboost.*screening\[compare\]"):
         compare({"periodic": data}, replace(FAST, contenders=("XGBoost",)), band=1.0)
 

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_pipeline import SMALL, arrays
 
-from screening.compute import Progress, Window, shards_of
+from screening.cluster.dispatch import Window, shards_of
+from screening.cluster.featurize_all import featurize_all
+from screening.cluster.progress import Progress
 from screening.config import read_config
-from screening.fill import featurize_all
-from screening.sources import Item
-from screening.verify import verify
+from screening.runs.verify import verify
+from screening.sources.blocks import Item
 
 
 def shard(size: int) -> list[Item]:

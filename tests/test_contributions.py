@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from synthetic import QUICK, labels, table
 
-from screening import contributions as module
-from screening import device
-from screening.contributions import MAX_GAP, ON_CPU, contributions
-from screening.explain import explain
-from screening.learn import Model, train
-from screening.store import FeatureTable
+from screening.host import gpu as device
+from screening.learn.model import Model
+from screening.learn.train import train
+from screening.ranking import shap as module
+from screening.ranking.explain import explain
+from screening.ranking.shap import MAX_GAP, ON_CPU, contributions
+from screening.store.store import FeatureTable
 
 # shap's GPU explainer calls one compiled function; the CPU's has the same arguments and adds the same numbers. As
 # Python starts, it is put in the GPU's place: inside shap (up to 0.53), or as the package shap-cuda.

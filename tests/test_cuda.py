@@ -16,16 +16,17 @@ import pytest
 from device_arrays import Device, HostCupy
 from test_vectorize import cut_back, random_bars
 
-import screening.cuda
-import screening.vectorize
-from screening import cuda
+import screening.features.cuda
+import screening.features.curves
 from screening.config import read_config
-from screening.crystal import CloudBatch
+from screening.crystals.crystal import CloudBatch
+from screening.crystals.neighbours import periodic_pairs
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
-from screening.homology import PHASE, RESOLUTION, PercolationRanks, ticks
+from screening.features import cuda
+from screening.features.curves import vectorize
+from screening.homology.barcodes import PHASE, RESOLUTION, ticks
+from screening.homology.percolation import PercolationRanks
 from screening.homology.supercell import reduced_basis
-from screening.neighbours import periodic_pairs
-from screening.vectorize import vectorize
 
 HOST = Path(__file__).parent / "cuda_host"
 SIZES = (0, 1, 31, 32, 33, 255, 256, 257, 5000)
@@ -347,7 +348,7 @@ def calls_of(module: object, names: set[str]) -> Iterator[tuple[str, set[str]]]:
 
 def test_every_array_call_exists_in_cupy_with_its_keywords() -> None:
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
-    calls = [*calls_of(screening.vectorize, {"xp"}), *calls_of(screening.cuda, {"cupy"})]
+    calls = [*calls_of(screening.features.curves, {"xp"}), *calls_of(screening.features.cuda, {"cupy"})]
     assert len(calls) > 20
     for dotted, words in calls:
         found = cupy
@@ -362,7 +363,7 @@ def test_every_array_call_exists_in_cupy_with_its_keywords() -> None:
         assert takes_any or words <= set(known), (dotted, words)
 
 
-@pytest.mark.parametrize("module", [screening.vectorize, screening.cuda])
+@pytest.mark.parametrize("module", [screening.features.curves, screening.features.cuda])
 def test_every_method_of_an_array_exists_in_cupy(module: object) -> None:
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     tree = ast.parse(inspect.getsource(module))

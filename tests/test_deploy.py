@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from screening.cluster.deploy import CLUSTERS, kubernetes_cluster, kubernetes_spec, machines_cluster, machines_options
 from screening.config import as_toml, read_config
-from screening.deploy import CLUSTERS, kubernetes_cluster, kubernetes_spec, machines_cluster, machines_options
-from screening.device import Device
 from screening.errors import ConfigError, DeviceUnavailableError, EngineUnavailableError
+from screening.host.gpu import Device
 
 CPU = Device(kind="cpu", why="asked for")
 CONFIGS = Path(__file__).parents[1] / "configs"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from screening import device
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.host import gpu as device
 
 DRIVER = r"""
 #include <string.h>
@@ -99,7 +99,7 @@ def test_importing_and_asking_for_the_cpu_load_no_cuda() -> None:
     # Zarr imports a CuPy that is installed, which loads no driver; nothing else may import it.
     code = (
         "import sys, zarr; sys.modules.pop('cupy', None);"
-        "import screening, screening.cli, screening.pipeline, screening.device as d; d.resolve('cpu');"
+        "import screening, screening.cli, screening.pipeline, screening.host.gpu as d; d.resolve('cpu');"
         "maps = open('/proc/self/maps').read();"
         "assert 'libcuda' not in maps and 'libnvrtc' not in maps, 'a CUDA library is loaded';"
         "assert not {'cupy', 'dask_cuda', 'rmm', 'ripserplusplus'} & set(sys.modules)"

@@ -15,20 +15,29 @@ from hypothesis import strategies as st
 from synthetic import QUICK, labels, table
 from test_invariance import BASES, CRYSTALS, rewritten
 
-from screening import batches, duplicates
-from screening.batches import StoredTables
-from screening.cif import read_cif
 from screening.config import Config
-from screening.crystal import NUMBERS, SYMBOLS, Crystal
-from screening.duplicates import LabelledCrystals, equal_features, fractions_of, same_structure, sketch, suspected
-from screening.featurize import featurize
-from screening.learn import Model, train
-from screening.rank import confirming, rank
+from screening.crystals.cif import read_cif
+from screening.crystals.crystal import Crystal
+from screening.elements import NUMBERS, SYMBOLS
+from screening.features.curves import columns
+from screening.features.shard import featurize
+from screening.learn.model import Model
+from screening.learn.train import train
+from screening.ranking import batches, duplicates
+from screening.ranking.batches import StoredTables
+from screening.ranking.duplicates import (
+    LabelledCrystals,
+    equal_features,
+    fractions_of,
+    same_structure,
+    sketch,
+    suspected,
+)
+from screening.ranking.rank import confirming, rank
 from screening.report.structures import p1_cif
-from screening.reread import Wanted
-from screening.sources import Item
-from screening.store import FeatureStore, FeatureTable, iter_tables
-from screening.vectorize import columns
+from screening.sources.blocks import Item
+from screening.sources.lookup import Wanted
+from screening.store.store import FeatureStore, FeatureTable, iter_tables
 
 CONFIG = Config()
 

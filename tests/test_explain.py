@@ -11,9 +11,10 @@ import pytest
 from synthetic import COLUMNS, PLANTED, QUICK, labels, table
 
 from screening.errors import ModelError
-from screening.explain import Explanation, Kind, explain, kinds_of
-from screening.learn import Model, train
-from screening.store import FeatureTable
+from screening.learn.model import Model
+from screening.learn.train import train
+from screening.ranking.explain import Explanation, Kind, explain, kinds_of
+from screening.store.store import FeatureTable
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +57,11 @@ def test_labels_that_follow_lithium_layers_alone_are_explained_by_them(crystals:
 
 def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shared_data: Path, tmp_path: Path) -> None:
     """Measured structures, invented labels: over how many Å of radius lithium percolates in layers alone."""
-    from screening.compute import Progress
+    from screening.cluster.featurize_all import featurize_all
+    from screening.cluster.progress import Progress
     from screening.config import Config
-    from screening.fill import featurize_all
-    from screening.learn import Labels
-    from screening.store import read_table
+    from screening.learn.labels import Labels
+    from screening.store.store import read_table
 
     featurize_all(
         [str(shared_data / "obelix-train" / "cifs")], config=Config(), out=tmp_path / "F.zarr", progress=Progress()

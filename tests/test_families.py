@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from screening.report.families import FAMILIES, families, families_among, family_words
+from screening.crystals.families import FAMILIES, families, families_among, family_words
 
 
 @pytest.mark.parametrize(

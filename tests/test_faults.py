@@ -18,8 +18,8 @@ import pytest
 from crystals import random_crystal, write_set
 from test_pipeline import SMALL, arrays, screening
 
-from screening.store import FeatureStore, read_rejections
-from screening.verify import verify
+from screening.runs.verify import verify
+from screening.store.store import FeatureStore, read_rejections
 
 CONFIG = SMALL.replace("shard_rows = 8", "shard_rows = 2").replace("5.0", "7.0")
 # Read by every Python process started beside it: crystals of certain names kill, hang or fill the process.
@@ -27,8 +27,8 @@ SABOTAGE = """
 import os, signal, sys, time
 
 def spoil():
-    import screening.cif
-    read = screening.cif.read_cif
+    import screening.crystals.cif
+    read = screening.crystals.cif.read_cif
     def spoiled(text, *, id, **settings):
         if id.startswith("poison"):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -41,11 +41,11 @@ def spoil():
         if id.startswith("broken"):
             raise MemoryError
         return read(text, id=id, **settings)
-    screening.cif.read_cif = spoiled
+    screening.crystals.cif.read_cif = spoiled
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "screening.featurize":
+        if name == "screening.features.shard":
             sys.meta_path.remove(self)
             spoil()
         return None

@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 from crystals import rocksalt
 
-import screening.featurize
-import screening.fill
-from screening.compute import Progress
+import screening.cluster.featurize_all
+import screening.features.shard
+from screening.cluster.featurize_all import check_program, featurize_all, open_store
+from screening.cluster.progress import Progress
 from screening.config import Config, read_config
 from screening.errors import Code, EngineUnavailableError
-from screening.featurize import featurize_shard
-from screening.fill import check_program, featurize_all, open_store
-from screening.sources import Item, iter_items
-from screening.store import FeatureStore, read_rejections
+from screening.features.shard import featurize_shard
+from screening.sources.blocks import Item
+from screening.sources.listing import iter_items
+from screening.store.store import FeatureStore, read_rejections
 
 QUICK = read_config(None, {"store": {"shard_rows": 2}, "cloud": {"channels": ["mobile"]}, "cluster": {"workers": 1}})
 
@@ -30,8 +31,8 @@ def test_a_program_that_cannot_compute_refuses_no_crystal(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "x.cif").write_text(rocksalt())
-    monkeypatch.setattr(screening.featurize, step, fail)
-    monkeypatch.setattr(screening.fill, "compute", lambda *_, **__: pytest.fail("work was started"))
+    monkeypatch.setattr(screening.features.shard, step, fail)
+    monkeypatch.setattr(screening.cluster.featurize_all, "compute", lambda *_, **__: pytest.fail("work was started"))
     with pytest.raises(EngineUnavailableError, match=r"install it anew.*does not know"):
         featurize_all([str(tmp_path / "x.cif")], config=QUICK, out=tmp_path / "f.zarr", progress=Progress())
     assert not FeatureStore.open(tmp_path / "f.zarr").ledger()
@@ -55,7 +56,7 @@ def test_a_shard_that_the_program_failed_on_is_computed_again(tmp_path: Path, mo
     for index in range(2):
         with monkeypatch.context() as patched:
             if index:
-                patched.setattr(screening.featurize, "channel_clouds", fail)
+                patched.setattr(screening.features.shard, "channel_clouds", fail)
             store.commit(featurize_shard(str(store.path), index, items[2 * index : 2 * index + 2], config))
     store.finish(4)
     assert [rejection.code for rejection in read_rejections(store.path)] == [Code.INTERNAL] * 2

@@ -17,18 +17,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screening.chemistry import reduced_formula
-from screening.cif import read_cif
 from screening.config import InputLimits
-from screening.crystal import NUMBERS, SYMBOLS, Crystal
-from screening.data import known_conductors
+from screening.crystals.cif import read_cif
+from screening.crystals.crystal import Crystal
+from screening.crystals.formulas import reduced_formula
 from screening.data.ions import balanced_charges, ionic_radius, substitutes, usual_charges
+from screening.data.known import known_conductors
 from screening.data.members import write_members
-from screening.data.substitution import Picks, substituted
 from screening.data.templates import CONTACT_RADIUS, Template, prototype_templates, template_of
+from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import InputError
-from screening.generate import generate, write_candidates
-from screening.sources import iter_items
+from screening.generation.generate import generate, write_candidates
+from screening.generation.substitution import Picks, substituted
+from screening.sources.listing import iter_items
 
 LIMITS = InputLimits()
 KNOWN = {crystal.id: crystal for crystal in known_conductors()}

@@ -16,9 +16,9 @@ import numpy as np
 import psutil
 import pytest
 
-from screening import device
-from screening.homology import Barcodes, Fallback
+from screening.homology.barcodes import Barcodes, Fallback
 from screening.homology.supercell import barcodes_redzed
+from screening.host import gpu as device
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "scripts"))
@@ -328,10 +328,10 @@ def cupy_is_numpy(monkeypatch: pytest.MonkeyPatch, *, tick_error: int) -> None:
         parts[0][0] += tick_error
         return np.concatenate(parts), None
 
-    modules = {name: types.ModuleType(name) for name in ("cupy", "cupyx", "cupyx.profiler", "screening.cuda")}
+    modules = {name: types.ModuleType(name) for name in ("cupy", "cupyx", "cupyx.profiler", "screening.features.cuda")}
     modules["cupy"].asarray = modules["cupy"].asnumpy = np.asarray  # type: ignore[attr-defined]
     modules["cupyx.profiler"].benchmark = benchmark  # type: ignore[attr-defined]
-    modules["screening.cuda"].torus_ticks = torus_ticks  # type: ignore[attr-defined]
+    modules["screening.features.cuda"].torus_ticks = torus_ticks  # type: ignore[attr-defined]
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
 
@@ -367,7 +367,7 @@ def test_the_arrays_section(
 
 def test_the_learner_section(few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "DRIVER", "libcuda-that-is-not-there.so.1")
-    monkeypatch.setattr("screening.learn.device.OPENCL", "libOpenCL-that-is-not-there.so.1")
+    monkeypatch.setattr("screening.learn.learner.OPENCL", "libOpenCL-that-is-not-there.so.1")
     rows = list(sections.learner(few))
     assert [(row.name, row.outcome) for row in rows] == [("cuda", "skipped"), ("gpu", "skipped"), ("cpu", "passed")]
     assert "no CUDA GPU here" in rows[0].detail

@@ -11,14 +11,15 @@ import pytest
 from crystals import random_crystal, rocksalt
 from test_pipeline import screening
 
-from screening.cif import read_cif
-from screening.cloud import channel_clouds, channel_members
 from screening.config import Config, read_config
-from screening.crystal import CloudBatch, Crystal
-from screening.data import known_conductors
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import channel_clouds, channel_members
+from screening.crystals.crystal import CloudBatch, Crystal
+from screening.data.known import known_conductors
 from screening.errors import InputError
-from screening.holes import hole_atoms, hole_lines, hole_table, percolation_events
-from screening.homology import percolation_ranks, periodic_barcodes
+from screening.homology.holes import hole_atoms, hole_lines, hole_table, percolation_events
+from screening.homology.percolation import percolation_ranks
+from screening.homology.periodic import periodic_barcodes
 
 CONFIG = read_config(
     None, {"homology": {"r_max": {"mobile": 6.0, "anion": 5.5, "cation": 6.0, "framework": 4.5, "all": 4.0}}}

@@ -21,9 +21,10 @@ import pytest
 
 from screening.config import Config
 from screening.errors import Code
-from screening.featurize import featurize
-from screening.sources import Item, iter_items
-from screening.store import REJECTED, STRINGS, read_rejections, read_table
+from screening.features.shard import featurize
+from screening.sources.blocks import Item
+from screening.sources.listing import iter_items
+from screening.store.store import REJECTED, STRINGS, read_rejections, read_table
 
 # Short radii: the reader is under test, not the homology.
 QUICK = {"homology": {"r_max": {"mobile": 4.0, "anion": 4.0, "cation": 4.0, "framework": 4.0, "all": 3.0}}}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.cif import read_cif
 from screening.config import Config
-from screening.crystal import SYMBOLS, Crystal, wrap
-from screening.data import known_conductors
-from screening.featurize import featurize
-from screening.sources import Item
+from screening.crystals.arrays import wrap
+from screening.crystals.cif import read_cif
+from screening.crystals.crystal import Crystal
+from screening.data.known import known_conductors
+from screening.elements import SYMBOLS
+from screening.features.shard import featurize
+from screening.sources.blocks import Item
 
 CONFIG = Config()
 CRYSTALS = {entry.id: entry for entry in known_conductors()}

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from pymatgen.core import Composition
 
-from screening.cif import read_cif
 from screening.config import InputLimits
-from screening.crystal import SYMBOLS, Crystal
-from screening.data import KnownConductor, Site, known_conductors, parse_formula, write_cif, write_known
+from screening.crystals.cif import read_cif
+from screening.crystals.crystal import Crystal
+from screening.data.known import KnownConductor, Site, known_conductors, parse_formula, write_cif, write_known
+from screening.elements import SYMBOLS
 from screening.errors import InputError
 
 KNOWN = {crystal.id: crystal for crystal in known_conductors()}

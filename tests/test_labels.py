@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from screening.errors import InputError
-from screening.learn import read_labels
+from screening.learn.labels import read_labels
 
 HEAD = "ID,Ionic conductivity (S cm-1),DOI,Family,Reduced Composition\n"
 

@@ -152,4 +152,4 @@ def test_imports_run_down_the_data_flow(stage: str, path: Path) -> None:
 def test_a_breach_is_seen() -> None:
     assert breaches("cif", {"screening.learn.train"}) == ["cif imports the later stage learn"]
     assert breaches("learn", {"zarr"}) == ["learn imports zarr"]
-    assert breaches("learn", {"screening.store.FeatureTable", "lightgbm"}) == []
+    assert breaches("learn", {"screening.store.store.FeatureTable", "lightgbm"}) == []

@@ -17,14 +17,17 @@ from synthetic import COLUMNS, QUICK, header, labels, planted, table
 
 from screening.config import Config, LearnConfig
 from screening.errors import Code, ModelError, Rejection
-from screening.learn import Labels, Model, compare_bounds, evaluate, load_model, score_lines, train
 from screening.learn.boosting import Rows, fit, loss, loss_gradient, parameters, read_booster
 from screening.learn.conventional import conventional_features
 from screening.learn.dataset import join
+from screening.learn.evaluate import compare_bounds, evaluate
 from screening.learn.intervals import Bands, fit_bands, residual_bounds
-from screening.learn.scores import r_squared, score, spearman
+from screening.learn.labels import Labels
+from screening.learn.model import Model, load_model
+from screening.learn.scores import r_squared, score, score_lines, spearman
+from screening.learn.train import train
 from screening.learn.view import View
-from screening.store import FeatureTable
+from screening.store.store import FeatureTable
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 from synthetic import QUICK, labels, table
 
-from screening import device as devices
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, ModelError
-from screening.learn import Model, choose_learner, load_model, train
-from screening.learn import device as module
+from screening.host import gpu as devices
+from screening.learn import learner as module
 from screening.learn.boosting import Rows, fit, parameters
-from screening.learn.device import CPU, MAX_DIFFERENCE, Learner, Trial, trial_rows
+from screening.learn.learner import CPU, MAX_DIFFERENCE, Learner, Trial, choose_learner, trial_rows
+from screening.learn.model import Model, load_model
+from screening.learn.train import train
 
 POCL = Path("/etc/OpenCL/vendors/pocl.icd")
 
@@ -122,7 +123,7 @@ def test_opencl_without_a_gpu(status: int, message: str, tmp_path: Path, monkeyp
 
 @pytest.mark.usefixtures("pocl")
 def test_opencl_on_the_cpu_is_no_gpu() -> None:
-    code = "from screening.learn.device import opencl_gpus; opencl_gpus()"
+    code = "from screening.learn.learner import opencl_gpus; opencl_gpus()"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "no OpenCL device is a GPU" in child.stderr or "no OpenCL here" in child.stderr
 

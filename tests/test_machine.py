@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from screening.config import ClusterConfig
-from screening.machine import cores, memory
+from screening.host.limits import cores, memory
 
 ALL = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screening.crystal import NUMBERS, SYMBOLS
+from screening.elements import NUMBERS, SYMBOLS
 from screening.learn.magpie import element_properties, magpie_features, magpie_names
 
 MATMINER = {  # sum, sum of squares, every 13th value

@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
+from screening.crystals.neighbours import periodic_pairs
 from screening.errors import Code, RejectionError
-from screening.neighbours import periodic_pairs
 
 CELLS = {
     "cubic": np.eye(3) * 4.0,

@@ -14,7 +14,7 @@ from test_pipeline import SMALL, screening
 from screening import load
 from screening.errors import InputError
 from screening.notebook import Run
-from screening.rank import write_ranking
+from screening.ranking.rank import write_ranking
 
 
 @pytest.fixture(scope="module")

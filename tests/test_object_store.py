@@ -23,15 +23,15 @@ from test_pipeline import SMALL, arrays
 from test_pipeline import screening as screening_command
 from test_store import COLUMNS, HEADER, files, filled, rows
 
-import screening.lease
-import screening.places
+import screening.locations.location
+import screening.store.lease
 from screening.config import InputLimits
 from screening.errors import Code, InputError, StoreError
-from screening.places import Remote, delivered, fetched, is_url, place, publish
-from screening.sources import iter_items
-from screening.status import status
-from screening.store import ARRAYS, FeatureStore, read_rejections, read_some, read_table
-from screening.verify import verify
+from screening.locations.location import Remote, delivered, fetched, is_url, place, publish
+from screening.runs.status import status
+from screening.runs.verify import verify
+from screening.sources.listing import iter_items
+from screening.store.store import ARRAYS, FeatureStore, read_rejections, read_some, read_table
 
 LIMITS = InputLimits()
 SECRET = "wJalrXUtnFEMI-secret"
@@ -138,7 +138,7 @@ def test_a_folder_goes_there_and_back_whole(memory: Remote, tmp_path: Path) -> N
 def test_an_object_named_to_lead_out_is_not_fetched(memory: Remote, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (memory / "model/a").write_bytes(b"x")
     named = Remote(f"{memory}/model/{name}")  # a key of an object store may be any text
-    monkeypatch.setattr(screening.places, "_below", lambda folder, skipped: iter([named]))
+    monkeypatch.setattr(screening.locations.location, "_below", lambda folder, skipped: iter([named]))
     monkeypatch.setattr(Remote, "read_bytes", lambda self: b"x")
     with pytest.raises(InputError, match="leads out"), fetched(memory / "model"):
         pass
@@ -283,7 +283,7 @@ def lock_of(folder: Remote, **changes: object) -> Remote:
         "pid": 2**22 + 1,  # beyond any pid
         "born": 0.0,
         "host": socket.gethostname(),
-        "machine": screening.lease._machine(),
+        "machine": screening.store.lease._machine(),
         "token": "other",
         "beat": 0,
     }
@@ -294,16 +294,16 @@ def lock_of(folder: Remote, **changes: object) -> Remote:
 
 def test_the_lock_of_a_killed_run_is_taken_over_at_once(memory: Remote) -> None:
     lock_of(memory / "lock")
-    with screening.lease.held(memory / "lock"):
+    with screening.store.lease.held(memory / "lock"):
         assert list(objects(memory / "lock")) == ["00000008.json"]
     assert objects(memory / "lock") == {}
 
 
 def test_the_lock_of_a_run_elsewhere_is_watched(memory: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screening.lease, "PATIENCE", 0.5)
+    monkeypatch.setattr(screening.store.lease, "PATIENCE", 0.5)
     lock_of(memory / "lock", machine="elsewhere")
     begin = time.monotonic()
-    with screening.lease.held(memory / "lock"):
+    with screening.store.lease.held(memory / "lock"):
         assert time.monotonic() - begin >= 0.5  # it stood still, so its holder is dead
     lock_of(memory / "lock", machine="elsewhere")
     waits = []
@@ -313,12 +313,12 @@ def test_the_lock_of_a_run_elsewhere_is_watched(memory: Remote, monkeypatch: pyt
         lock_of(memory / "lock", machine="elsewhere", beat=len(waits))
 
     monkeypatch.setattr(time, "sleep", renew)
-    with pytest.raises(StoreError, match="being written by another run"), screening.lease.held(memory / "lock"):
+    with pytest.raises(StoreError, match="being written by another run"), screening.store.lease.held(memory / "lock"):
         pass
 
 
 def test_a_run_that_lost_its_lock_commits_no_more(memory: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screening.lease, "BEAT", 0.01)
+    monkeypatch.setattr(screening.store.lease, "BEAT", 0.01)
     store = filled(memory / "s")  # type: ignore[arg-type]
     with store.locked():
         time.sleep(0.1)  # renewed several times
@@ -430,10 +430,10 @@ def test_a_connection_lost_in_an_archive_is_no_damage_of_the_archive(
     next(items)
 
     def lost(self: object, buffer: object) -> int:
-        with screening.places._reaching(str(memory)):
+        with screening.locations.location._reaching(str(memory)):
             raise ConnectionResetError
 
-    monkeypatch.setattr(screening.places._Stream, "readinto", lost)
+    monkeypatch.setattr(screening.locations.location._Stream, "readinto", lost)
     with pytest.raises(StoreError, match="the same command goes on"):
         list(iter_items([f"{memory}/n.zip"], LIMITS))
 
@@ -522,7 +522,7 @@ def test_conditional_puts_and_pages_on_s3(s3: Remote, monkeypatch: pytest.Monkey
     with pytest.raises(FileExistsError):
         (s3 / "once").write_new(b"2")
     assert (s3 / "once").read_bytes() == b"1"
-    monkeypatch.setattr(screening.places, "PAGE", 3)
+    monkeypatch.setattr(screening.locations.location, "PAGE", 3)
     for number in range(10):
         (s3 / f"pages/{number}.cif").write_bytes(f"data_{number}".encode())
         (s3 / f"pages/below{number}/x.cif").write_bytes(b"data_x")

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_homology import images_within, supercell
 
-from screening.crystal import CloudBatch
+from screening.crystals.crystal import CloudBatch
 from screening.errors import Code, RejectionError
-from screening.homology import percolation_ranks, periodic_barcodes
 from screening.homology.barcodes import radii_of, ticks
+from screening.homology.percolation import percolation_ranks
+from screening.homology.periodic import periodic_barcodes
 
 ORIGIN = np.zeros((1, 3))
 

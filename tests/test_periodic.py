@@ -18,14 +18,14 @@ from oracles_homology import (
 )
 from ripser import ripser
 
-from screening.cif import read_cif
-from screening.cloud import channel_clouds
 from screening.config import Config, InputLimits
-from screening.crystal import CloudBatch
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import channel_clouds
+from screening.crystals.crystal import CloudBatch
 from screening.errors import Code, ConfigError, RejectionError
-from screening.homology import engine, periodic_barcodes
 from screening.homology.barcodes import RESOLUTION, radii_of, ticks
-from screening.homology.periodic import PRIME, barcodes
+from screening.homology.engines import engine
+from screening.homology.periodic import PRIME, barcodes, periodic_barcodes
 
 FCC = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
 BCC = np.array([[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]])

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_homology import images_within, supercell
 
-from screening.crystal import CloudBatch
+from screening.crystals.crystal import CloudBatch
 from screening.errors import RejectionError
-from screening.homology import primitive_cells
+from screening.homology.primitive import primitive_cells
 
 
 def primitive(lattice, positions, occupancies=None, **options):

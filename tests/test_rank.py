@@ -12,13 +12,14 @@ import pandas as pd
 import pytest
 from synthetic import QUICK, header, labels, planted, table
 
-from screening import batches
 from screening.config import read_config
-from screening.crystal import NUMBERS
+from screening.elements import NUMBERS
 from screening.errors import Code, ConfigError, InputError, ModelError, Rejection
-from screening.learn import Model, train
-from screening.rank import COLUMNS, OBJECTIVES, duplicates_path, rank, write_ranking, write_rejections
-from screening.store import FeatureTable
+from screening.learn.model import Model
+from screening.learn.train import train
+from screening.ranking import batches
+from screening.ranking.rank import COLUMNS, OBJECTIVES, duplicates_path, rank, write_ranking, write_rejections
+from screening.store.store import FeatureTable
 
 
 class WeakTable(FeatureTable):

@@ -21,23 +21,25 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from made_run import COLUMNS, CURVES, HOSTILE, RADII, RANKING, features, make_explanation, make_ranking, make_run
 
-from screening.cif import read_cif
 from screening.config import Config
-from screening.crystal import Crystal
+from screening.crystals.cif import read_cif
+from screening.crystals.crystal import Crystal
 from screening.errors import Code, InputError
-from screening.explain import kinds_of
-from screening.learn import load_model
-from screening.learn.cells import plain_cell
+from screening.learn.model import load_model
+from screening.ranking.columns import kind_of
+from screening.ranking.explain import kinds_of
 from screening.report import curves as packing
-from screening.report import plots, structures, svg, text, write_explanation_plots, write_report
-from screening.report.columns import kind_of
+from screening.report import plots, structures, svg, text
 from screening.report.details import Details
+from screening.report.page import write_report
+from screening.report.plots import write_explanation_plots
 from screening.report.reasons import joined
-from screening.report.run import model_scores, read_ranking
 from screening.report.score_plots import calibration_plot, learning_plot
 from screening.report.structures import ANION, MOBILE, OTHER, grouped, p1_cif
 from screening.report.words import CODES, kind_words, reason_words
-from screening.reread import Wanted, find_crystals
+from screening.runs.read import model_scores, read_ranking
+from screening.sources.lookup import Wanted, find_crystals
+from screening.spreadsheet import plain_cell
 
 
 class Page(HTMLParser):
@@ -661,7 +663,7 @@ def test_an_empty_ranking_and_no_rejects_still_make_a_page(tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_a_thousand_candidates_stay_below_15_megabytes(tmp_path: Path) -> None:
-    from screening.vectorize import columns
+    from screening.features.curves import columns
 
     run = make_run(tmp_path / "run", n=1060, n_training=60, n_rejected=300, columns=columns(Config()))
     assert write_report(run, top=1000).stat().st_size < 15_000_000

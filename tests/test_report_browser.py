@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from made_run import HOSTILE, ODD_FILE, make_run
 
-from screening.cif import read_cif
 from screening.config import Config
-from screening.report import write_report
-from screening.report.families import FAMILIES, families
+from screening.crystals.cif import read_cif
+from screening.crystals.families import FAMILIES, families
+from screening.report.page import write_report
 from screening.report.structures import p1_cif
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")

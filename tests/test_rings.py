@@ -13,11 +13,11 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 from test_periodic import random_crystal
 
-from screening.cif import read_cif
-from screening.cloud import channel_clouds
 from screening.config import Config, InputLimits
-from screening.homology import Vertex, periodic_barcodes
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import channel_clouds
 from screening.homology.barcodes import RESOLUTION, radii_of, ticks
+from screening.homology.periodic import Vertex, periodic_barcodes
 
 ZERO = (0, 0, 0)
 SHEAR = [[1, 1, 0], [0, 1, 0], [-1, 2, 1]]

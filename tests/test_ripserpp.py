@@ -19,18 +19,20 @@ import ripserpp_host
 from crystals import rocksalt
 from ripser import ripser
 
-from screening.cif import read_cif
-from screening.cloud import channel_clouds
+from screening.cluster.featurize_all import open_store
 from screening.config import CloudConfig, InputLimits, read_config
-from screening.crystal import CloudBatch
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import channel_clouds
+from screening.crystals.crystal import CloudBatch
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, RejectionError
-from screening.featurize import featurize_shard
-from screening.fill import open_store
-from screening.homology import engine, ripserpp
+from screening.features.shard import featurize_shard
+from screening.homology import ripserpp
+from screening.homology.engines import engine
 from screening.homology.ripserpp import barcodes_ripserpp, coned
 from screening.homology.ripserpp_process import ChildDiedError, RipserppProcess
 from screening.homology.supercell import barcodes_redzed, barcodes_ripser
-from screening.sources import Item, iter_items
+from screening.sources.blocks import Item
+from screening.sources.listing import iter_items
 
 
 @pytest.fixture(scope="module")

@@ -18,19 +18,18 @@ import pandas as pd
 import pytest
 from made_run import HOSTILE, make_run
 
-from screening.crystal import SYMBOLS
+from screening.crystals.families import families
+from screening.elements import SYMBOLS
 from screening.errors import InputError
-from screening.report import write_report
-from screening.report.families import families
-from screening.report.page import page_policy
-from screening.report.run import read_ranking
+from screening.report.page import page_policy, write_report
+from screening.runs.read import read_ranking
 
 pytest.importorskip("polars", reason="no polars here: nothing is served")
 pytest.importorskip("starlette", reason="no starlette here: nothing is served")
 uvicorn = pytest.importorskip("uvicorn", reason="no uvicorn here: nothing is served")
 
-from screening.listing import Listing  # noqa: E402
-from screening.serve import Guard, application, serve  # noqa: E402
+from screening.serve.app import Guard, application, serve  # noqa: E402
+from screening.serve.listing import Listing  # noqa: E402
 
 ALL = {"search": "", "must": [], "not": [], "hide": [], "conditions": [], "ids": None, "sort": "rank", "falling": False}
 ALL |= {"from": 0, "count": 1_000_000}
@@ -102,8 +101,8 @@ def ask(app: Guard, path: str, question: Any) -> Any:
 
 def slow_rows(run_dir: Path, question: dict[str, Any]) -> list[int]:
     """Places of the rows that fit, by the definition, row by row."""
-    from screening.report.run import read_ranking
     from screening.report.text import elements
+    from screening.runs.read import read_ranking
 
     frame = read_ranking(run_dir / "ranking.csv")
     frame["chance"] = pd.to_numeric(frame["chance"])
@@ -200,7 +199,7 @@ def test_cells_are_those_of_the_page_in_one_file(run_dir: Path, app: Guard, tmp_
     frame = pd.DataFrame([row["cells"] for row in ask(app, "/api/rows", ALL)["rows"]])
     assert frame[1][1].startswith("=HYPERLINK")
     parquet = copied / "ranking.parquet"
-    from screening.report.run import read_ranking
+    from screening.runs.read import read_ranking
 
     read_ranking(copied / "ranking.csv").to_parquet(parquet)
     assert [row["cells"] for row in Listing(parquet).rows(ALL)["rows"]] == data["rows"]
@@ -442,7 +441,7 @@ def test_no_number_is_an_empty_cell(tmp_path: Path, run_dir: Path) -> None:
 def test_every_element_is_told_from_every_other() -> None:
     import polars as pl
 
-    from screening.listing import _element_tests, _elements
+    from screening.serve.listing import _element_tests, _elements
 
     symbols = SYMBOLS[1:]
     low, high = _elements(pl.Series([f"{symbol}2" for symbol in symbols]))
@@ -455,7 +454,7 @@ def test_every_element_is_told_from_every_other() -> None:
 def test_elements_are_bits() -> None:
     import polars as pl
 
-    from screening.listing import _elements
+    from screening.serve.listing import _elements
 
     rng = np.random.default_rng(0)
     formulas = [f"Li{k}{'Cl' if k % 2 else 'La'}" for k in rng.integers(1, 50, 500)]

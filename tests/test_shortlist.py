@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from made_run import HOSTILE, make_run
 from test_pipeline import screening
 
-from screening.cif import read_cif
 from screening.config import Config
+from screening.crystals.cif import read_cif
 from screening.errors import InputError
-from screening.learn.cells import plain_cell
-from screening.report.run import read_ranking
-from screening.shortlist import export_candidates, file_names, read_ids
+from screening.report.export import export_candidates, file_names, read_ids
+from screening.runs.read import read_ranking
+from screening.spreadsheet import plain_cell
 
 SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 

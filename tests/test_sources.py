@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from screening.config import InputLimits
 from screening.errors import Code, InputError
-from screening.sources import Item, iter_items
+from screening.sources.blocks import Item
+from screening.sources.listing import iter_items
 from screening.sources.names import named
 
 LIMITS = InputLimits()

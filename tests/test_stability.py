@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from synthetic import PLANTED, QUICK, labels, table
 
-from screening.learn import Model, train
-from screening.stability import _clusters, stability, write_stability
+from screening.learn.model import Model
+from screening.learn.train import train
+from screening.ranking.stability import _clusters, stability, write_stability
 
 
 @pytest.fixture(scope="module")

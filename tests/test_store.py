@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from screening.errors import Code, StoreError
-from screening.store import (
+from screening.store.store import (
     ARRAYS,
     FEATURIZED,
     LEDGER,

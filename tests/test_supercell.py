@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from screening.cif import read_cif
-from screening.cloud import channel_clouds
 from screening.config import CloudConfig, InputLimits
-from screening.crystal import CloudBatch
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import channel_clouds
+from screening.crystals.crystal import CloudBatch
 from screening.homology.barcodes import Barcodes, radii_of, ticks
 from screening.homology.supercell import barcodes_redzed, barcodes_ripser, reduced_basis, supercell_distances
 

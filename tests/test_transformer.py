@@ -19,13 +19,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 import screening
 from screening import BettiTransformer, Crystal
-from screening.cif import read_cif
-from screening.compute import Progress
+from screening.cluster.featurize_all import featurize_all
+from screening.cluster.progress import Progress
 from screening.config import Config
+from screening.crystals.cif import read_cif
 from screening.errors import ConfigError, InputError
-from screening.fill import featurize_all
-from screening.sources import iter_items
-from screening.store import read_table
+from screening.sources.listing import iter_items
+from screening.store.store import read_table
 
 SMALL = {"channels": ("mobile", "anion"), "step": 0.5}
 

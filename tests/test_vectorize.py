@@ -11,11 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from screening.config import Config, read_config
-from screening.crystal import CloudBatch
+from screening.crystals.crystal import CloudBatch
 from screening.errors import ConfigError
-from screening.homology.barcodes import Barcodes, radii_of, ticks
-from screening.homology.percolation import PercolationRanks
-from screening.vectorize import (
+from screening.features.curves import (
     betti_curves,
     columns,
     densities,
@@ -25,6 +23,8 @@ from screening.vectorize import (
     rank_curves,
     vectorize,
 )
+from screening.homology.barcodes import Barcodes, radii_of, ticks
+from screening.homology.percolation import PercolationRanks
 
 
 def random_bars(seed: int, n_clouds: int = 5, *, r_max: float = 8.0) -> Barcodes:
@@ -272,8 +272,8 @@ def test_a_batch_of_nothing_but_absent_sublattices() -> None:
 @pytest.mark.slow
 def test_coarse_histogram_columns_are_seldom_empty(shared_data: Path) -> None:
     """The study's trouble, too many almost empty columns, shown on real crystals: fine bins have it, ours do not."""
-    from screening.featurize import featurize
-    from screening.sources import iter_items
+    from screening.features.shard import featurize
+    from screening.sources.listing import iter_items
 
     config = Config()
     items = list(iter_items([str(shared_data / "obelix-train" / "cifs")], config.input))[:80]

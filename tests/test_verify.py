@@ -18,10 +18,10 @@ from crystals import write_set
 from test_pipeline import SMALL, screening
 
 from screening.errors import StoreError
-from screening.journal import Journal, is_alive
 from screening.pipeline import RunPaths
-from screening.status import status
-from screening.verify import verify
+from screening.runs.journal import Journal, is_alive
+from screening.runs.status import status
+from screening.runs.verify import verify
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from screening.config import Config, read_config
 from screening.errors import ModelError
+from screening.features.curves import columns, parse_column
 from screening.learn.view import View
-from screening.vectorize import columns, parse_column
 
 DEFAULT = columns(Config())
 

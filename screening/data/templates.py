@@ -18,10 +18,10 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from screening.crystal import NUMBERS, Crystal, FloatArray, IntArray, wrap
+from screening.crystals import Crystal, FloatArray, IntArray, periodic_pairs, wrap
 from screening.data.ions import CHARGE_TOLERANCE, balanced_charges, ionic_radius
+from screening.elements import NUMBERS
 from screening.errors import InputError
-from screening.neighbours import periodic_pairs
 
 # Contacts between ions are looked up to here; the longest first-shell bond, Cs-I, is 4.0 Å.
 CONTACT_RADIUS = 4.5

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystal import CloudBatch, FloatArray, IntArray
+from screening.crystals import CloudBatch, FloatArray, IntArray
 
 # Distances are read in ticks of this size, far below experimental error, so that distances which a symmetry makes equal
 # compare equal however they were computed.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from screening import _kernels
-from screening.crystal import CloudBatch, FloatArray, IntArray
+from screening.crystals import CloudBatch, FloatArray, IntArray
 from screening.homology.barcodes import PHASE, RESOLUTION, radii_of
 from screening.homology.periodic import PRIMITIVE_TOLERANCE, checked_radii, flat, raise_for_status
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from screening import _kernels
-from screening.crystal import CloudBatch, FloatArray, IntArray
+from screening.crystals import CloudBatch, FloatArray, IntArray
 from screening.errors import Code, RejectionError
 from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, radii_of
 

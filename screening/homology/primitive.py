@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from screening import _kernels
-from screening.crystal import CloudBatch
+from screening.crystals import CloudBatch
 from screening.homology.periodic import PRIMITIVE_TOLERANCE, flat, raise_for_status
 
 

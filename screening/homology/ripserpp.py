@@ -32,7 +32,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from screening.crystal import CloudBatch, FloatArray
+from screening.crystals import CloudBatch, FloatArray
 from screening.errors import EngineUnavailableError
 from screening.homology.barcodes import Barcodes, Fallback
 from screening.homology.ripserpp_process import ChildDiedError, RipserppProcess

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from screening.pipes import receive, send
+from screening.host import receive, send
 
 HEADER = struct.Struct("<qqd")  # highest dimension, points, threshold
 COUNT = struct.Struct("<q")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from screening.errors import DeviceUnavailableError
 from screening.homology.ripserpp_child import COUNT, HEADER, READY, UNKNOWN
-from screening.pipes import receive, send
+from screening.host import receive, send
 
 START_LIMIT = 120.0  # s to load the library and make a CUDA context
 TOLD = 400  # characters of the library's last words that an error repeats

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from screening.crystal import CloudBatch, FloatArray, IntArray
+from screening.crystals import CloudBatch, FloatArray, IntArray
 from screening.errors import Code, EngineUnavailableError, RejectionError
 from screening.homology.barcodes import Barcodes, radii_of, ticks
 

@@ -1,25 +1,34 @@
 """Labels, fair splits, LightGBM, intervals: from features and measured conductivities to a judged model."""
 
-from screening.learn.compare import CompareOptions, compare
-from screening.learn.device import Learner, choose_learner
-from screening.learn.evaluate import compare_bounds, evaluate
+from screening.learn.boosting import Rows, fit, parameters, read_booster
+from screening.learn.dataset import Dataset, join
+from screening.learn.evaluate import compare_bounds, evaluate, seeded
 from screening.learn.labels import Labels, read_labels
-from screening.learn.model import Model, Prediction, load_model
+from screening.learn.learner import Learner, choose_learner
+from screening.learn.model import Model, Prediction, Training, load_model
 from screening.learn.scores import score_lines
 from screening.learn.train import train
+from screening.learn.view import band_below
 
 __all__ = [
-    "CompareOptions",
+    "Dataset",
     "Labels",
     "Learner",
     "Model",
     "Prediction",
+    "Rows",
+    "Training",
+    "band_below",
     "choose_learner",
-    "compare",
     "compare_bounds",
     "evaluate",
+    "fit",
+    "join",
     "load_model",
+    "parameters",
+    "read_booster",
     "read_labels",
     "score_lines",
+    "seeded",
     "train",
 ]

@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.config import LearnConfig
-from screening.crystal import FloatArray, IntArray
+from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError
-from screening.learn.labels import BoolArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

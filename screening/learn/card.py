@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from screening.learn.cells import plain_text
+from screening.spreadsheet import plain_text
 
 if TYPE_CHECKING:
     from screening.learn.model import ModelHeader, Training

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from screening.config import Config
-from screening.crystal import FloatArray
+from screening.crystals import BoolArray, FloatArray
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.dataset import Dataset
 from screening.learn.evaluate import seeded, split_groups
-from screening.learn.labels import BoolArray
 from screening.learn.scores import score
 from screening.learn.splits import grouped_folds
 from screening.learn.view import View

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from screening.config import CloudConfig
-from screening.crystal import NUMBERS, SYMBOLS, FloatArray
+from screening.crystals import FloatArray
+from screening.elements import NUMBERS, SYMBOLS
 from screening.learn.magpie import magpie_features, magpie_names
 from screening.store import FeatureTable
 

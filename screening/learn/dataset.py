@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import AgglomerativeClustering
 
-from screening.crystal import FloatArray, IntArray
+from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError, Rejection
 from screening.learn.conventional import atomic_fractions, conventional_features
-from screening.learn.labels import BoolArray, Labels, ObjectArray
+from screening.learn.labels import Labels, ObjectArray
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import Pairs, connected_groups, equal_pairs, links
 from screening.store import FeatureTable

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from screening.crystal import FloatArray
+from screening.crystals import BoolArray, FloatArray
 from screening.errors import ModelError
-from screening.learn.labels import BoolArray
 
 FRACTIONS = (0.01, 0.05, 0.10)
 ALPHA = 20.0  # of BEDROC: 80 % of the score comes from the first 8 %

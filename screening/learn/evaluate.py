@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.config import Config
-from screening.crystal import FloatArray, IntArray
+from screening.crystals import FloatArray, IntArray
 from screening.errors import ModelError
 from screening.learn.boosting import Rows, base_score, fit, parameters
 from screening.learn.dataset import Dataset, join

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from screening.crystal import FloatArray, IntArray
+from screening.crystals import FloatArray, IntArray
 from screening.errors import ModelError
 
 MAX_BANDS = 3

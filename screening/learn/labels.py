@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from screening.crystal import FloatArray
+from screening.crystals import BoolArray, FloatArray
 from screening.errors import InputError
 
 ObjectArray = NDArray[np.object_]
-BoolArray = NDArray[np.bool_]
 
 ID_NAMES = ("id", "name", "material_id", "crystal_id", "cif", "filename")
 PUBLICATION_NAMES = ("doi", "publication", "reference", "paper")

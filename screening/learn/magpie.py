@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystal import FloatArray
+from screening.crystals import FloatArray
 
 STATISTICS = ("minimum", "maximum", "range", "mean", "avg_dev", "mode")
 

@@ -18,16 +18,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from screening.crystal import FloatArray, IntArray
+from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError
 from screening.learn.boosting import read_booster
 from screening.learn.card import card
-from screening.learn.cells import plain_cell
 from screening.learn.dataset import check_finite
 from screening.learn.intervals import N_QUANTILES, Bands
-from screening.learn.labels import BoolArray, ObjectArray
+from screening.learn.labels import ObjectArray
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
+from screening.spreadsheet import plain_cell
 from screening.store import differences
 
 MAX_JSON_BYTES = 64_000_000

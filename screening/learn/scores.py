@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from screening.crystal import FloatArray
-from screening.learn.labels import BoolArray
+from screening.crystals import BoolArray, FloatArray
 
 Score = dict[str, Any]
 MIN_FOLD = 10  # measured values that a fold needs to enter the spread over folds: R² of two equal values is anything

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystal import FloatArray, IntArray
+from screening.crystals import FloatArray, IntArray
 
 BLOCK = 256  # crystals compared at a time
 

@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from sklearn.model_selection import StratifiedGroupKFold
 
-from screening.crystal import FloatArray, IntArray
+from screening.crystals import FloatArray, IntArray
 from screening.errors import ModelError
 from screening.learn.space import FeatureSpace
 

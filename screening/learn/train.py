@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 
 from screening.config import Config
-from screening.crystal import SYMBOLS, IntArray
+from screening.crystals import IntArray
+from screening.elements import SYMBOLS
 from screening.errors import ModelError, Rejection
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
-from screening.learn.device import CPU, Learner
 from screening.learn.evaluate import Evaluation, evaluate, seeded
 from screening.learn.intervals import conformal_rank, interval_scores
 from screening.learn.labels import Labels
+from screening.learn.learner import CPU, Learner
 from screening.learn.model import Model, ModelHeader, TrainedBy, Training
 from screening.learn.scores import Score
 from screening.learn.view import View
@@ -45,7 +46,7 @@ def train(
     rejections
         Inputs that have no features, to say why a label is not used.
     learner
-        What LightGBM trains on, see `screening.learn.device.choose_learner`; the CPU when not given.
+        What LightGBM trains on, see `screening.learn.learner.choose_learner`; the CPU when not given.
 
     Raises
     ------

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystal import FloatArray, IntArray
+from screening.crystals import FloatArray, IntArray
 from screening.errors import ModelError
-from screening.vectorize import Column, parse_column
+from screening.features import Column, parse_column
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,18 +1,25 @@
-"""The page that people open: a RUN folder → one report.html that needs no network, and the plots of an explanation.
+"""The page that people open, plots, and candidates as tables and CIFs."""
 
-text       numbers, formulas and JSON as they stand on the page
-svg        the parts of a plot: scales, ticks, axes, marks
-plots      measured against predicted, kinds of hole, beeswarm
-run        the files of a RUN folder, read and checked
-columns    what the columns of a ranking hold, and their cells
-structures crystals read again from their sources, with their holes
-details    everything about single candidates
-score_plots calibration and learning curve
-curves     curves of candidates, of their nearest conductors, and the training range, packed
-page       all of it laid into templates/
-"""
-
-from screening.report.page import write_report
+from screening.report.barcode import Sublattice, draw_barcode
+from screening.report.details import Details
+from screening.report.export import export_candidates, read_ids
+from screening.report.leaderboard import leaderboard_lines, write_leaderboard_plot
+from screening.report.page import list_data, page_policy, render, write_report
 from screening.report.plots import write_explanation_plots
+from screening.report.text import formula
 
-__all__ = ["write_explanation_plots", "write_report"]
+__all__ = [
+    "Details",
+    "Sublattice",
+    "draw_barcode",
+    "export_candidates",
+    "formula",
+    "leaderboard_lines",
+    "list_data",
+    "page_policy",
+    "read_ids",
+    "render",
+    "write_explanation_plots",
+    "write_leaderboard_plot",
+    "write_report",
+]

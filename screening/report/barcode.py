@@ -14,7 +14,7 @@ from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from screening.crystal import FloatArray
+from screening.crystals import FloatArray
 from screening.errors import InputError
 
 # Okabe and Ito's colours, told apart by colour-blind eyes.

@@ -13,19 +13,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from screening.batches import StoredTables
 from screening.config import Config, InputLimits
-from screening.crystal import Crystal
+from screening.crystals import Crystal
 from screening.errors import InputError
-from screening.explain import explain, kinds_of
 from screening.learn import Model, load_model
-from screening.rank import duplicates_path
+from screening.ranking import CURVES, StoredTables, duplicates_path, explain, kinds_of, reason_unit, reason_words
 from screening.report import curves as packing
 from screening.report.reasons import Reasons
-from screening.report.run import ranking_path, read_duplicates
 from screening.report.structures import all_shown, atoms, shown
-from screening.report.words import CURVES, reason_unit, reason_words
-from screening.reread import Wanted, find_crystals
+from screening.runs import RunRecord, ranking_path, read_duplicates
+from screening.sources import Wanted, find_crystals
 from screening.store import FeatureTable, read_some
 
 FACTS = ("n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
@@ -49,11 +46,11 @@ class Details:
         The model cannot be read.
     """
 
-    def __init__(self, run_dir: Path, record: dict[str, Any], *, index: Future[dict[str, int]] | None = None) -> None:
+    def __init__(self, run_dir: Path, record: RunRecord, *, index: Future[dict[str, int]] | None = None) -> None:
         self.index = index
         self.store = run_dir / "features.zarr"
         self.model: Model = load_model(run_dir / "model")
-        self.limits = InputLimits.model_validate(record["config"].get("input", {}))
+        self.limits = InputLimits.model_validate(record.section("input"))
         header = self.model.header
         self.config = Config.model_validate(
             {name: header.features_config[name] for name in ("cloud", "homology") if name in header.features_config}

@@ -14,15 +14,15 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from screening.crystal import SYMBOLS
+from screening.crystals import families_among
+from screening.elements import SYMBOLS
+from screening.ranking import SUBJECTS, cells_of, columns_of
 from screening.report import plots, svg, text
-from screening.report.columns import cells_of, columns_of
 from screening.report.details import Details, squeezed
-from screening.report.families import families_among
-from screening.report.run import Run, model_scores, read_run
 from screening.report.score_plots import calibration_plot, learning_plot
-from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS, SUBJECTS
-from screening.reread import Wanted
+from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS
+from screening.runs import Run, model_scores, read_run
+from screening.sources import Wanted
 
 REJECTS_SHOWN = 2_000  # rows of the full list; the rest stands in rejected.csv, and the page says so
 STABLE_KINDS = 12  # kinds of hole whose ranges are listed
@@ -87,9 +87,9 @@ def render(run: Run, listed: dict[str, Any], *, kept: dict[str, Any] | None) -> 
     return environment.get_template("report.html.j2").render(
         run=run,
         record=run.record,
-        counts=run.record["counts"],
-        paths=run.record["crystals"][:PATHS_SHOWN],
-        n_more_paths=max(0, len(run.record["crystals"]) - PATHS_SHOWN),
+        counts=run.record.counts,
+        paths=run.record.crystals[:PATHS_SHOWN],
+        n_more_paths=max(0, len(run.record.crystals) - PATHS_SHOWN),
         interval=interval_words(run),
         first=_records(run.ranking.head(WITHOUT_SCRIPT)),
         n_shown=len(run.ranking) if kept is not None else run.n_ranked,
@@ -111,7 +111,7 @@ def render(run: Run, listed: dict[str, Any], *, kept: dict[str, Any] | None) -> 
         beeswarm=plots.beeswarm_plot(run.kinds, run.beeswarm),
         codes=_codes(run.rejected),
         rejects=shown.to_dict("records"),
-        settings=settings_rows(run.record.get("config", {})),
+        settings=settings_rows(run.record.config),
         limits=LIMITS,
         references=REFERENCES,
         style=Markup(style),  # noqa: S704 - our own file
@@ -173,17 +173,17 @@ def wanted_known(ranking: pd.DataFrame, known: dict[str, Any]) -> set[str]:
 
 def run_key(run: Run) -> str:
     """Return a name of the run's inputs, under which a browser keeps the shortlist."""
-    return f"{run.record['inputs_sha256'][:16]}-{run.record['seed']}"
+    return f"{run.record.inputs_sha256[:16]}-{run.record.seed}"
 
 
 def target(run: Run) -> float:
     """Return the log10 conductivity whose chance is told."""
-    return float(run.record.get("config", {}).get("rank", {}).get("target", -4.0))
+    return float(run.record.section("rank").get("target", -4.0))
 
 
 def ion(run: Run) -> str:
     """Return the name of the mobile ion, ``lithium``."""
-    symbol = str(run.record.get("config", {}).get("cloud", {}).get("mobile_ion", "Li"))
+    symbol = str(run.record.section("cloud").get("mobile_ion", "Li"))
     return SUBJECTS.get(symbol, (symbol, ""))[0]
 
 
@@ -253,9 +253,9 @@ def _stability(run: Run) -> list[dict[str, Any]]:
 
 def throughput(run: Run) -> list[tuple[str, str]]:
     """Return what the run took, as (stage, words); empty where run.json does not say."""
-    seconds: dict[str, float] = run.record.get("seconds", {})
+    seconds: dict[str, float] = run.record.seconds
     rows = [(stage, f"{taken:.0f} s" if taken >= 10 else f"{taken:.1f} s") for stage, taken in seconds.items()]
-    new = run.record["counts"]["featurized"] - run.record["counts"].get("resumed", 0)
+    new = run.record.counts.featurized - run.record.counts.resumed
     if seconds.get("featurize", 0.0) > 0 and new > 0:
         rows.append(("described", f"{new / seconds['featurize']:.0f} crystals per second"))
     return rows
@@ -277,7 +277,7 @@ def settings_rows(config: dict[str, Any], prefix: str = "") -> list[tuple[str, s
 
 def interval(run: Run) -> float:
     """Return the nominal coverage of the intervals, as the run was told."""
-    return float(run.record.get("config", {}).get("learn", {}).get("interval", 0.8))
+    return float(run.record.section("learn").get("interval", 0.8))
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from screening.report import svg
-from screening.report.run import read_beeswarm, read_kinds
+from screening.runs import read_beeswarm, read_kinds
 
 KINDS_SHOWN = 12
 COLOURS = 5  # steps of the ramp from low to high feature values

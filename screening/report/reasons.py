@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystal import FloatArray
-from screening.explain import Kind
+from screening.crystals import FloatArray
+from screening.ranking import Kind
 
 SHOWN = 10  # reasons named; the others are summed
 

@@ -10,12 +10,12 @@ from typing import Any
 import joblib
 import numpy as np
 
-from screening.chemistry import anion_mask
 from screening.config import Config
-from screening.crystal import NUMBERS, SYMBOLS, Crystal
+from screening.crystals import Crystal, anion_mask
+from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import RejectionError
-from screening.holes import hole_table
-from screening.machine import cores
+from screening.homology import hole_table
+from screening.host import cores
 
 BARS = 200  # bars looked at, of each channel and dimension, the longest first
 GROUPS = 12  # different bars shown, of each channel and dimension

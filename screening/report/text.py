@@ -9,8 +9,6 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from screening.learn.cells import plain_cell
-
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
 SYMBOL = re.compile(r"[A-Z][a-z]?")
@@ -60,12 +58,6 @@ def begins(piece: str, index: int) -> bool:
 def elements(text: str) -> list[str]:
     """Return the element symbols in a formula, each once, in order."""
     return list(dict.fromkeys(SYMBOL.findall(text)))
-
-
-def unguarded(cell: str) -> str:
-    """Return a text cell of a CSV file without the ``'`` that keeps spreadsheets from running it as a formula."""
-    bare = cell.removeprefix("'")
-    return bare if plain_cell(bare) == cell else cell
 
 
 def embedded_json(value: Any) -> Markup:

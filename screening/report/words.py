@@ -22,62 +22,6 @@ CODES: dict[str, str] = {
     Code.INTERNAL: "a fault of this program",
 }
 
-CURVES: dict[str, str] = {
-    "beta0": "β₀: separate parts",
-    "beta1": "β₁: rings",
-    "beta2": "β₂: cavities",
-    "rank0": "in finite clusters",
-    "rank1": "in chains",
-    "rank2": "in layers",
-    "rank3": "in a 3-D network",
-}
-
-KINDS: dict[str, str] = {
-    "beta0": "β₀ parts",
-    "beta1": "β₁ rings",
-    "beta2": "β₂ cavities",
-    "rank0": "sites in finite clusters",
-    "rank1": "sites in chains",
-    "rank2": "sites in layers",
-    "rank3": "sites in a 3-D network",
-    "hist0": "β₀ parts born",
-    "hist1": "β₁ rings born",
-    "hist2": "β₂ cavities born",
-    "number_density": "sites per volume",
-    "occupied_density": "ions per volume",
-    "mean_occupancy": "mean occupancy",
-}
-
-# Who forms something, and whether the verb takes an s.
-SUBJECTS: dict[str, tuple[str, str]] = {
-    "Li": ("lithium", "s"),
-    "Na": ("sodium", "s"),
-    "K": ("potassium", "s"),
-    "Mg": ("magnesium", "s"),
-    "Ag": ("silver", "s"),
-    "anion": ("the anions", ""),
-    "cation": ("the other cations", ""),
-    "framework": ("the framework", "s"),
-    "all": ("all atoms together", ""),
-}
-
-# What a crystal has and what it lacks, with who (0) and the ending of the verb (1).
-REASONS: dict[str, tuple[str, str]] = {
-    "beta0": ("separate parts of {0} (β₀)", "no separate parts of {0} (β₀)"),
-    "beta1": ("rings of {0} (β₁)", "no rings of {0} (β₁)"),
-    "beta2": ("cavities of {0} (β₂)", "no cavities of {0} (β₂)"),
-    "rank0": ("{0} stay{1} in finite clusters", "{0} form{1} no finite clusters"),
-    "rank1": ("{0} form{1} chains", "{0} form{1} no chains"),
-    "rank2": ("{0} form{1} layers", "{0} form{1} no layers"),
-    "rank3": ("{0} form{1} a 3-D network", "{0} form{1} no 3-D network"),
-    "hist0": ("parts of {0} that are born (β₀)", "no parts of {0} are born (β₀)"),
-    "hist1": ("rings of {0} that close (β₁)", "no rings of {0} close (β₁)"),
-    "hist2": ("cavities of {0} that close (β₂)", "no cavities of {0} close (β₂)"),
-    "number_density": ("sites of {0} per volume", "sites of {0} per volume"),
-    "occupied_density": ("density of {0}, by occupancy", "density of {0}, by occupancy"),
-    "mean_occupancy": ("mean occupancy of {0}", "mean occupancy of {0}"),
-}
-
 MODELS: dict[str, str] = {
     "curves": "curves (this model)",
     "conventional": "conventional descriptors",
@@ -99,30 +43,6 @@ BADGES: dict[str, str] = {
     "radioactive": "radioactive",
     "toxic": "toxic",
     "scarce": "scarce",
-}
-
-COLUMN_WORDS: dict[str, str] = {
-    "id": "id",
-    "prediction": "predicted log₁₀ σ (S/cm)",
-    "lower": "lower bound, log₁₀ σ (S/cm)",
-    "upper": "upper bound, log₁₀ σ (S/cm)",
-    "chance": "chance of the target, 0 to 1",
-    "family": "family, by anions",
-    "conductivity": "predicted σ (S/cm)",
-    "distance": "novelty (1 = edge of the domain)",
-    "in_domain": "in domain",
-    "nearest": "nearest known: id",
-    "nearest_formula": "nearest known",
-    "nearest_measured": "nearest known: log₁₀ σ (S/cm)",
-    "measured": "measured log₁₀ σ (S/cm)",
-    "radius_cut": "radius cut back",
-    "elements_unseen": "elements not in training",
-    "prediction_kind": "prediction by",
-    "duplicate_of": "duplicate of",
-    "duplicates": "further entries of it",
-    "same_as_labelled": "same as labelled",
-    "charge_balanced": "charge balanced",
-    "held_back": "held back for",
 }
 
 HELD_BACK: dict[str, str] = {
@@ -170,23 +90,3 @@ REFERENCES: tuple[tuple[str, str], ...] = (
         "https://doi.org/10.48550/arXiv.2208.09223",
     ),
 )
-
-
-def kind_words(*, channel: str, curve: str, radius_from: str, radius_to: str) -> str:
-    """Return a kind of hole in words, ``Li β₁ rings, 3–4 Å``; a kind without radii ends after its name."""
-    band = f", {radius_from.removesuffix('.0')}–{radius_to.removesuffix('.0')} Å" if radius_from else ""
-    return f"{'all-atom' if channel == 'all' else channel} {KINDS.get(curve, curve)}{band}"
-
-
-def reason_words(channel: str, curve: str) -> tuple[str, str]:
-    """Return a kind of hole as a reason, where a crystal has it and where it lacks it: ``lithium forms layers``."""
-    who, ending = SUBJECTS.get(channel, (channel, "s"))
-    has, lacks = REASONS.get(curve, (f"{curve} of {{0}}", f"{curve} of {{0}}"))
-    return has.format(who, ending), lacks.format(who, ending)
-
-
-def reason_unit(curve: str) -> str:
-    """Return what the values of a curve are told in: a share of sites, a number per site or per volume, or nothing."""
-    if curve.startswith("rank"):
-        return "share"
-    return {"beta": "per site", "numb": "per Å³", "occu": "per Å³"}.get(curve[:4], "")

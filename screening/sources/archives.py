@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 from screening.config import InputLimits
 from screening.errors import Code
-from screening.places import Place
+from screening.locations import Place
 from screening.sources.files import (
     DAMAGED,
     FREE_MEMBER_BYTES,

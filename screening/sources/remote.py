@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from screening.config import InputLimits
 from screening.errors import Code, InputError
-from screening.places import Listed, Remote, is_url, place, read_all
+from screening.locations import Listed, Remote, is_url, place, read_all
 from screening.sources.archives import content, is_archive, iter_archive
 from screening.sources.files import is_crystal_name
 from screening.sources.raw import Raw

@@ -1,0 +1,175 @@
+"""Crystals → a finished feature store: listed, handed out, brought back and committed, or gone on with."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterator, Sequence
+
+from screening.cluster.client import is_remote
+from screening.cluster.dispatch import compute, shards_of
+from screening.cluster.progress import Progress
+from screening.config import Config
+from screening.crystals import channel_label
+from screening.errors import Code, DeviceUnavailableError, EngineUnavailableError, StoreError
+from screening.features import columns, featurize, inputs_digest
+from screening.homology import GPU_ENGINES, choose_engine, engine
+from screening.host import Device, resolve, versions
+from screening.locations import Place, make_folder
+from screening.sources import Item, iter_items
+from screening.store import STRINGS, FeatureStore, differences, exists, pointed
+
+BROKEN = "this program cannot compute a crystal of two atoms; install it anew"
+PROBE = """data_probe
+_cell_length_a 4
+_cell_length_b 4
+_cell_length_c 4
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+X1 {ion} 0 0 0
+X2 {anion} 0.5 0.5 0.5
+"""
+
+
+def settle(config: Config, progress: Progress) -> tuple[Config, Device]:
+    """Return the config with its engine decided, and the device; what was chosen is said. Nothing is started.
+
+    Raises
+    ------
+    EngineUnavailableError, DeviceUnavailableError
+        The engine or device that was asked for is not here.
+    """
+    device = resolve(config.device, remote=is_remote(config.cluster))
+    progress.say(f"device {device.why}")
+    name, why = choose_engine(config.homology.engine)
+    if config.homology.engine != name:
+        progress.say(f"engine {name}: {why}")
+        config = config.model_copy(update={"homology": config.homology.model_copy(update={"engine": name})})
+    if name in GPU_ENGINES and device.kind != "cuda":
+        raise DeviceUnavailableError(f"engine {name} computes on a GPU, and the device is {device.why}")
+    if not is_remote(config.cluster):
+        engine(name)
+    return config, device
+
+
+def check_program(config: Config) -> None:
+    """Return nothing if this program can compute a crystal: otherwise every input would become a refused row.
+
+    Workers elsewhere are not asked, nor is a GPU engine, which has a process of its own.
+
+    Raises
+    ------
+    EngineUnavailableError
+        It cannot.
+    """
+    if is_remote(config.cluster) or config.homology.engine in GPU_ENGINES:
+        return
+    text = PROBE.format(ion=config.cloud.mobile_ion, anion="O" if config.cloud.mobile_ion != "O" else "S")
+    try:
+        rows = featurize([Item(id="probe", source="probe", text=text.encode())], config)
+    except Exception as error:
+        raise EngineUnavailableError(f"{BROKEN}: {type(error).__name__}: {error}") from error
+    code, detail = rows.strings[0, [STRINGS.index("code"), STRINGS.index("detail")]]
+    if code == Code.INTERNAL:
+        raise EngineUnavailableError(f"{BROKEN}: {detail}")
+
+
+def open_store(path: Place, config: Config) -> FeatureStore:
+    """Return the store at `path`, new or to be resumed.
+
+    Raises
+    ------
+    StoreError
+        A store is there that was made with other settings; the message lists what differs.
+    """
+    labels = [channel_label(channel, config.cloud) for channel in config.cloud.channels]
+    path = pointed(path)
+    if not exists(path):
+        make_folder(path.parent)
+        header = {
+            "config": config.features_config(),
+            "features_hash": config.features_hash(),
+            "engine": config.homology.engine,
+            "shard_rows": config.store.shard_rows,
+            "versions": versions(),
+        }
+        return FeatureStore.create(path, columns=columns(config), channels=labels, header=header)
+    store = FeatureStore.open(path)
+    changed = differences(config.features_config(), store.header["config"])
+    ours, theirs = versions()["screening"], store.header["versions"]["screening"]
+    if ours != theirs:
+        changed.append(f"version of screening: {ours} here, {theirs} in the store")
+    if changed:
+        raise StoreError(f"{path} was made with other settings; remove it or give another --out. " + "; ".join(changed))
+    store.mend_ledger()
+    return store
+
+
+def featurize_all(
+    crystals: Sequence[str],
+    *,
+    config: Config,
+    out: Place,
+    progress: Progress,
+) -> str:
+    """Return the SHA-256 of the inputs after featurizing every one into the store at `out`.
+
+    Goes on where an earlier run stopped: shards whose inputs and bytes are unchanged are not computed again, unless
+    this program failed on one of their crystals.
+
+    Raises
+    ------
+    EngineUnavailableError, DeviceUnavailableError, StoreError, InputError
+        Nothing can be computed or written here; told before work starts where that can be known.
+    """
+    config, device = settle(config, progress)
+    return fill(crystals, config=config, device=device, out=out, progress=progress)
+
+
+def fill(
+    crystals: Sequence[str],
+    *,
+    config: Config,
+    device: Device,
+    out: Place,
+    progress: Progress,
+) -> str:
+    """Do what `featurize_all` does, with engine and device decided."""
+    items = iter_items(crystals, config.input)
+    store = open_store(out, config)
+    finished = store.sound()
+    digests = hashlib.sha256()
+
+    def unfinished() -> Iterator[tuple[int, list[Item]]]:
+        for index, shard in enumerate(shards_of(items, store.shard_rows)):
+            digest = inputs_digest(shard)
+            digests.update(digest.encode())
+            progress.found += len(shard)
+            entry = finished.get(index)
+            if entry is not None and entry.inputs == digest and Code.INTERNAL not in entry.codes:
+                progress.resumed += entry.rows
+                progress.count(entry)
+            else:
+                yield index, shard
+        progress.listed = True
+        progress.changed()
+
+    with store.locked():
+        work = unfinished()
+        first = next(work, None)
+        if first is not None:  # no cluster is started where nothing is left to do
+            check_program(config)
+            compute(store, itertools.chain([first], work), config=config, device=device, progress=progress)
+        if progress.found == 0:
+            raise StoreError("no crystal found: none of the given paths holds a CIF file")
+        store.finish(progress.found)
+    for entry in store.ledger().values():
+        progress.fallbacks.update(reason for _, _, reason in entry.fallbacks)
+    return digests.hexdigest()

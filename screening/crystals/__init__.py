@@ -1,0 +1,35 @@
+"""Crystals: CIF text to flat arrays, their chemistry, and the point set of each channel."""
+
+from screening.crystals.arrays import BoolArray, FloatArray, IntArray, wrap
+from screening.crystals.chemistry import RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import Cloud, Members, channel_clouds, channel_label, channel_members
+from screening.crystals.crystal import CloudBatch, Crystal
+from screening.crystals.families import families_among, family_words
+from screening.crystals.formulas import anonymous_formula, reduced_formula
+from screening.crystals.neighbours import periodic_pairs
+
+__all__ = [
+    "RADIOACTIVE",
+    "SCARCE",
+    "TOXIC",
+    "BoolArray",
+    "Cloud",
+    "CloudBatch",
+    "Crystal",
+    "FloatArray",
+    "IntArray",
+    "Members",
+    "anion_mask",
+    "anonymous_formula",
+    "channel_clouds",
+    "channel_label",
+    "channel_members",
+    "charge_balanced",
+    "families_among",
+    "family_words",
+    "periodic_pairs",
+    "read_cif",
+    "reduced_formula",
+    "wrap",
+]

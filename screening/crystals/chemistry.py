@@ -1,0 +1,134 @@
+"""What the chemistry of a crystal says: its formula, which of its atoms are anions, which elements are hard to use."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pymatgen.core.periodic_table import Element
+
+from screening.crystals.arrays import FloatArray
+from screening.crystals.crystal import Crystal
+from screening.crystals.formulas import FORMULA_ORDER
+from screening.crystals.neighbours import periodic_pairs
+from screening.elements import NUMBERS, SYMBOLS
+
+_ELECTRONEGATIVITY_RANK = np.zeros(len(FORMULA_ORDER) + 1, dtype=np.int64)
+_ELECTRONEGATIVITY_RANK[[NUMBERS[symbol] for symbol in FORMULA_ORDER]] = np.arange(1, len(FORMULA_ORDER) + 1)
+
+# No isotope that is stable or nearly so. Source: IUPAC, Pure Appl. Chem. 93, 573 (2021): no standard atomic weight,
+# and Th, Pa, U, which have one.
+RADIOACTIVE = frozenset(
+    """
+    Tc Pm Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
+    """.split()
+)
+# Elements whose usual compounds are classed as acutely or chronically toxic. Source: EU RoHS 2011/65/EU (Pb, Hg, Cd)
+# and the harmonised classifications of CLP 1272/2008 annex VI for As, Be, Tl and Os compounds.
+TOXIC = frozenset("Be As Cd Hg Tl Pb Os".split())
+# Crustal abundance of at most 0.25 ppm by mass, noble gases aside. Source: CRC Handbook, 97th ed., abundance of
+# elements in the Earth's crust (medians of reported values, good to a factor of a few).
+SCARCE = frozenset("Ru Rh Pd Ag Cd In Te Re Os Ir Pt Au Hg Bi Se Sb".split())
+
+ANIONS = frozenset("N O F S Cl Se Br Te I".split())
+_ANION_NUMBERS = np.array(sorted(NUMBERS[symbol] for symbol in ANIONS))
+# A chalcogen, halogen or nitrogen bonded to oxygen or fluorine (N-O 1.24, Cl-O 1.43, S-O 1.47, Se-O 1.64 Å) is the
+# centre of an oxo- or fluoroanion; closer contacts are disorder. Å.
+CENTRE_BOND = (1.0, 1.95)
+# Bonds of the heaviest centres are longer (I-O 1.80 to 1.95, Te-O 1.85 to 2.1 Å); contacts of I- or Te2- with O2- or F-
+# begin beyond 3 Å. Å.
+HEAVY_CENTRE_BOND = (1.0, 2.15)
+# Centre and ligands that fill less than this many sites between them are alternatives for one place, not bonded.
+BONDED_OCCUPANCY = 1.05
+_CENTRES = np.array(sorted(NUMBERS[symbol] for symbol in ("N", "S", "Cl", "Se", "Br")))
+_HEAVY_CENTRES = np.array([NUMBERS["Te"], NUMBERS["I"]])
+_LIGANDS = np.array([NUMBERS["O"], NUMBERS["F"]])
+# Hydrogen this close to C, N, O, F, S or Cl is a proton of theirs; elsewhere it is a hydride. Å.
+PROTON_BOND = 1.45
+_PROTON_HOLDERS = np.array(sorted(NUMBERS[symbol] for symbol in ("C", "N", "O", "F", "S", "Cl")))
+
+# Charge left over per atom that refined occupancies may add up to, elementary charges.
+CHARGE_SLACK = 0.02
+
+
+def anion_mask(crystal: Crystal) -> NDArray[np.bool_]:
+    """Return which atoms are anions, shape (n_atoms,) bool.
+
+    Oxidation states decide where the file states them (a file that states nothing but zeros states none). Elsewhere:
+
+    - N, O, F, S, Cl, Se, Br, Te and I are anions, except as the centre of an oxo- or fluoroanion (sulfate, nitrate,
+      iodate ...): bonded to O or F, with occupancies that do not merely share one place between them.
+    - Hydrogen is an anion (hydride, BH4-, AlH4-) where no C, N, O, F, S or Cl holds it as its proton.
+    - A crystal without any of these has its most electronegative element as anion (Li3P, Li3Bi; in an alloy such as
+      LiAl that is Al), if it holds more than one element.
+
+    Source: ours; bond lengths from the usual tables of ionic and covalent radii.
+    """
+    numbers = crystal.numbers
+    mask = np.isin(numbers, _ANION_NUMBERS)
+    ligands = np.isin(numbers, _LIGANDS)
+    if ligands.any():
+        for kind, bond in ((_CENTRES, CENTRE_BOND), (_HEAVY_CENTRES, HEAVY_CENTRE_BOND)):
+            centres = np.isin(numbers, kind)
+            if centres.any():
+                held = _held(crystal, centres, ligands, bond)
+                mask &= ~(centres & (held > 0) & (held + crystal.occupancies > BONDED_OCCUPANCY))
+    hydrogen = numbers == 1
+    if hydrogen.any():
+        holders = np.isin(numbers, _PROTON_HOLDERS)
+        mask |= hydrogen & (_held(crystal, hydrogen, holders, (0.0, PROTON_BOND)) == 0)
+    stated = ~np.isnan(crystal.charges)
+    if (crystal.charges[stated] == 0).all():
+        stated[:] = False
+    mask = np.where(stated, crystal.charges < 0, mask)
+    if not mask.any() and not stated.all() and len(np.unique(numbers)) > 1:
+        ranks = _ELECTRONEGATIVITY_RANK[numbers]
+        mask = ranks == ranks.max()
+    return mask
+
+
+def _held(
+    crystal: Crystal, atoms: NDArray[np.bool_], partners: NDArray[np.bool_], bond: tuple[float, float]
+) -> FloatArray:
+    """Return the summed occupancy of `partners` at a distance within `bond` (Å) of each of `atoms`, (n_atoms,)."""
+    pairs = periodic_pairs(crystal.lattice, crystal.positions, bond[1])
+    close = pairs.distance >= bond[0]
+    result = np.zeros(len(atoms))
+    for left, right in ((pairs.i, pairs.j), (pairs.j, pairs.i)):
+        chosen = close & atoms[left] & partners[right]
+        result += np.bincount(left[chosen], weights=crystal.occupancies[right[chosen]], minlength=len(atoms))
+    return result
+
+
+@cache
+def oxidation_states() -> tuple[FloatArray, FloatArray]:
+    """Return the lowest and the highest usual oxidation state (119,) by atomic number; NaN where none is known.
+
+    Source: pymatgen's element table: the common states and those of at least ten entries of the ICSD.
+    """
+    low, high = np.full(len(SYMBOLS), np.nan), np.full(len(SYMBOLS), np.nan)
+    for number, symbol in enumerate(SYMBOLS):
+        if number and Element.is_valid_symbol(symbol):
+            element = Element(symbol)
+            states = [*element.common_oxidation_states, *element.icsd_oxidation_states]
+            if states:
+                low[number], high[number] = min(states), max(states)
+    return low, high
+
+
+def charge_balanced(composition: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return (n,) whether usual oxidation states can sum to zero, for compositions (n, 119), atoms by atomic number.
+
+    An element may be in several of its states at once, or between them. An element without any known one makes
+    the answer no. So this is a necessary condition that alloys and most Zintl phases fail, not a proof of a salt.
+
+    Source: ours.
+    """
+    amounts = np.asarray(composition, dtype=np.float64)
+    low, high = oxidation_states()
+    unknown = (amounts > 0) @ np.isnan(low)
+    slack = CHARGE_SLACK * amounts.sum(axis=1)
+    least, most = amounts @ np.nan_to_num(low), amounts @ np.nan_to_num(high)
+    return np.asarray((unknown == 0) & (least <= slack) & (most >= -slack), dtype=np.bool_)

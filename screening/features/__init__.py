@@ -1,0 +1,32 @@
+"""One batch of crystals → the rows of one shard."""
+
+from screening.features.curves import Column, betti_curves, columns, grid, parse_column, rank_curves
+from screening.features.isolate import featurize_apart
+from screening.features.shard import (
+    Prepared,
+    assemble,
+    featurize,
+    featurize_shard_in_time,
+    inputs_digest,
+    persist,
+    prepare,
+    write_shard,
+)
+
+__all__ = [
+    "Column",
+    "Prepared",
+    "assemble",
+    "betti_curves",
+    "columns",
+    "featurize",
+    "featurize_apart",
+    "featurize_shard_in_time",
+    "grid",
+    "inputs_digest",
+    "parse_column",
+    "persist",
+    "prepare",
+    "rank_curves",
+    "write_shard",
+]

@@ -1,0 +1,342 @@
+"""From a bar back to atoms: which atoms open a hole, which close it, the ring they stand in, and where it lies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from screening.config import Config
+from screening.crystals import (
+    Cloud,
+    CloudBatch,
+    Crystal,
+    FloatArray,
+    IntArray,
+    Members,
+    channel_label,
+    channel_members,
+    periodic_pairs,
+)
+from screening.elements import SYMBOLS
+from screening.errors import InputError
+from screening.homology.barcodes import PHASE, RESOLUTION, ticks
+from screening.homology.percolation import percolation_ranks
+from screening.homology.periodic import Vertex, periodic_barcodes
+
+NAMES = ("component", "ring", "cavity")
+MAX_EDGES = 24  # of a percolation event in the table: edges that symmetry makes equal appear together
+
+Simplex = tuple[Vertex, ...]
+AtomAt = tuple[int, int, int, int]  # row of the crystal, and the cell it lies in
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hole:
+    """One bar of one sublattice per unit cell of the crystal as read, with the atoms that open and close it.
+
+    A corner of a simplex is a point of the sublattice: the atoms of one site, or of split sites that were merged. Every
+    translate of the simplices by whole cells is as good: the hole repeats with the crystal.
+
+    A ring (dimension 1) comes with a short cycle that stands for it, closed by its birth edge, which joins the last
+    corner to the first: no step is longer than the birth, and it is neither filled nor made of older rings as long as
+    the bar lives. At the death it is filled, up to rings that come before it in the filtration; the death triangle
+    fills it last and need not lie in it. See `periodic_barcodes`. A cavity has no such representative.
+    """
+
+    dim: int  # 0 component, 1 ring, 2 cavity
+    birth: float  # Å, longest distance between corners of the birth simplex
+    death: float  # Å, longest distance between corners of the death simplex; inf = open at the largest radius
+    birth_atoms: tuple[tuple[AtomAt, ...], ...]  # [corner][atom]
+    death_atoms: tuple[tuple[AtomAt, ...], ...]  # [corner][atom]; () for a bar that never ends
+    birth_corners: FloatArray  # (dim + 1, 3) fractional positions of the corners
+    death_corners: FloatArray  # (dim + 2, 3), or (0, 3)
+    ring: tuple[tuple[AtomAt, ...], ...] = ()  # [corner][atom], in order; () but for rings, or if none was found
+    ring_corners: FloatArray = field(default_factory=lambda: np.empty((0, 3)))  # (n, 3) fractional
+
+    @property
+    def centre(self) -> FloatArray:
+        """Mean of the corners of the death simplex (else the birth simplex), fractional, (3,)."""
+        mean: FloatArray = (self.death_corners if len(self.death_corners) else self.birth_corners).mean(axis=0)
+        return mean
+
+
+@dataclass(frozen=True, slots=True)
+class Percolation:
+    """The radius at which components of one rank first appear, and the edges that make them."""
+
+    rank: int  # 1 chain, 2 layer, 3 framework
+    radius: float  # Å
+    sites: int  # points per unit cell as read that lie in components of this rank at that radius
+    edges: tuple[Simplex, ...]  # of that length in such a component, as points of the cloud
+
+
+def hole_atoms(crystal: Crystal, channel: str, config: Config) -> list[Hole]:
+    """Return the bars of one channel per unit cell as read, with atoms, the most persistent first within a dimension.
+
+    Bars come by dimension, then by length (open bars first), birth, corners of the ring, and simplex. The engine is
+    always `periodic`, in the cell as read: its bars are those of the smallest cell, each repeated.
+
+    Raises
+    ------
+    InputError
+        The config names no such channel.
+    RejectionError
+        no-mobile-ion, or as `periodic_barcodes`.
+    """
+    if channel not in config.cloud.channels:
+        raise InputError(f"no channel is named {channel!r}; there are {', '.join(config.cloud.channels)}")
+    cloud, members = channel_members(crystal, config.cloud)[channel]
+    return _holes(cloud, members, channel, config)[0]
+
+
+def _holes(  # noqa: PLR0913
+    cloud: Cloud,
+    members: Members,
+    channel: str,
+    config: Config,
+    *,
+    least: int = 0,
+    rings: bool | tuple[int, int] = True,
+) -> tuple[list[Hole], float]:
+    """Return the holes of a cloud from dimension `least` on, and the radius up to which they are complete."""
+    found = periodic_barcodes(
+        cloud[:2],
+        r_max=config.homology.r_max[channel],
+        max_dim=config.homology.max_dim,
+        budget=config.homology.budget,
+        with_simplices=True,
+        with_rings=rings,
+    )
+    atoms = _atoms_of_points(members, len(cloud[1]))
+    holes = []
+    for dim, bars in list(enumerate(found.bars))[least:]:
+        cycles = found.rings if dim == 1 else ((),) * len(bars)
+        for (birth, death), opening, closing, ring in zip(
+            bars.tolist(), found.birth_simplices[dim], found.death_simplices[dim], cycles, strict=True
+        ):
+            # Of several edges as long as the birth edge, the one that closes the ring is as good and belongs to it.
+            first = (ring[0], ring[-1]) if ring else opening
+            holes.append(
+                Hole(
+                    dim=dim,
+                    birth=birth,
+                    death=death,
+                    birth_atoms=_atoms(first, atoms),
+                    death_atoms=_atoms(closing, atoms),
+                    birth_corners=corners(cloud[1], first),
+                    death_corners=corners(cloud[1], closing),
+                    ring=_atoms(ring, atoms),
+                    ring_corners=corners(cloud[1], ring),
+                )
+            )
+    holes.sort(key=_order)
+    return holes, found.r_cut
+
+
+def _order(hole: Hole) -> tuple[Any, ...]:
+    corners = len(hole.ring) or math.inf
+    return hole.dim, hole.birth - hole.death, hole.birth, corners, hole.birth_atoms, hole.death_atoms
+
+
+def corners(positions: FloatArray, simplex: Sequence[Vertex]) -> FloatArray:
+    """Return the fractional positions of a simplex's vertices, (n, 3)."""
+    if not simplex:
+        return np.empty((0, 3))
+    found: FloatArray = positions[[vertex.site for vertex in simplex]] + [vertex.shift for vertex in simplex]
+    return found
+
+
+def _atoms_of_points(members: Members, n_points: int) -> list[list[AtomAt]]:
+    atoms: list[list[AtomAt]] = [[] for _ in range(n_points)]
+    for atom, point, (a, b, c) in zip(
+        members.atom.tolist(), members.point.tolist(), members.shift.tolist(), strict=True
+    ):
+        atoms[point].append((atom, a, b, c))
+    return atoms
+
+
+def _atoms(simplex: Sequence[Vertex], atoms: list[list[AtomAt]]) -> tuple[tuple[AtomAt, ...], ...]:
+    return tuple(tuple((atom, a + s[0], b + s[1], c + s[2]) for atom, a, b, c in atoms[site]) for site, s in simplex)
+
+
+def percolation_events(cloud: Cloud, r_max: float) -> list[Percolation]:
+    """Return when the first chains, layers and frameworks appear up to `r_max` (Å), and by which edges."""
+    lattice, positions, _ = cloud
+    ranks = percolation_ranks(CloudBatch.from_clouds([cloud]), r_max=r_max, primitive=False)
+    events: list[Percolation] = []
+    for rank in (1, 2, 3):
+        at = np.flatnonzero(ranks.counts[:, rank])
+        if len(at):
+            radius = float(ranks.radius[at[0]])
+            edges = _edges_of_rank(lattice, positions, radius, rank)
+            events.append(Percolation(rank, radius, int(ranks.counts[at[0], rank]), edges))
+    return events
+
+
+def _edges_of_rank(lattice: FloatArray, positions: FloatArray, radius: float, rank: int) -> tuple[Simplex, ...]:
+    """Return the edges of exactly this length that lie in components of the rank."""
+    pairs = periodic_pairs(lattice, positions, radius + 1e-3)
+    tick = ticks(pairs.distance)
+    level = int(ticks(np.array(radius)))
+    joined = [
+        (i, j, shift)
+        for i, j, shift, t in zip(pairs.i.tolist(), pairs.j.tolist(), pairs.shift, tick.tolist(), strict=True)
+        if t <= level
+    ]
+    component, of_rank = _component_ranks(len(positions), joined)
+    return tuple(
+        (Vertex(i, (0, 0, 0)), Vertex(j, (int(shift[0]), int(shift[1]), int(shift[2]))))
+        for (i, j, shift), t in zip(joined, tick[tick <= level].tolist(), strict=True)
+        if t == level and of_rank[component[i]] == rank
+    )
+
+
+def _component_ranks(n: int, joined: list[tuple[int, int, IntArray]]) -> tuple[list[int], list[int]]:
+    """Return the component of each point, and each component's number of independent periods."""
+    neighbours: list[list[tuple[int, IntArray]]] = [[] for _ in range(n)]
+    for i, j, shift in joined:
+        neighbours[i].append((j, shift))
+        neighbours[j].append((i, -shift))
+    component = [-1] * n
+    place = np.zeros((n, 3), dtype=np.int64)
+    ranks: list[int] = []
+    for seed in range(n):
+        if component[seed] >= 0:
+            continue
+        component[seed], stack, periods = len(ranks), [seed], {(0, 0, 0)}
+        while stack:
+            point = stack.pop()
+            for other, shift in neighbours[point]:
+                if component[other] < 0:
+                    component[other], place[other] = len(ranks), place[point] + shift
+                    stack.append(other)
+                else:
+                    periods.add(tuple((place[point] + shift - place[other]).tolist()))
+        ranks.append(int(np.linalg.matrix_rank(np.array(sorted(periods)))))
+    return component, ranks
+
+
+def hole_table(
+    crystal: Crystal, config: Config, *, max_bars: int = 40, rings: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """Return the most persistent rings and cavities of each channel, and its percolation, ready for JSON.
+
+    At most `max_bars` bars a channel and dimension, the longest first; `left_out` counts the others. With `rings` =
+    (groups, members), rings are looked for of so many different bars a channel, and so many of each, which then come
+    before their equals. The exact form::
+
+        {"lattice": [[x, y, z] * 3],                       # Å, rows
+         "channels": [{
+            "channel": "mobile", "label": "Li",
+            "points": 24,                                  # points of the sublattice per cell as read
+            "r_cut": 8.0,                                  # Å, radius up to which the bars are complete
+            "bars": [{
+               "dim": 1,                                   # 1 ring, 2 cavity
+               "birth": 3.1, "death": 4.2,                 # Å; death null: open at r_cut
+               "centre": [x, y, z],                        # fractional
+               "birth_atoms": [[[atom, a, b, c], ...]],    # corner -> its atoms: row of the crystal, and cell shift
+               "ring": [[[atom, a, b, c], ...]],           # in order, last and first joined by the birth edge; empty
+                                                           # for a cavity, or where none was found
+               "ring_size": 6,                             # its corners; null where it is empty
+               "death_atoms": [[[atom, a, b, c], ...]],    # empty for an open bar
+               "death_edges": [[0, 1], ...]}],             # corners of death_atoms at most `birth` apart
+            "left_out": {"1": 3, "2": 0},
+            "percolation": [{
+               "rank": 2, "radius": 3.4, "sites": 12,      # rank 1 chain, 2 layer, 3 framework; sites per cell as read
+               "edges": [[[[atom, a, b, c], ...], [[atom, a, b, c], ...]], ...],
+               "edges_left_out": 0}]}]}
+
+    An atom [k, a, b, c] stands at ``crystal.positions[k] + (a, b, c)``, fractional; adding one shift to all atoms of an
+    entry gives its image in another cell. Lengths are rounded to 1e-4 Å, centres to 1e-5.
+
+    Raises
+    ------
+    ValueError
+        `max_bars` is negative.
+    RejectionError
+        no-mobile-ion, or as `periodic_barcodes`.
+    """
+    if max_bars < 0:
+        raise ValueError("max_bars must not be negative")
+    channels = []
+    for channel, (cloud, members) in channel_members(crystal, config.cloud).items():
+        if len(cloud[1]) == 0:
+            continue
+        holes, r_cut = _holes(cloud, members, channel, config, least=1, rings=rings or True)
+        by_dim = {dim: [hole for hole in holes if hole.dim == dim] for dim in range(1, config.homology.max_dim + 1)}
+        atoms = _atoms_of_points(members, len(cloud[1]))
+        channels.append(
+            {
+                "channel": channel,
+                "label": channel_label(channel, config.cloud),
+                "points": len(cloud[1]),
+                "r_cut": round(r_cut, 4),
+                "bars": [_entry(hole, crystal.lattice) for found in by_dim.values() for hole in found[:max_bars]],
+                "left_out": {str(dim): max(0, len(found) - max_bars) for dim, found in by_dim.items()},
+                "percolation": [
+                    _event_entry(event, atoms) for event in percolation_events(cloud, config.homology.r_max[channel])
+                ],
+            }
+        )
+    return {"lattice": crystal.lattice.tolist(), "channels": channels}
+
+
+def _entry(hole: Hole, lattice: FloatArray) -> dict[str, Any]:
+    points = (hole.death_corners @ lattice).tolist()
+    limit = hole.birth + (1 - PHASE) * RESOLUTION  # where the tick of the birth ends
+    return {
+        "dim": hole.dim,
+        "birth": round(hole.birth, 4),
+        "death": round(hole.death, 4) if math.isfinite(hole.death) else None,
+        "centre": [round(x, 5) for x in hole.centre.tolist()],
+        "birth_atoms": [[list(atom) for atom in corner] for corner in hole.birth_atoms],
+        "death_atoms": [[list(atom) for atom in corner] for corner in hole.death_atoms],
+        "death_edges": [
+            [a, b] for a, b in combinations(range(len(points)), 2) if math.dist(points[a], points[b]) < limit
+        ],
+        "ring": [[list(atom) for atom in corner] for corner in hole.ring],
+        "ring_size": len(hole.ring) or None,
+    }
+
+
+def _event_entry(event: Percolation, atoms: list[list[AtomAt]]) -> dict[str, Any]:
+    shown = event.edges[:MAX_EDGES]
+    return {
+        "rank": event.rank,
+        "radius": round(event.radius, 4),
+        "sites": event.sites,
+        "edges": [[[list(atom) for atom in corner] for corner in _atoms(edge, atoms)] for edge in shown],
+        "edges_left_out": len(event.edges) - len(shown),
+    }
+
+
+def hole_lines(crystal: Crystal, holes: Sequence[Hole]) -> list[str]:
+    """Return one line per hole for a person: what it is, its radii, the atoms that bound it, and a ring's corners.
+
+    An atom is its element, its row in the crystal, and (if not the first) the cell it lies in: ``Cl7`` or
+    ``Cl7(1,0,-1)``. Atoms of merged split sites stand together: ``Li3/Li4``.
+    """
+    lines = []
+    for hole in holes:
+        end = f"{hole.death:.2f}" if math.isfinite(hole.death) else "open"
+        told = [f"{NAMES[hole.dim]:<9} {hole.birth:.2f} to {end} Å"]
+        told.append(f"opened by {_named(crystal, hole.birth_atoms)}")
+        if hole.death_atoms:
+            told.append(f"closed by {_named(crystal, hole.death_atoms)}")
+        if hole.dim == 1:
+            told.append(f"{len(hole.ring)} corners: {_named(crystal, hole.ring)}" if hole.ring else "ring not found")
+        lines.append("; ".join(told))
+    return lines
+
+
+def _named(crystal: Crystal, corners: Sequence[Sequence[AtomAt]]) -> str:
+    def one(atom: int, a: int, b: int, c: int) -> str:
+        place = f"({a},{b},{c})" if (a, b, c) != (0, 0, 0) else ""
+        return f"{SYMBOLS[int(crystal.numbers[atom])]}{atom}{place}"
+
+    return " ".join("/".join(one(*atom) for atom in corner) for corner in corners)

@@ -1,0 +1,50 @@
+"""Predictions → ordered candidates, their duplicates, and the kinds of hole that decide."""
+
+from screening.ranking.batches import StoredTables
+from screening.ranking.columns import (
+    FLAG_COLUMNS,
+    NUMBER_COLUMNS,
+    REQUIRED_COLUMNS,
+    CellKind,
+    Column,
+    cells_of,
+    column_label,
+    columns_of,
+    kind_of,
+    known_kind,
+    number_cell,
+)
+from screening.ranking.explain import explain
+from screening.ranking.kinds import CURVES, SUBJECTS, Kind, kind_words, kinds_of, reason_unit, reason_words
+from screening.ranking.rank import confirming, duplicates_path, rank, write_ranking, write_rejections
+from screening.ranking.stability import stability, write_stability
+
+__all__ = [
+    "CURVES",
+    "FLAG_COLUMNS",
+    "NUMBER_COLUMNS",
+    "REQUIRED_COLUMNS",
+    "SUBJECTS",
+    "CellKind",
+    "Column",
+    "Kind",
+    "StoredTables",
+    "cells_of",
+    "column_label",
+    "columns_of",
+    "confirming",
+    "duplicates_path",
+    "explain",
+    "kind_of",
+    "kind_words",
+    "kinds_of",
+    "known_kind",
+    "number_cell",
+    "rank",
+    "reason_unit",
+    "reason_words",
+    "stability",
+    "write_ranking",
+    "write_rejections",
+    "write_stability",
+]

@@ -1,0 +1,336 @@
+"""Predictions → ordered candidates, with what a person needs to trust or distrust each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from screening.config import Config, RankConfig
+from screening.crystals import (
+    RADIOACTIVE,
+    SCARCE,
+    TOXIC,
+    FloatArray,
+    IntArray,
+    anonymous_formula,
+    channel_label,
+    charge_balanced,
+)
+from screening.elements import NUMBERS, SYMBOLS
+from screening.errors import InputError, ModelError, Rejection
+from screening.learn import Model
+from screening.ranking.batches import Batch, batches
+from screening.ranking.columns import COLUMNS, FLAG_COLUMNS, TEXT_COLUMNS
+from screening.ranking.duplicates import Confirm, LabelledCrystals, Signatures, StructureCheck, places, representatives
+from screening.sources import Wanted, find_crystals
+from screening.spreadsheet import plain_cell
+from screening.store import FeatureTable
+
+OBJECTIVES = {"mean": "prediction", "lower": "lower", "chance": "chance"}  # setting to column
+RADIUS_SLACK = 1e-3  # a curve complete to within this of the wanted radius is not cut, Å
+
+Block = dict[str, "NDArray[Any]"]  # columns of some rows of the ranking
+
+
+def rank(  # noqa: PLR0913
+    tables: Iterable[FeatureTable],
+    model: Model,
+    *,
+    labelled: bool,
+    config: RankConfig,
+    threads: int = 1,
+    confirm: Callable[[Sequence[Wanted]], Confirm] | None = None,
+) -> pd.DataFrame:
+    """Return the candidates by falling objective, then prediction, then id, with the columns `COLUMNS`.
+
+    The objective is the prediction, its lower bound, or the chance of reaching a target (`config.objective`). Crystals
+    that a filter of `config` speaks against stand behind all others, with the reason in `held_back`: none is left out.
+
+    Every crystal has a row. Of entries that are the same crystal (`ranking.duplicates`) the first by id stands for all
+    and has a rank; the others follow it by id with the same rank, and name it in `duplicate_of`. Each labelled
+    crystal stands for itself alone: it is a measurement. A candidate that is a labelled crystal says so.
+
+    Memory holds a batch of features, and of each crystal its row and a signature.
+
+    Parameters
+    ----------
+    tables
+        Featurized crystals; taken one at a time. Of a sequence, e.g. `StoredTables`, some are taken again to compare
+        duplicates; in anything that can be read only once, e.g. `iter_tables`, duplicates are not looked for.
+    model
+        Predicts log10 conductivity.
+    labelled
+        Whether the crystals the model was trained on are ranked too. Their prediction is then the mean out-of-fold
+        one, by models that never saw the crystal or its group, and `prediction_kind` says so: what the model itself
+        says of a crystal it was trained on would flatter it. Their nearest crystal is the nearest other one.
+    config
+        Settings of the ranking.
+    threads
+        Of LightGBM; no value depends on it.
+    confirm
+        Given the crystals that features, composition and volume take for duplicates and those that they duplicate, the
+        groups with the best predictions first, returns what says of two of them whether they are one; see `confirming`.
+
+    Raises
+    ------
+    ModelError
+        The features are not those of the model.
+    """
+    again = tables if isinstance(tables, Sequence) else None
+    judge = _Judge(model, config=config, threads=threads)
+    signatures = Signatures()
+    blocks: list[Block] = []
+    for batch in batches(tables, model, labelled=labelled):
+        blocks.append(judge(batch))
+        if again is not None:
+            signatures.add(batch, alone=judge.is_labelled(batch.ids))
+    frame = _frame(blocks)
+    ids = frame["id"].to_numpy(dtype=object)
+    first = np.arange(len(frame))
+    if again is not None:
+        found = signatures.joined()
+        first = representatives(found, again, ids=ids)
+        if confirm is not None and len(wanted := _doubtful(frame, first)):
+            first = representatives(found, again, ids=ids, confirm=confirm(wanted))
+        frame["duplicates"] = np.bincount(first, minlength=len(frame))[first] - 1
+    frame["duplicate_of"] = np.where(first == np.arange(len(frame)), "", ids[first]).astype(object)
+    return _ordered(frame, first=first, place=places(ids), config=config)
+
+
+def _doubtful(frame: pd.DataFrame, first: IntArray) -> list[Wanted]:
+    """Return the crystals of all groups of duplicates, those of the best prediction first."""
+    rows = np.flatnonzero(np.bincount(first, minlength=len(first))[first] > 1)
+    prediction = frame["prediction"].to_numpy(dtype=np.float64)
+    ids = frame["id"].to_numpy(dtype=object)
+    place = places(ids)
+    rows = rows[np.lexsort((place[rows], place[first[rows]], -prediction[first[rows]]))]
+    told = frame[["id", "source", "formula"]].iloc[rows]
+    return [Wanted(str(id), str(source), str(formula)) for id, source, formula in told.itertuples(index=False)]
+
+
+def confirming(config: Config) -> tuple[Callable[[Sequence[Wanted]], Confirm] | None, Counter[str]]:
+    """Return the `confirm` of `rank` that reads crystals again and compares their structures, and its counts.
+
+    Of the crystals it is given it reads `rank.confirm_duplicates`. Where a file is no longer there, or beyond that
+    number, what the features say stands and counts as ``unread``.
+    """
+    counts: Counter[str] = Counter(confirmed=0, refuted=0, unread=0)
+    if not config.rank.confirm_duplicates:
+        return None, counts
+
+    def confirm(wanted: Sequence[Wanted]) -> Confirm:
+        return StructureCheck(find_crystals(wanted[: config.rank.confirm_duplicates], config.input), counts)
+
+    return confirm, counts
+
+
+def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray, config: RankConfig) -> pd.DataFrame:
+    """Return the rows in order, with ranks; `first` is what stands for each, `place` the order of the ids."""
+    prediction = frame["prediction"].to_numpy(dtype=np.float64)
+    objective = frame[OBJECTIVES[config.objective]].to_numpy(dtype=np.float64)
+    if np.isnan(objective).any():
+        raise ModelError("this model keeps no residuals, so that no chance is known: train it again")
+    if config.per_prototype:
+        _hold_back_copies(frame, objective, prediction, first=first, place=place, most=config.per_prototype)
+    held = (frame["held_back"] != "").to_numpy(dtype=np.bool_)
+    # What stands for others is the first of them by id, so it comes before them.
+    order = np.lexsort((place, place[first], -prediction[first], -objective[first], held[first]))
+    ranks = np.cumsum((first == np.arange(len(first)))[order])
+    frame = frame.iloc[order].reset_index(drop=True)
+    frame["rank"] = ranks.astype(np.int64)
+    return frame[list(COLUMNS)]
+
+
+def _hold_back_copies(  # noqa: PLR0913
+    frame: pd.DataFrame,
+    objective: FloatArray,
+    prediction: FloatArray,
+    *,
+    first: IntArray,
+    place: IntArray,
+    most: int,
+) -> None:
+    """Mark all but the best `most` of each prototype that nothing else holds back."""
+    held = frame["held_back"].to_numpy(dtype=object)
+    free = np.flatnonzero((held == "") & (first == np.arange(len(first))))
+    best = free[np.lexsort((place[free], -prediction[free], -objective[free]))]
+    copies = frame["prototype"].iloc[best].groupby(frame["prototype"].iloc[best].to_numpy()).cumcount().to_numpy()
+    held[best[copies >= most]] = "prototype"
+    frame["held_back"] = held
+
+
+def _frame(blocks: Sequence[Block]) -> pd.DataFrame:
+    """Return the rows of all blocks, with every column of the ranking; those filled in later are empty."""
+    texts, flags = set(TEXT_COLUMNS), set(FLAG_COLUMNS)
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        dtype: Any = object if name in texts else np.bool_ if name in flags else np.float64
+        columns[name] = np.concatenate(
+            [np.empty(0, dtype=dtype), *(block.pop(name) for block in blocks if name in block)]
+        )
+    n_rows = len(columns["id"])
+    columns["rank"] = np.zeros(n_rows, dtype=np.int64)
+    columns["duplicate_of"] = np.full(n_rows, "", dtype=object)
+    columns["duplicates"] = pd.array([pd.NA] * n_rows, dtype="Int64")
+    return pd.DataFrame(columns)
+
+
+class _Judge:
+    """What a model says of crystals, one batch at a time; no value depends on the batch."""
+
+    def __init__(self, model: Model, *, config: RankConfig, threads: int) -> None:
+        self._model = model
+        self._config = config
+        self._threads = threads
+        self._label_row = {str(id): row for row, id in enumerate(model.training.ids)}
+        self._labelled = LabelledCrystals.of(model.training)
+        self._seen = np.isin(np.array(SYMBOLS), model.header.elements)
+
+    def is_labelled(self, ids: NDArray[np.object_]) -> NDArray[np.bool_]:
+        """Return which crystals the model was trained on, (n,)."""
+        return np.array([str(id) in self._label_row for id in ids], dtype=np.bool_)
+
+    def __call__(self, batch: Batch) -> Block:
+        """Return the unordered rows of a batch."""
+        model, training = self._model, self._model.training
+        labels = np.array([self._label_row.get(str(id), -1) for id in batch.ids], dtype=np.int64)
+        is_known = labels >= 0
+        mean = model.predict(batch.features, threads=self._threads).mean
+        mean[is_known] = [model.out_of_fold[str(id)] for id in batch.ids[is_known]]
+        prediction = model.interval(mean)
+        nearest, distance = model.space.nearest(batch.features)
+        if is_known.any():
+            others, other_distance = self._nearest_others
+            nearest[is_known], distance[is_known] = others[labels[is_known]], other_distance[labels[is_known]]
+        distance = _relative(distance, model.domain_radius)
+        same = self._labelled.same_as(batch.features, batch.facts["formula"])
+        same[is_known] = ""
+        return {
+            "id": batch.ids,
+            "source": batch.facts["source"],
+            "formula": batch.facts["formula"],
+            "prediction": prediction.mean,
+            "lower": prediction.lower,
+            "upper": prediction.upper,
+            "chance": model.chance(prediction.mean, target=self._config.target),
+            "conductivity": 10.0**prediction.mean,
+            "distance": distance,
+            "nearest": training.ids[nearest],
+            "nearest_formula": training.formula[nearest],
+            "nearest_measured": training.log_sigma[nearest],
+            "measured": np.where(is_known, training.log_sigma[labels], np.nan),
+            "disordered": np.array(
+                ["disordered" in str(flags).split(";") for flags in batch.facts["flags"]], dtype=bool
+            ),
+            "radius_cut": _radius_cut(batch),
+            **self._elements(batch.composition, near=distance <= 1.0),
+            "prediction_kind": np.where(is_known, "out-of-fold", "model").astype(object),
+            "same_as_labelled": same,
+            "prototype": _prototypes(batch),
+            **self._held_back(batch),
+        }
+
+    def _held_back(self, batch: Batch) -> Block:
+        """Return whether charges balance, and which of the filters speak against each crystal."""
+        config, holds = self._config, batch.composition != 0
+        balanced = charge_balanced(batch.composition)
+        elements = holds[:, [NUMBERS[symbol] for symbol in config.exclude_elements]].any(axis=1)
+        elements |= ~holds[:, [NUMBERS[symbol] for symbol in config.require_elements]].all(axis=1)
+        size = batch.facts["n_sites"].astype(np.int64) > (config.max_atoms or np.iinfo(np.int64).max)
+        reasons = {"elements": elements, "charge": ~balanced & config.charge_balance, "size": size}
+        told = [";".join(name for name, speaks in reasons.items() if speaks[row]) for row in range(len(balanced))]
+        return {"charge_balanced": balanced, "held_back": np.array(told, dtype=object)}
+
+    @cached_property
+    def _nearest_others(self) -> tuple[IntArray, FloatArray]:
+        return self._model.space.nearest_others()
+
+    def _elements(self, composition: NDArray[Any], *, near: NDArray[np.bool_]) -> Block:
+        """Return what follows from the elements a crystal holds, and whether it is in the domain."""
+        holds = composition != 0
+        unseen = holds & ~self._seen
+        columns: Block = {
+            name: holds[:, np.isin(np.array(SYMBOLS), list(chosen))].any(axis=1)
+            for name, chosen in (("radioactive", RADIOACTIVE), ("toxic", TOXIC), ("scarce", SCARCE))
+        }
+        names = [";".join(SYMBOLS[number] for number in np.flatnonzero(row)) if row.any() else "" for row in unseen]
+        columns["elements_unseen"] = np.array(names, dtype=object)
+        columns["in_domain"] = near & ~unseen.any(axis=1)
+        return columns
+
+
+def _prototypes(batch: Batch) -> NDArray[np.object_]:
+    """Return formula type and space group (n,): crystals that differ in their elements alone share them."""
+    texts: list[str] = []
+    for amounts, number in zip(batch.composition.astype(np.float64), batch.facts["spacegroup"], strict=True):
+        held = {SYMBOLS[element]: float(amounts[element]) for element in np.flatnonzero(amounts)}
+        texts.append(f"{anonymous_formula(held)}-{int(number)}")
+    return np.array(texts, dtype=object)
+
+
+def _relative(distance: FloatArray, radius: float) -> FloatArray:
+    """Return distances over the domain radius; with a radius of zero (identical training crystals) 0 or infinite."""
+    if radius > 0:
+        return distance / radius
+    return np.where(distance > 0, np.inf, 0.0)
+
+
+def _radius_cut(batch: Batch) -> NDArray[np.bool_]:
+    """Return whether any channel's curves end before the radius that the settings ask for."""
+    # Only the sections read here: a header of another version with other input limits is none of ranking's business.
+    config = Config.model_validate({name: batch.header["config"][name] for name in ("cloud", "homology")})
+    cut = np.zeros(len(batch.ids), dtype=np.bool_)
+    for channel in config.cloud.channels:
+        reached = batch.facts[f"r_cut/{channel_label(channel, config.cloud)}"].astype(np.float64)
+        cut |= reached < config.homology.r_max[channel] - RADIUS_SLACK
+    return cut
+
+
+def write_ranking(frame: pd.DataFrame, path: Path) -> None:
+    """Write a ranking as .csv or .parquet, by suffix, and beside it the duplicates that it leaves out.
+
+    The ranking lists one entry of each crystal; all others stand in a table of the same columns, `duplicates_path`,
+    with the rank and (in `duplicate_of`) the id of the one listed. It is written even if it is empty, but not where
+    duplicates were not looked for. In CSV, text cells that begin with ``= + - @`` or a tab get ``'`` before them, so
+    that no spreadsheet takes them for a formula; Parquet holds them as they are.
+
+    Raises
+    ------
+    InputError
+        Another suffix.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{path}: a ranking is written as .csv or .parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    listed = (frame["duplicate_of"] == "").to_numpy(dtype=np.bool_)
+    _write(frame[listed], path)
+    if not frame["duplicates"].isna().any():
+        _write(frame[~listed], duplicates_path(path))
+
+
+def duplicates_path(path: Path) -> Path:
+    """Return where duplicates stand: duplicates.csv beside ranking.csv, x-duplicates.csv beside x.csv."""
+    stem = "duplicates" if path.stem == "ranking" else f"{path.stem}-duplicates"
+    return path.with_name(f"{stem}{path.suffix}")
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False, compression="zstd")
+    else:
+        texts = {name: frame[name].map(plain_cell) for name in TEXT_COLUMNS}
+        frame.assign(**texts).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def write_rejections(rejections: Sequence[Rejection], path: Path) -> None:
+    """Write the ledger of rejected inputs, id, source, code, detail, as CSV with the same guard on text cells."""
+    rows = [(one.id, one.source, one.code.value, one.detail) for one in rejections]
+    frame = pd.DataFrame(rows, columns=["id", "source", "code", "detail"], dtype=object)
+    frame.map(plain_cell).to_csv(path, index=False, lineterminator="\n")

@@ -1,0 +1,83 @@
+"""The layout of a RUN folder: what its files are called, and what vouches for them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from screening.locations import Place, fetched, scratch
+from screening.ranking import duplicates_path
+from screening.store import point
+
+FEATURES = "features.zarr"
+RECORD = "run.json"
+LOG = "run.log"
+PROGRESS = "progress.json"
+PAGE = "report.html"
+
+
+@dataclass(slots=True)
+class RunPaths:
+    """The files of one RUN folder."""
+
+    root: Path
+    features: Path = field(init=False)
+    model: Path = field(init=False)
+    ranking: Path = field(init=False)
+    rejected: Path = field(init=False)
+    explanation: Path = field(init=False)
+    record: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.features = self.root / FEATURES
+        self.model = self.root / "model"
+        self.ranking = self.root / "ranking.csv"
+        self.rejected = self.root / "rejected.csv"
+        self.explanation = self.root / "explanation"
+        self.record = self.root / RECORD
+
+
+@contextmanager
+def run_folder(run: Place, *, filled: bool) -> Iterator[RunPaths]:
+    """Yield the paths of a RUN; of one on an object store, those of a temporary local folder that points to its store.
+
+    Parameters
+    ----------
+    run
+        The RUN.
+    filled
+        Whether the temporary folder gets the small files of the RUN, all but the store.
+    """
+    if isinstance(run, Path):
+        yield RunPaths(run)
+        return
+    with fetched(run, without=FEATURES) if filled else scratch(run) as folder:
+        folder.mkdir(exist_ok=True)
+        paths = RunPaths(folder)
+        point(paths.features, run / FEATURES)
+        yield paths
+
+
+def ranking_path(run_dir: Path) -> Path:
+    """Return the ranking of a RUN folder: ranking.csv, or ranking.parquet where that is all there is."""
+    csv, parquet = run_dir / "ranking.csv", run_dir / "ranking.parquet"
+    return parquet if parquet.is_file() and not csv.is_file() else csv
+
+
+def output_digests(paths: RunPaths) -> dict[str, str]:
+    """Return the SHA-256 (hex) of every file of a RUN that is neither the store nor made anew at will, by its name."""
+    files = [
+        paths.ranking,
+        duplicates_path(paths.ranking),
+        paths.rejected,
+        *sorted(paths.model.rglob("*")),
+        *sorted(paths.explanation.rglob("*")),
+    ]
+    return {
+        str(file.relative_to(paths.root)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file()
+    }

@@ -1,0 +1,76 @@
+"""Crystals of a store or ranking, read again from where the run found them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from screening.config import InputLimits
+from screening.crystals import Crystal, read_cif
+from screening.errors import InputError, RejectionError
+from screening.sources.blocks import Item
+from screening.sources.listing import iter_items
+
+COPY = re.compile(r"~\d+$")  # what a listing appends to an id that it has seen before
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A crystal to be read again: its id, where it came from, and the formula it had."""
+
+    id: str
+    source: str
+    formula: str
+
+
+def find_crystals(wanted: Sequence[Wanted], limits: InputLimits) -> dict[str, Crystal | str]:
+    """Return by id each crystal, or a sentence that says why it cannot be had.
+
+    Every file or archive that is named is read once, up to the last crystal wanted of it.
+    """
+    by_container: dict[str, list[Wanted]] = defaultdict(list)
+    for one in wanted:
+        by_container[one.source.partition("::")[0]].append(one)
+    found: dict[str, Crystal | str] = {}
+    for container, members in sorted(by_container.items()):
+        found |= _of_container(container, members, limits)
+    return found
+
+
+def _of_container(container: str, members: Sequence[Wanted], limits: InputLimits) -> dict[str, Crystal | str]:
+    waiting: dict[str, list[Wanted]] = defaultdict(list)
+    for one in members:
+        waiting[one.source].append(one)
+    found: dict[str, Crystal | str] = {}
+    try:
+        for item in iter_items([container], limits):
+            for one in list(waiting.get(item.source, ())):
+                crystal = _read(item, one, limits)
+                if crystal is not None:
+                    found[one.id] = crystal
+                    waiting[item.source].remove(one)
+            if not any(waiting.values()):
+                break
+    except (InputError, OSError) as error:
+        reason = f"Its source cannot be read: {error}"
+    else:
+        reason = "Its source holds it no more."
+    return {**{one.id: reason for one in members}, **found}
+
+
+def _read(item: Item, wanted: Wanted, limits: InputLimits) -> Crystal | str | None:
+    """Return the crystal in `item`, why it cannot be read, or None if it is another one of the same source."""
+    if item.rejection is not None:
+        return f"Its source cannot be read: {item.rejection.detail}"
+    # The number after ~ counts over the whole listing, of which only this source is read again.
+    if COPY.sub("", item.id) != COPY.sub("", wanted.id):
+        return None
+    try:
+        crystal = read_cif(item.text, id=wanted.id, source=item.source, limits=limits)
+    except RejectionError as error:
+        return f"Its source cannot be read: {error}"
+    if crystal.formula != wanted.formula:
+        return f"Its source has changed since: it holds {crystal.formula} now."
+    return crystal

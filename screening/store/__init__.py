@@ -1,0 +1,50 @@
+"""The feature store: a Zarr group with a ledger, on a disk or an object store."""
+
+from screening.store.export import export_features
+from screening.store.lease import is_alive, this_process
+from screening.store.store import (
+    ARRAYS,
+    FEATURIZED,
+    N_ELEMENTS,
+    NUMBERS,
+    REJECTED,
+    STRINGS,
+    FeatureStore,
+    FeatureTable,
+    LedgerEntry,
+    ShardRows,
+    differences,
+    exists,
+    iter_tables,
+    point,
+    pointed,
+    read_rejections,
+    read_some,
+    read_table,
+    tables_by_id,
+)
+
+__all__ = [
+    "ARRAYS",
+    "FEATURIZED",
+    "NUMBERS",
+    "N_ELEMENTS",
+    "REJECTED",
+    "STRINGS",
+    "FeatureStore",
+    "FeatureTable",
+    "LedgerEntry",
+    "ShardRows",
+    "differences",
+    "exists",
+    "export_features",
+    "is_alive",
+    "iter_tables",
+    "point",
+    "pointed",
+    "read_rejections",
+    "read_some",
+    "read_table",
+    "tables_by_id",
+    "this_process",
+]

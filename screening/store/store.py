@@ -1,0 +1,567 @@
+"""The feature store: one Zarr v3 group of four arrays, a header, and an append-only ledger of finished shards.
+
+::
+
+    features.zarr/
+      zarr.json          group; its attributes are the header (format, config, versions, columns)
+      features           (n_rows, n_columns) float32, NaN = not computed
+      composition        (n_rows, 119) float32, atoms per cell by atomic number
+      numbers            (n_rows, n_facts) float64, the columns named in the header: status, n_sites, volume, ...
+      strings            (n_rows, 6) str: id, source, formula, flags, code, detail
+      ledger.jsonl       one line per finished shard: rows, digest of its inputs, checksums of its chunks, seconds,
+                         and a link to the line before it
+      lock               held by the run that writes
+
+It is a folder, or the same below a URL on an object store; `storage` says how either is kept safe.
+
+Row i is the i-th input in listing order, rejected ones included, so nothing can get lost. A shard is `shard_rows`
+consecutive rows: one chunk of each array, written whole by one task. A shard counts only once its line is in the
+ledger; chunks without a line are overwritten. Arrays depend on inputs and config alone; times stand in the ledger.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import heapq
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import ZstdCodec
+
+from screening.errors import Code, Rejection, StoreError
+from screening.locations import Place, Remote, place
+from screening.store.backend import LEDGER, Storage, storage
+
+FORMAT = "screening-features"
+FORMAT_VERSION = 1
+N_ELEMENTS = 119
+STRINGS = ("id", "source", "formula", "flags", "code", "detail")
+NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
+LONGEST_URL = 4096
+ASKED_AT_ONCE = 16  # shards
+RESERVED_AHEAD = 16  # shards
+MISSING, FEATURIZED, REJECTED = 0, 1, 2
+ARRAYS = ("features", "composition", "numbers", "strings")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShardRows:
+    """The rows of one shard, in input order; the arrays are those of the store."""
+
+    features: NDArray[np.float32]  # (n, n_columns)
+    composition: NDArray[np.float32]  # (n, 119)
+    numbers: NDArray[np.float64]  # (n, n_facts)
+    strings: NDArray[np.object_]  # (n, 6)
+    seconds: float  # time spent on them
+    cut: int = 0  # crystals with a channel whose radius was cut back
+    fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureTable:
+    """Featurized crystals of a store (or of one shard of it), in store order."""
+
+    ids: NDArray[np.object_]  # (n,) str
+    columns: tuple[str, ...]  # names of the features: channel/curve/radius
+    features: NDArray[np.float32]  # (n, n_columns), NaN = not computed
+    facts: (
+        pd.DataFrame
+    )  # (n,) source, formula, flags, n_sites, volume (Å³), spacegroup, a..gamma (Å, °), r_cut/<channel>
+    composition: NDArray[np.float32]  # (n, 119) atoms per cell by atomic number
+    header: dict[str, Any]  # what the store says of itself
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """One finished shard."""
+
+    shard: int
+    rows: int
+    rejected: int
+    inputs: str  # SHA-256 (hex) of ids, sources and texts of its inputs
+    chunks: dict[str, str]  # array name -> SHA-256 (hex) of its chunk as stored
+    seconds: float
+    codes: dict[str, int]  # rejections by code
+    cut: int  # crystals with a channel whose radius was cut back
+    fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
+
+
+class FeatureStore:
+    """A feature store, opened for reading or writing.
+
+    Parameters
+    ----------
+    path
+        The folder or URL, usually ``features.zarr``.
+    group
+        Its opened Zarr group; use `create` or `open`.
+    files
+        What keeps its files.
+    """
+
+    def __init__(self, path: Place, group: zarr.Group, files: Storage) -> None:
+        self.path = path
+        self._files = files
+        self.header: dict[str, Any] = dict(group.attrs)
+        self.columns: tuple[str, ...] = tuple(self.header["columns"])
+        self.shard_rows: int = int(self.header["shard_rows"])
+        self._end: tuple[str, int] | None = None  # link of the last ledger line and the number of lines, once known
+        self._arrays: dict[str, zarr.Array[Any]] = {name: _array(group, name) for name in ARRAYS}
+
+    @classmethod
+    def create(cls, path: Place, *, columns: list[str], channels: list[str], header: dict[str, Any]) -> FeatureStore:
+        """Return a new, empty store.
+
+        Parameters
+        ----------
+        path
+            Folder or URL to make; must not exist.
+        columns
+            Feature names.
+        channels
+            Channel labels, for the ``r_cut/<channel>`` facts.
+        header
+            Must hold ``config``, ``features_hash``, ``engine``, ``shard_rows``, ``versions``.
+
+        Raises
+        ------
+        StoreError
+            The folder exists.
+        """
+        files = storage(path, ARRAYS)
+        if files.exists():
+            raise StoreError(f"{path} exists already")
+        numbers = [*NUMBERS, *(f"r_cut/{channel}" for channel in channels)]
+        shapes: dict[str, tuple[int, Any, Any]] = {
+            "features": (len(columns), "float32", np.nan),
+            "composition": (N_ELEMENTS, "float32", 0.0),
+            "numbers": (len(numbers), "float64", np.nan),
+            "strings": (len(STRINGS), "str", ""),
+        }
+        attributes = {
+            **header,
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "columns": columns,
+            "numbers": numbers,
+            "strings": list(STRINGS),
+        }
+
+        def fill(target: Any) -> None:
+            group = zarr.open_group(target, mode="w", zarr_format=3, attributes=attributes)
+            for name, (width, dtype, fill_value) in shapes.items():
+                group.create_array(
+                    name,
+                    shape=(0, width),
+                    chunks=(int(header["shard_rows"]), width),
+                    dtype=dtype,
+                    fill_value=fill_value,
+                    compressors=ZstdCodec(level=3),
+                )
+
+        files.create(fill)
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Place) -> FeatureStore:
+        """Return the store at `path`.
+
+        Raises
+        ------
+        StoreError
+            There is none, it is not a feature store, or of a newer format.
+        """
+        path = pointed(path)
+        files = storage(path, ARRAYS)
+        if not files.is_store():
+            raise StoreError(f"{path} is no feature store: there is no zarr.json in it")
+        try:
+            group = files.group()
+            header = dict(group.attrs)
+            if header.get("format") != FORMAT:
+                raise StoreError(f"{path} is a Zarr group, but no feature store (format {header.get('format')!r})")
+            if header.get("format_version") != FORMAT_VERSION:
+                raise StoreError(
+                    f"{path} has format version {header.get('format_version')}, this program reads {FORMAT_VERSION}: "
+                    "compute it again, or use the version that wrote it"
+                )
+            return cls(path, group, files)
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise StoreError(f"{path} cannot be read as a feature store: {error!r}") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the store for the one process that hands out shards; released when it ends, however it ends.
+
+        Raises
+        ------
+        StoreError
+            Another process holds it.
+        """
+        with self._files.lock():
+            yield
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, finished or not."""
+        return int(self._arrays["features"].shape[0])
+
+    def reserve(self, n_rows: int) -> None:
+        """Make room for more than `n_rows` rows; called by the one process that hands out shards.
+
+        Some shards more get room at once: a new shape is four files, or four requests. There is always room that no
+        shard has filled, so a store never looks finished before `finish` takes that room back.
+        """
+        if n_rows >= self.n_rows:
+            self._resize(n_rows + RESERVED_AHEAD * self.shard_rows)
+
+    def finish(self, n_rows: int) -> None:
+        """Set the final number of rows, forget what lies beyond, and clear what killed writers left half written."""
+        last = (n_rows + self.shard_rows - 1) // self.shard_rows
+        kept = [entry for entry in self.ledger().values() if entry.shard < last]
+        if len(kept) < len(self.ledger()):
+            lines, chain = [], str(self.header["features_hash"])
+            for entry in kept:
+                line, chain = _ledger_line(entry, chain)
+                lines.append(line)
+            self._files.replace_ledger("".join(lines))
+            self._end = chain, len(lines)
+        if n_rows != self.n_rows:
+            self._resize(n_rows)
+        self._files.settle(ARRAYS, n_chunks=last)
+
+    def _resize(self, n_rows: int) -> None:
+        for array in self._arrays.values():
+            array.resize((n_rows, array.shape[1]))
+        self._files.publish(ARRAYS)
+
+    def write_shard(self, index: int, rows: ShardRows, *, inputs: str) -> LedgerEntry:
+        """Write one whole shard durably and return its ledger entry, which `commit` makes count.
+
+        May run twice for one shard, on any process: the same bytes are written.
+        """
+        begin = index * self.shard_rows
+        n_rows = len(rows.strings)
+        fills = {"features": np.nan, "composition": 0.0, "numbers": np.nan, "strings": ""}
+        for name in ARRAYS:
+            data = getattr(rows, name)
+            array = self._arrays[name]
+            room = min(self.shard_rows, array.shape[0] - begin)
+            padded = np.full((room, array.shape[1]), fills[name], dtype=data.dtype)
+            padded[:n_rows] = data
+            array[begin : begin + room] = padded
+        refused = rows.numbers[:, 0] == REJECTED
+        return LedgerEntry(
+            shard=index,
+            rows=n_rows,
+            rejected=int(refused.sum()),
+            inputs=inputs,
+            chunks=dict(zip(ARRAYS, self._files.keep(_keys(index)), strict=True)),
+            seconds=round(rows.seconds, 6),
+            codes=dict(sorted(Counter(rows.strings[:, STRINGS.index("code")][refused].tolist()).items())),
+            cut=rows.cut,
+            fallbacks=rows.fallbacks,
+        )
+
+    def commit(self, entry: LedgerEntry) -> None:
+        """Append a finished shard to the ledger and sync it; one process only."""
+        if self._end is None:
+            self._end = self._read_ledger()[1:]
+        chain, number = self._end
+        line, chain = _ledger_line(entry, chain)
+        self._files.append(line, number=number)
+        self._end = chain, number + 1
+
+    def ledger(self) -> dict[int, LedgerEntry]:
+        """Return the finished shards by index; a torn last line counts as not written.
+
+        Raises
+        ------
+        StoreError
+            A line is damaged, or is not the one that was written after the line before it.
+        """
+        return self._read_ledger()[0]
+
+    def _read_ledger(self) -> tuple[dict[int, LedgerEntry], str, int]:
+        """Return the finished shards by index, the link that the next line continues, and the number of lines."""
+        entries: dict[int, LedgerEntry] = {}
+        chain = str(self.header["features_hash"])
+        lines = self._files.ledger().split(b"\n")[:-1]
+        for number, line in enumerate(lines, start=1):
+            try:
+                fields = json.loads(line)
+                stated = fields.pop("chain")
+                fields["fallbacks"] = tuple(tuple(fallback) for fallback in fields["fallbacks"])
+                entry = LedgerEntry(**fields)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise StoreError(f"{self.path / LEDGER}, line {number} is damaged: {error}") from error
+            written, chain = _ledger_line(entry, chain)
+            if stated != chain or written.encode() != line + b"\n":
+                raise StoreError(f"{self.path / LEDGER}, line {number} is not as it was written, or lines are missing")
+            entries[entry.shard] = entry
+        return entries, chain, len(lines)
+
+    def mend_ledger(self) -> None:
+        """Cut off a last line that a crash left torn; called before anything is appended."""
+        text = self._files.ledger()
+        if text and not text.endswith(b"\n"):
+            self._files.replace_ledger(text[: text.rfind(b"\n") + 1].decode())
+            self._end = None
+
+    def chunks(self, array: str) -> list[str]:
+        """Return the names of the chunks that there are of an array, whether the ledger vouches for them or not."""
+        return self._files.chunks(array)
+
+    def read_shard(self, entry: LedgerEntry) -> ShardRows:
+        """Return the rows of a finished shard.
+
+        Raises
+        ------
+        StoreError
+            A chunk is missing or its bytes are not those that the ledger vouches for.
+        """
+        keys = _keys(entry.shard)
+        for name, digest in zip(ARRAYS, self._files.fetch(keys), strict=True):
+            if digest != entry.chunks[name]:
+                raise StoreError(
+                    f"{self.path}: shard {entry.shard} of array {name} is missing or damaged; "
+                    "run the same command again to compute it anew"
+                )
+        span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
+        data: dict[str, Any] = {name: np.asarray(self._arrays[name][span]) for name in ARRAYS}
+        self._files.release(keys)
+        data["strings"] = data["strings"].astype(object)
+        return ShardRows(**data, seconds=entry.seconds)
+
+    def is_sound(self, entry: LedgerEntry) -> bool:
+        """Return whether the chunks of a finished shard are all there and unchanged."""
+        return bool(self._sound([entry]))
+
+    def sound(self) -> dict[int, LedgerEntry]:
+        """Return those finished shards, by index, whose chunks are all there and unchanged."""
+        entries = list(self.ledger().values())
+        # Several shards at once: on an object store each request takes its time, and many can be under way.
+        groups = (entries[start : start + ASKED_AT_ONCE] for start in range(0, len(entries), ASKED_AT_ONCE))
+        return {entry.shard: entry for group in groups for entry in self._sound(group)}
+
+    def _sound(self, entries: list[LedgerEntry]) -> list[LedgerEntry]:
+        keys = [key for entry in entries for key in _keys(entry.shard)]
+        digests = iter(self._files.fetch(keys))
+        self._files.release(keys)
+        found = [[next(digests) for _ in ARRAYS] for _ in entries]
+        return [entry for entry, own in zip(entries, found, strict=True) if own == [*map(entry.chunks.get, ARRAYS)]]
+
+    def iter_shards(self) -> Iterator[ShardRows]:
+        """Yield the rows of every shard in order.
+
+        Raises
+        ------
+        StoreError
+            A shard is unfinished or damaged: an incomplete store is never read as if it were whole.
+        """
+        for entry in self.entries():
+            yield self.read_shard(entry)
+
+    def entries(self) -> list[LedgerEntry]:
+        """Return the ledger entries of all shards in order.
+
+        Raises
+        ------
+        StoreError
+            A shard is unfinished.
+        """
+        entries = self.ledger()
+        n_shards = (self.n_rows + self.shard_rows - 1) // self.shard_rows
+        unfinished = [index for index in range(n_shards) if index not in entries]
+        if unfinished:
+            raise StoreError(
+                f"{self.path} is unfinished: it holds {len(entries)} shards, and shard {unfinished[0]} is missing; "
+                "run the same command again to go on"
+            )
+        return [entries[index] for index in range(n_shards)]
+
+    def table(self, rows: ShardRows) -> FeatureTable:
+        """Return the featurized rows of a shard as a table."""
+        chosen = rows.numbers[:, 0] == FEATURIZED
+        strings = rows.strings[chosen]
+        told = ("source", "formula", "flags")
+        facts = {name: strings[:, column] for column, name in enumerate(STRINGS) if name in told}
+        numbers = {name: rows.numbers[chosen, column] for column, name in enumerate(self.header["numbers"]) if column}
+        frame = pd.DataFrame({**facts, **numbers})
+        for name in ("n_sites", "spacegroup"):
+            frame[name] = frame[name].astype(np.int64)
+        return FeatureTable(
+            ids=strings[:, 0],
+            columns=self.columns,
+            features=rows.features[chosen],
+            facts=frame,
+            composition=rows.composition[chosen],
+            header=self.header,
+        )
+
+
+def point(path: Path, store: Remote) -> None:
+    """Write a file that stands for a store elsewhere: it holds the URL, and `FeatureStore.open` follows it."""
+    path.write_text(f"{store}\n", encoding="utf-8")
+
+
+def pointed(path: Place) -> Place:
+    """Return the place that a file written by `point` names; any other path as it is."""
+    if isinstance(path, Remote) or not path.is_file():
+        return path
+    with path.open("rb") as file:
+        target = place(file.read(LONGEST_URL).decode("utf-8", "replace").strip())
+    if not isinstance(target, Remote):
+        raise StoreError(f"{path} is a file: neither a feature store nor the URL of one")
+    return target
+
+
+def exists(path: Place) -> bool:
+    """Return whether there is something at `path` that keeps a new store from being made there."""
+    return storage(path, ARRAYS).exists()
+
+
+def iter_tables(path: Place) -> Iterator[FeatureTable]:
+    """Yield the featurized crystals of a store shard by shard, so that memory does not grow with the store."""
+    store = FeatureStore.open(path)
+    for rows in store.iter_shards():
+        yield store.table(rows)
+
+
+def read_table(path: Place) -> FeatureTable:
+    """Return all featurized crystals of a store as one table."""
+    return _joined(iter_tables(path), path)
+
+
+def read_some(path: Place, *, ids: Collection[str], others: int = 0, seed: int = 0) -> FeatureTable:
+    """Return the featurized crystals named in `ids` and a seeded draw of others, in store order.
+
+    Memory holds what is returned and one shard, however large the store is.
+
+    Parameters
+    ----------
+    path
+        The store.
+    ids
+        Crystals wanted; those that are not in the store are left out.
+    others
+        How many others to draw; all of them if there are fewer.
+    seed
+        Of the draw; the draw depends on the ids in the store, not on their order.
+    """
+    drawn: list[tuple[bytes, str]] = []  # a heap of the `others` smallest hashes, negated by complement
+    if others:
+        for id, _ in _ids(path):
+            if id in ids:
+                continue
+            # Complemented, so that the smallest of the heap is the largest hash, the one to go first.
+            place = bytes(255 - byte for byte in hashlib.sha256(f"{seed}\0{id}".encode()).digest())
+            if len(drawn) < others:
+                heapq.heappush(drawn, (place, id))
+            elif (place, id) > drawn[0]:
+                heapq.heapreplace(drawn, (place, id))
+    wanted = {*ids, *(id for _, id in drawn)}
+
+    def parts() -> Iterator[FeatureTable]:
+        for table in iter_tables(path):
+            rows = np.flatnonzero([id in wanted for id in table.ids])
+            yield dataclasses.replace(
+                table,
+                ids=table.ids[rows],
+                features=table.features[rows],
+                facts=table.facts.iloc[rows],
+                composition=table.composition[rows],
+            )
+
+    return _joined(parts(), path)
+
+
+def tables_by_id(path: Place) -> dict[str, int]:
+    """Return for each featurized crystal the number of the table it is in, counted as `iter_tables` gives them."""
+    return dict(_ids(path))
+
+
+def _ids(path: Place) -> Iterator[tuple[str, int]]:
+    """Yield the ids of the featurized crystals and the number of their shard's entry, without reading features."""
+    store = FeatureStore.open(path)
+    for number, entry in enumerate(store.entries()):
+        span = slice(entry.shard * store.shard_rows, entry.shard * store.shard_rows + entry.rows)
+        keys = [key for key in _keys(entry.shard) if key.startswith(("numbers", "strings"))]
+        if None in store._files.fetch(keys):
+            raise StoreError(f"{path}: shard {entry.shard} is missing; run the same command again to compute it anew")
+        status = np.asarray(store._arrays["numbers"][span, 0])
+        ids = np.asarray(store._arrays["strings"][span, 0])
+        store._files.release(keys)
+        yield from ((str(id), number) for id in ids[status == FEATURIZED])
+
+
+def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:
+    parts = list(tables)
+    if not parts:
+        raise StoreError(f"{path} holds no crystal")
+    return FeatureTable(
+        ids=np.concatenate([table.ids for table in parts]),
+        columns=parts[0].columns,
+        features=np.concatenate([table.features for table in parts]),
+        facts=pd.concat([table.facts for table in parts], ignore_index=True),
+        composition=np.concatenate([table.composition for table in parts]),
+        header=parts[0].header,
+    )
+
+
+def read_rejections(path: Place) -> list[Rejection]:
+    """Return the rejected inputs of a store in listing order; their stage is ``featurize``."""
+    rejections = []
+    for rows in FeatureStore.open(path).iter_shards():
+        for strings in rows.strings[rows.numbers[:, 0] == REJECTED]:
+            id, source, _, _, code, detail = (str(cell) for cell in strings)
+            rejections.append(Rejection(id=id, source=source, stage="featurize", code=Code(code), detail=detail))
+    return rejections
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return what differs between two nested settings, one line each: ``key: ours != theirs``."""
+    lines: list[str] = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        left, right = ours.get(key), theirs.get(key)
+        if isinstance(left, dict) and isinstance(right, dict):
+            lines += differences(left, right, f"{prefix}{key}.")
+        elif left != right:
+            lines.append(f"{prefix}{key}: {left!r} here, {right!r} in the store")
+    return lines
+
+
+def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    member = group[name]
+    if not isinstance(member, zarr.Array):
+        raise StoreError(f"{group.store_path}: {name} is not an array")
+    # A chunk of nothing but fill values (a shard of rejects) is written too: absent must mean unfinished.
+    return member.with_config({"write_empty_chunks": True})
+
+
+def _ledger_line(entry: LedgerEntry, chain: str) -> tuple[str, str]:
+    """Return the line of an entry and its link: the SHA-256 of the link before it and the entry.
+
+    The first line links to the hash of the settings, so a line can be neither changed, moved nor taken out unseen.
+    """
+    fields = {name: getattr(entry, name) for name in LedgerEntry.__slots__}
+    link = hashlib.sha256(f"{chain}\n{json.dumps(fields, separators=(',', ':'))}".encode()).hexdigest()
+    return json.dumps({**fields, "chain": link}, separators=(",", ":")) + "\n", link
+
+
+def _keys(shard: int) -> list[str]:
+    """Return the names of the chunks of a shard, one per array."""
+    return [f"{name}/c/{shard}/0" for name in ARRAYS]
