@@ -28,6 +28,7 @@ from screening.errors import Code, InputError
 from screening.learn.model import load_model
 from screening.ranking.columns import kind_of
 from screening.ranking.explain import kinds_of
+from screening.ranking.kinds import kind_words, reason_words
 from screening.report import curves as packing
 from screening.report import plots, structures, svg, text
 from screening.report.details import Details
@@ -36,7 +37,7 @@ from screening.report.plots import write_explanation_plots
 from screening.report.reasons import joined
 from screening.report.score_plots import calibration_plot, learning_plot
 from screening.report.structures import ANION, MOBILE, OTHER, grouped, p1_cif
-from screening.report.words import CODES, kind_words, reason_words
+from screening.report.words import CODES
 from screening.runs.read import model_scores, read_ranking
 from screening.sources.lookup import Wanted, find_crystals
 from screening.spreadsheet import plain_cell

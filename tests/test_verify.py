@@ -19,9 +19,10 @@ from test_pipeline import SMALL, screening
 
 from screening.errors import StoreError
 from screening.pipeline import RunPaths
-from screening.runs.journal import Journal, is_alive
+from screening.runs.journal import Journal
 from screening.runs.status import status
 from screening.runs.verify import verify
+from screening.store.lease import is_alive
 
 
 @pytest.fixture(scope="module")
