@@ -5,8 +5,10 @@ ScreeningError                 anything this package raises on purpose; the CLI 
 ├── InputError                 a path, table or archive cannot be used as a whole
 ├── StoreError                 a feature store is missing, damaged or of another config
 ├── ModelError                 a model directory cannot be read or does not fit the features
-├── EngineUnavailableError     a named engine is not installed here
-├── DeviceUnavailableError     a GPU was asked for and none answers
+├── UnavailableError           something that was asked for is not to be had here
+│   ├── MissingExtraError      a library of an optional part of this package is not installed
+│   ├── EngineUnavailableError a named engine does not work here
+│   └── DeviceUnavailableError a GPU was asked for and none answers
 └── RejectionError             one crystal cannot be used; becomes a `Rejection` row, the run goes on
 """
 
@@ -36,11 +38,19 @@ class ModelError(ScreeningError):
     """A model directory cannot be read, or does not fit the features offered to it."""
 
 
-class EngineUnavailableError(ScreeningError):
-    """A named engine is not available here; the message says how to get it."""
+class UnavailableError(ScreeningError):
+    """Something that was asked for is not to be had here; the message says what to do."""
 
 
-class DeviceUnavailableError(ScreeningError):
+class MissingExtraError(UnavailableError):
+    """Libraries of an optional part of this package are not installed; the message says how to get them."""
+
+
+class EngineUnavailableError(UnavailableError):
+    """A named engine does not work here; the message says what to do."""
+
+
+class DeviceUnavailableError(UnavailableError):
     """A GPU was asked for and none answers; the message says what to do."""
 
 

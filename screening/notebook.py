@@ -13,14 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.config import Config
-from screening.crystals import Crystal, channel_clouds, channel_label, read_cif
+from screening.crystals import Crystal, channel_clouds, channel_label
 from screening.errors import InputError
 from screening.homology import PeriodicBarcode, periodic_barcodes
 from screening.learn import Model, load_model
 from screening.ranking import column_label, duplicates_path, explain
 from screening.report import formula
 from screening.runs import RunPaths, RunRecord, read_csv, read_kinds, read_ranking, read_record, read_stability, unguard
-from screening.sources import iter_items
+from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, read_some
 
 SHOWN = 10  # candidates that a notebook shows of a run
@@ -145,11 +145,11 @@ class Candidate:
         InputError
             Its source is gone, or holds it no more.
         """
-        source = str(self.facts["source"])
-        for item in iter_items([source.partition("::")[0]], self.run.config.input):
-            if item.source == source and item.rejection is None and self.id.startswith(item.id):
-                return read_cif(item.text, id=self.id, source=source, limits=self.run.config.input)
-        raise InputError(f"{source} does not hold {self.id} any more")
+        wanted = Wanted(self.id, str(self.facts["source"]), str(self.facts["formula"]))
+        found = find_crystals([wanted], self.run.config.input)[self.id]
+        if isinstance(found, Missing):
+            raise InputError(f"{self.id}: {found.reason}")
+        return found
 
     @property
     def structure(self) -> Any:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import itertools
 import subprocess
 import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,16 +22,14 @@ from gpu_report import Row
 from screening.cluster.featurize_all import featurize_all
 from screening.cluster.progress import Progress
 from screening.config import Config, read_config
-from screening.crystals.arrays import FloatArray, IntArray
 from screening.crystals.crystal import CloudBatch
 from screening.data.known import write_known
 from screening.errors import DeviceUnavailableError, EngineUnavailableError
 from screening.features.curves import betti_curves, grid, histograms
 from screening.features.shard import assemble, persist, prepare
 from screening.generation.generate import write_candidates
-from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, ticks
+from screening.homology.barcodes import Barcodes
 from screening.homology.engines import engine as engine_of
-from screening.homology.supercell import reduced_basis
 from screening.learn.labels import read_labels
 from screening.learn.learner import choose_learner
 from screening.learn.train import train
@@ -132,42 +129,6 @@ def arrays(chosen: argparse.Namespace) -> Iterator[Row]:
             host_ms = _host_ms(lambda call=call: call(np))
             figures = {"GPU ms": gpu, "launching thread ms": both, "NumPy ms": host_ms, "bars": len(bars.birth)}
             yield Row(f"{name}, {channel}", "passed", "by CUDA events, bars copied to the GPU included", figures)
-    yield _distances([clouds["all"] for clouds in prepared.clouds()])
-
-
-def _distances(clouds: Sequence[tuple[Any, Any, Any]]) -> Row:
-    """Compare minimum-image distances within each cloud's cell by the CUDA kernel with NumPy's, and time both."""
-    import cupy
-    from cupyx.profiler import benchmark
-
-    from screening.features.cuda import torus_ticks
-
-    bases = [reduced_basis(lattice) for lattice, _, _ in clouds]
-    places = [
-        positions @ lattice @ np.linalg.inv(basis) for (lattice, positions, _), basis in zip(clouds, bases, strict=True)
-    ]
-    offsets = np.concatenate([[0], np.cumsum([len(one) for one in places])]).astype(np.int64)
-    given = [cupy.asarray(one) for one in (np.array(bases), np.concatenate(places), offsets)]
-
-    def on_gpu() -> Any:
-        return torus_ticks(*given, resolution=RESOLUTION, phase=PHASE)[0]
-
-    begin = time.perf_counter()
-    expected = np.concatenate([_torus_ticks(basis, one).ravel() for basis, one in zip(bases, places, strict=True)])
-    host_ms = 1e3 * (time.perf_counter() - begin)
-    wrong = int((cupy.asnumpy(on_gpu()) != expected).sum())
-    told = benchmark(on_gpu, n_repeat=REPEATS, n_warmup=WARM_UP)
-    gpu_ms = 1e3 * float(np.median(told.gpu_times))
-    figures = {"pairs": len(expected), "pairs that differ": wrong, "GPU ms": gpu_ms, "NumPy ms": host_ms}
-    return Row("distances, all", "failed" if wrong else "passed", f"{wrong} of {len(expected)} ticks differ", figures)
-
-
-def _torus_ticks(basis: FloatArray, positions: FloatArray) -> IntArray:
-    """Return distances to the nearest image as ticks, (n, n), by trying all 27 shifts of a reduced cell."""
-    between = positions[None] - positions[:, None]
-    between -= np.round(between)
-    shifts = np.array(list(itertools.product((-1, 0, 1), repeat=3)), dtype=np.float64)
-    return ticks(np.min([np.linalg.norm((between + shift) @ basis, axis=2) for shift in shifts], axis=0))
 
 
 def _host_ms(call: Any) -> float:

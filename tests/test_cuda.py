@@ -20,13 +20,10 @@ import screening.features.cuda
 import screening.features.curves
 from screening.config import read_config
 from screening.crystals.crystal import CloudBatch
-from screening.crystals.neighbours import periodic_pairs
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.errors import DeviceUnavailableError, MissingExtraError
 from screening.features import cuda
 from screening.features.curves import vectorize
-from screening.homology.barcodes import PHASE, RESOLUTION, ticks
 from screening.homology.percolation import PercolationRanks
-from screening.homology.supercell import reduced_basis
 
 HOST = Path(__file__).parent / "cuda_host"
 SIZES = (0, 1, 31, 32, 33, 255, 256, 257, 5000)
@@ -129,87 +126,6 @@ def test_kernels_stride_over_what_is_beyond_their_blocks(
         test_bars_alive(xp, size, 400)
         test_bars_in_bins(xp, size, 8)
         test_bars_spread_over_bins(xp, size, 7)
-    test_distances_on_tori(xp, (31, 32, 33))
-
-
-def reference_ticks(basis: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """The kernel's formula in array code, operation by operation."""
-    found = np.floor(reference_distances(basis, positions) / RESOLUTION + PHASE).astype(np.int32)
-    return found * (1 - np.eye(len(positions), dtype=np.int32))
-
-
-def reference_distances(basis: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    s = positions[:, None] - positions[None]
-    s = s - np.rint(s)
-    least = np.full(s.shape[:2], np.inf)
-    for z in itertools.product((-1, 0, 1), repeat=3):
-        f = s + np.array(z)
-        x = (f[..., 0, None] * basis[0] + f[..., 1, None] * basis[1]) + f[..., 2, None] * basis[2]
-        least = np.minimum(least, (x[..., 0] * x[..., 0] + x[..., 1] * x[..., 1]) + x[..., 2] * x[..., 2])
-    return np.sqrt(least)
-
-
-def skewed_basis(rng: np.random.Generator) -> np.ndarray:
-    while True:
-        basis = rng.normal(size=(3, 3)) * rng.uniform(2, 9, 3)[:, None]
-        if abs(np.linalg.det(basis)) > 5:
-            return reduced_basis(basis)
-
-
-@pytest.mark.parametrize("counts", [(), (0,), (1,), (0, 1, 0), (2, 0, 3), (31, 32, 33), (5, 0, 17, 1), (70,)])
-def test_distances_on_tori(xp: HostCupy, counts: tuple[int, ...]) -> None:
-    rng = np.random.default_rng(sum(counts))
-    bases = np.array([skewed_basis(rng) for _ in counts]).reshape(-1, 3, 3)
-    positions = rng.uniform(-2, 3, size=(sum(counts), 3))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    given = map(xp.asarray, (bases, positions, offsets))
-    found, starts = map(xp.asnumpy, cuda.torus_ticks(*given, resolution=RESOLUTION, phase=PHASE))
-    np.testing.assert_array_equal(starts, np.concatenate([[0], np.cumsum(np.array(counts, dtype=np.int64) ** 2)]))
-    for k, count in enumerate(counts):
-        matrix = found[starts[k] : starts[k + 1]].reshape(count, count)
-        np.testing.assert_array_equal(matrix, matrix.T)
-        np.testing.assert_array_equal(matrix, reference_ticks(bases[k], positions[offsets[k] : offsets[k + 1]]))
-
-
-def test_distances_have_the_bits_of_the_formula(xp: HostCupy) -> None:
-    rng = np.random.default_rng(4)
-    for _ in range(100):
-        basis, positions = skewed_basis(rng), rng.uniform(size=(2, 3))
-        wanted = reference_distances(basis, positions)[0, 1]
-        bit = float(np.spacing(wanted))
-        given = map(xp.asarray, (basis[None], positions, np.array([0, 2])))
-        found, _ = cuda.torus_ticks(*given, resolution=bit, phase=-wanted / bit)
-        assert xp.asnumpy(found).tolist() == [0, 0, 0, 0]
-
-
-# Gram matrices on the border of the Minkowski-reduced ones; the last two are where images lie farthest out.
-EXTREME = [
-    [[1, 0.5, 0.5], [0.5, 1, 0.5], [0.5, 0.5, 1]],
-    [[1, -0.5, 0.5], [-0.5, 1, 0], [0.5, 0, 1]],
-    [[1, -1 / 3, -1 / 3], [-1 / 3, 1, -1 / 3], [-1 / 3, -1 / 3, 1]],
-    [[0.005, -0.0025, -0.0025], [-0.0025, 0.01, -0.0025], [-0.0025, -0.0025, 1]],
-    [[0.0018, -0.0009, -0.0009], [-0.0009, 0.0903, -0.0422], [-0.0009, -0.0422, 1]],
-]
-
-
-def test_distances_are_the_least_over_all_images(xp: HostCupy) -> None:
-    """Against the enumeration of all images within a cutoff, for needles, plates, skewed cells and the extreme ones."""
-    rng = np.random.default_rng(3)
-    cells = [np.diag([2.0, 2.0, 30.0]), np.diag([20.0, 20.0, 1.5]), *(skewed_basis(rng) for _ in range(20))]
-    cells += [np.linalg.cholesky(np.array(gram)) * 10 for gram in EXTREME]
-    for basis in map(reduced_basis, cells):
-        positions = rng.uniform(size=(6, 3))
-        offsets = np.array([0, 6], dtype=np.int64)
-        found, _ = cuda.torus_ticks(
-            *map(xp.asarray, (basis[None], positions, offsets)), resolution=RESOLUTION, phase=PHASE
-        )
-        matrix = xp.asnumpy(found).reshape(6, 6)
-        pairs = periodic_pairs(basis, positions, float(np.linalg.norm(basis, axis=1).sum()))
-        least = np.full((6, 6), np.inf)
-        np.minimum.at(least, (pairs.i, pairs.j), pairs.distance)
-        least = np.minimum(least, least.T)
-        apart = ~np.eye(6, dtype=bool)
-        assert np.abs(matrix[apart] - ticks(least[apart])).max() <= 1
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.4])
@@ -250,16 +166,6 @@ def test_wrong_arrays_are_refused_before_a_launch(xp: HostCupy) -> None:
         cuda.spread_over_bins(shares, xp.asarray(np.zeros((4, 3))), whole, whole, n_dims=1)
     with pytest.raises(ValueError, match="1 edges"):
         cuda.count_in_bins(whole, whole, whole, xp.asarray(np.arange(1)), n_groups=4)
-    with pytest.raises(TypeError, match="positions must be float64"):
-        cuda.torus_ticks(xp.asarray(np.zeros((3, 3, 3))), whole, whole, resolution=1.0, phase=0.0)
-    with pytest.raises(ValueError, match="offsets must ascend"):
-        cuda.torus_ticks(
-            xp.asarray(np.zeros((3, 3, 3))), xp.asarray(np.zeros((4, 3))), whole, resolution=1.0, phase=0.0
-        )
-    with pytest.raises(ValueError, match="no batch"):
-        cuda.torus_ticks(
-            xp.asarray(np.zeros((2, 3, 3))), xp.asarray(np.zeros((4, 3))), whole, resolution=1.0, phase=0.0
-        )
     assert xp.launches == []
 
 
@@ -277,7 +183,7 @@ def test_a_module_is_compiled_once(xp: HostCupy, monkeypatch: pytest.MonkeyPatch
 def test_without_cupy_or_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "cupy", None)
     whole = np.arange(4)
-    with pytest.raises(EngineUnavailableError, match=r"screening\[gpu\]"):
+    with pytest.raises(MissingExtraError, match=r"screening\[gpu\]"):
         cuda.count_alive(whole, whole, whole, whole)
     monkeypatch.setitem(__import__("sys").modules, "cupy", type("none", (), {"is_available": staticmethod(bool)}))
     with pytest.raises(DeviceUnavailableError, match="screening doctor"):
@@ -391,13 +297,6 @@ def test_kernels_on_a_device(library: ctypes.CDLL) -> None:
         dim = rng.integers(0, 3, size)
         found = cupy.asnumpy(cuda.spread_over_bins(*map(cupy.asarray, (born, lived, dim, offsets)), n_dims=3))
         np.testing.assert_array_equal(found, spread(born, lived, dim, offsets))
-    rng = np.random.default_rng(0)
-    basis, positions = skewed_basis(rng), rng.uniform(size=(257, 3))
-    offsets = np.array([0, 257], dtype=np.int64)
-    found, _ = cuda.torus_ticks(
-        *map(cupy.asarray, (basis[None], positions, offsets)), resolution=RESOLUTION, phase=PHASE
-    )
-    np.testing.assert_array_equal(cupy.asnumpy(found).reshape(257, 257), reference_ticks(basis, positions))
 
 
 @pytest.mark.gpu

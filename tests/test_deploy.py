@@ -10,7 +10,7 @@ import pytest
 
 from screening.cluster.deploy import CLUSTERS, kubernetes_cluster, kubernetes_spec, machines_cluster, machines_options
 from screening.config import as_toml, read_config
-from screening.errors import ConfigError, DeviceUnavailableError, EngineUnavailableError
+from screening.errors import ConfigError, DeviceUnavailableError, MissingExtraError
 from screening.host.gpu import Device
 
 CPU = Device(kind="cpu", why="asked for")
@@ -107,9 +107,9 @@ def test_an_image_is_needed() -> None:
 def test_without_the_package_the_error_says_what_to_install(monkeypatch) -> None:
     for module in ("dask_kubernetes.operator", *(module for module, _, _ in CLUSTERS.values())):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(EngineUnavailableError, match=r"screening\[kubernetes\]"):
+    with pytest.raises(MissingExtraError, match=r"screening\[kubernetes\]"):
         kubernetes_cluster(kubernetes(), CPU)
-    with pytest.raises(EngineUnavailableError, match=r"dask-cloudprovider\[aws\].*screening\[machines\]"):
+    with pytest.raises(MissingExtraError, match=r"dask-cloudprovider\[aws\].*screening\[machines\]"):
         machines_cluster(machines(), CPU)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.errors import DeviceUnavailableError, MissingExtraError
 from screening.host import gpu as device
 
 DRIVER = r"""
@@ -66,7 +66,7 @@ def test_gpus_that_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_gpu_without_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, monkeypatch)
     packages(monkeypatch, there=False)
-    with pytest.raises(EngineUnavailableError, match=r"pip install 'screening\[gpu\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'screening\[gpu\]'"):
         device.resolve("cuda")
     assert device.resolve("auto").kind == "cpu"
 

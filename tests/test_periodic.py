@@ -375,7 +375,7 @@ def test_settings_out_of_range_are_refused(wrong):
 
 
 def test_engine_is_asked_for_by_name():
-    assert engine("periodic") is barcodes
+    assert engine("periodic").function_itself is barcodes
     with pytest.raises(ConfigError, match="periodic, supercell, ripser"):
         engine("alpha")
 

@@ -139,7 +139,7 @@ def test_the_engine_gives_what_the_cpu_engines_give() -> None:
     empty = [(np.eye(3), np.empty((0, 3)), np.empty(0))]
     batch = CloudBatch.from_clouds(small + skewed + empty)
     r_max = np.full(len(batch), 4.0)
-    found = engine("ripserpp")(batch, r_max=r_max)
+    found = engine("ripserpp").function_itself(batch, r_max=r_max)
     assert found.fallbacks == ()
     assert_same(found, barcodes_redzed(batch, r_max=r_max))
     assert_same(found, barcodes_ripser(batch, r_max=r_max))
@@ -194,9 +194,9 @@ def test_what_is_no_number_is_refused_and_coincident_points_are_not(name: str) -
     for code, (lattice, positions) in wanted.items():
         batch = CloudBatch.from_clouds([(np.eye(3) * 11.0, fine, np.ones(14)), (lattice, positions, np.ones(14))])
         with pytest.raises(RejectionError, match=f"{code}.*cloud 1"):
-            engine(name)(batch, r_max=r_max)
+            engine(name).function_itself(batch, r_max=r_max)
     batch = CloudBatch.from_clouds([(np.eye(3) * 11.0, one, np.ones(14)) for one in (fine, doubled)])
-    found = engine(name)(batch, r_max=r_max)
+    found = engine(name).function_itself(batch, r_max=r_max)
     assert found.fallbacks == ()
     assert_same(found, barcodes_redzed(batch, r_max=r_max))
     assert np.diff(found.offsets)[0] > np.diff(found.offsets)[1] > 0
@@ -367,7 +367,7 @@ def test_fallbacks_stand_in_the_ledger(tmp_path: Path, monkeypatch: pytest.Monke
     store.reserve(3)
     clean = featurize_shard(str(store.path), 0, items, config)
     assert clean.fallbacks == ()
-    points = int(engine("ripserpp")(clouds_of([12]), r_max=np.array([4.0])).n_points[0])
+    points = int(engine("ripserpp").function_itself(clouds_of([12]), r_max=np.array([4.0])).n_points[0])
     assert points == 12
     monkeypatch.setattr(ripserpp, "MIN_POINTS", 10_000)
     told = featurize_shard(str(store.path), 0, items, config)

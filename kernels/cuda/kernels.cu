@@ -1,6 +1,5 @@
-// The kernels that screening/cuda.py launches; what they compute stands in the headers. Compile with --fmad=false.
+// The kernels that screening/features/cuda.py launches; what they compute stands in the headers. Compile with --fmad=false.
 #include "curves.cuh"
-#include "distances.cuh"
 #include "histogram.cuh"
 
 extern "C" __global__ void screening_count_alive(const Index* birth, const Index* death, const Index* offsets,
@@ -18,10 +17,4 @@ extern "C" __global__ void screening_spread_over_bins(const double* born, const 
                                                       const Index* offsets, Index n_clouds, Index n_dims, Index n_bins,
                                                       double* bins) {
   spread_over_bins(born, lived, dim, offsets, n_clouds, n_dims, n_bins, bins);
-}
-
-extern "C" __global__ void screening_torus_ticks(const double* bases, const double* positions, const Index* offsets,
-                                                 const Index* pair_offsets, Index n_clouds, double resolution,
-                                                 double phase, int* ticks) {
-  torus_ticks(bases, positions, offsets, pair_offsets, n_clouds, resolution, phase, ticks);
 }

@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster
 
 from screening.cluster.deploy import kubernetes_cluster, machines_cluster
 from screening.config import ClusterConfig, Config, SlurmConfig
-from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError
+from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError, MissingExtraError
 from screening.host import Device, cores
 
 # A task carries the texts of its shard; how many bytes are in flight is bounded by the caller, so nothing is warned of.
@@ -172,9 +172,7 @@ def _slurm_cluster(config: SlurmConfig, device: Device) -> Any:
     try:
         from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
-        raise EngineUnavailableError(
-            "cluster.kind slurm needs dask-jobqueue: pip install 'screening[slurm]'"
-        ) from error
+        raise MissingExtraError("cluster.kind slurm needs dask-jobqueue: pip install 'screening[slurm]'") from error
     return SLURMCluster(**slurm_options(config, device))
 
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from screening.config import KubernetesConfig, MachinesConfig
-from screening.errors import ConfigError, DeviceUnavailableError, EngineUnavailableError
+from screening.errors import ConfigError, DeviceUnavailableError, MissingExtraError
 from screening.host import Device
 
 # Variables that keep every library to the threads Dask gives it.
@@ -30,7 +30,7 @@ def kubernetes_spec(config: KubernetesConfig, device: Device) -> dict[str, Any]:
         No image is named.
     DeviceUnavailableError
         The device is ``cuda`` and the pods ask for no GPU.
-    EngineUnavailableError
+    MissingExtraError
         dask-kubernetes is not installed.
     """
     if not config.image:
@@ -109,7 +109,7 @@ def machines_cluster(config: MachinesConfig, device: Device) -> Any:
     ------
     ConfigError
         No image is named.
-    EngineUnavailableError
+    MissingExtraError
         dask-cloudprovider, or the provider's own package, is not installed.
     """
     options = machines_options(config, device)
@@ -122,4 +122,4 @@ def _imported(module: str, package: str, extra: str) -> Any:
         return import_module(module)
     except ImportError as error:
         name = package if package.startswith("dask") else f"dask-{package}"
-        raise EngineUnavailableError(f"this kind of cluster needs {name}: pip install 'screening[{extra}]'") from error
+        raise MissingExtraError(f"this kind of cluster needs {name}: pip install 'screening[{extra}]'") from error

@@ -27,7 +27,7 @@ from screening.features import (
     prepare,
     write_shard,
 )
-from screening.homology import GPU_ENGINES
+from screening.homology import ENGINES
 from screening.host import Device, versions
 from screening.sources import Item
 from screening.store import FeatureStore, LedgerEntry
@@ -138,7 +138,7 @@ def compute(
         def submit(index: int, shard: list[Item], *, failures: int = 0) -> distributed.Future[LedgerEntry]:
             store.reserve((index + 1) * store.shard_rows)
             if failures:
-                needs = {"resources": GPU} if config.homology.engine in GPU_ENGINES else {}
+                needs = {"resources": GPU} if ENGINES[config.homology.engine].needs_gpu else {}
                 future = client.submit(featurize_apart, path, index, shard, config, pure=False, **needs)
             elif device.kind == "cpu":
                 future = client.submit(featurize_shard_in_time, path, index, shard, config, pure=False)
@@ -225,7 +225,7 @@ def submit_steps(  # noqa: PLR0913
     """
     on_gpu = {"resources": GPU}
     prepared = client.submit(prepare, shard, config, pure=False)
-    needs = on_gpu if config.homology.engine in GPU_ENGINES else {}
+    needs = on_gpu if ENGINES[config.homology.engine].needs_gpu else {}
     homology = client.submit(persist, prepared, config, pure=False, **needs)
     rows = client.submit(assemble, prepared, homology, config, device.arrays, pure=False, **on_gpu)
     return client.submit(write_shard, path, index, rows, inputs_digest(shard), pure=False)

@@ -13,7 +13,7 @@ from screening.config import Config
 from screening.crystals import channel_label
 from screening.errors import Code, DeviceUnavailableError, EngineUnavailableError, StoreError
 from screening.features import columns, featurize, inputs_digest
-from screening.homology import GPU_ENGINES, choose_engine, engine
+from screening.homology import ENGINES, choose_engine, engine
 from screening.host import Device, resolve, versions
 from screening.locations import Place, make_folder
 from screening.sources import Item, iter_items
@@ -52,7 +52,7 @@ def settle(config: Config, progress: Progress) -> tuple[Config, Device]:
     if config.homology.engine != name:
         progress.say(f"engine {name}: {why}")
         config = config.model_copy(update={"homology": config.homology.model_copy(update={"engine": name})})
-    if name in GPU_ENGINES and device.kind != "cuda":
+    if ENGINES[name].needs_gpu and device.kind != "cuda":
         raise DeviceUnavailableError(f"engine {name} computes on a GPU, and the device is {device.why}")
     if not is_remote(config.cluster):
         engine(name)
@@ -69,7 +69,7 @@ def check_program(config: Config) -> None:
     EngineUnavailableError
         It cannot.
     """
-    if is_remote(config.cluster) or config.homology.engine in GPU_ENGINES:
+    if is_remote(config.cluster) or ENGINES[config.homology.engine].needs_gpu:
         return
     text = PROBE.format(ion=config.cloud.mobile_ion, anion="O" if config.cloud.mobile_ion != "O" else "S")
     try:

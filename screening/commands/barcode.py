@@ -44,7 +44,7 @@ def sublattices(crystal: Crystal, config: Config) -> dict[str, Sublattice]:
         batch = CloudBatch.from_clouds([cloud])
         r_max = np.array([config.homology.r_max[channel]])
         radii = grid(float(r_max[0]), config.curves.step)
-        bars = engine(config.homology.engine)(batch, r_max=r_max, max_dim=config.homology.max_dim)
+        bars = engine(config.homology.engine).compute(batch, r_max=r_max, settings=config.homology)
         dims = range(config.homology.max_dim + 1)
         result[channel_label(channel, config.cloud)] = Sublattice(
             bars={dim: bars.bars(0, dim) for dim in dims},

@@ -15,18 +15,18 @@ from typing import Any
 
 from screening.cluster import Progress, featurize_all
 from screening.config import Config
-from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError
-from screening.homology import ENGINES, GPU_ENGINES
+from screening.errors import InputError, UnavailableError
+from screening.homology import ENGINES
 from screening.host import cores
 from screening.sources import Item, iter_items
 
 # The reference engine is no candidate: it exists to be compared with.
 CANDIDATES = tuple(
-    (engine, device)
-    for engine in ENGINES
-    if engine != "ripser"
+    (engine.name, device)
+    for engine in ENGINES.values()
+    if engine.name != "ripser"
     for device in ("cpu", "cuda")
-    if device == "cuda" or engine not in GPU_ENGINES
+    if device == "cuda" or not engine.needs_gpu
 )
 
 
@@ -93,7 +93,7 @@ def _measure(crystals: Path, config: Config, out: Path, *, engine: str, device: 
     with _Power(watched=device == "cuda") as power:
         try:
             featurize_all([str(crystals)], config=config, out=out, progress=progress)
-        except (EngineUnavailableError, DeviceUnavailableError) as error:
+        except UnavailableError as error:
             return Measured(engine, device, None, None, str(error))
         seconds = time.perf_counter() - progress.started
     note = ", ".join(f"{count} clouds by another engine: {reason}" for reason, count in progress.fallbacks.items())

@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.errors import DeviceUnavailableError, UnavailableError
 from screening.homology import ENGINES, engine
 from screening.host import cores, driver_version, find_gpus, memory, versions
 from screening.learn import choose_learner
@@ -39,7 +39,7 @@ def findings() -> list[Finding]:
         try:
             engine(name)
             lines.append(Finding(f"engine {name}", ok=True, detail="available"))
-        except EngineUnavailableError as error:
+        except UnavailableError as error:
             lines.append(Finding(f"engine {name}", ok=False, detail=str(error)))
     lines += _gpu()
     lines += [

@@ -4,7 +4,6 @@
 count_alive         Betti curves from ragged bars
 count_in_bins       2-D histograms from ragged bars
 spread_over_bins    the same with each bar spread over bins
-torus_ticks         minimum-image distances within each cloud of a ragged batch
 ==================  ======================================================================
 
 All comes out to the bit as from NumPy: nothing depends on the order of threads, and products and sums are not fused.
@@ -16,11 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.errors import DeviceUnavailableError, EngineUnavailableError, MissingExtraError
 
 BLOCK = 256  # threads of a block
 MAX_BLOCKS = 65_535  # kernels stride over what is beyond
@@ -29,12 +28,30 @@ OPTIONS = ("-std=c++17", "--fmad=false")
 
 def source() -> Path:
     """Return the folder of the kernels' source: beside the installed package, or in the checkout it is run from."""
-    installed = Path(__file__).parent / "cuda_source"
-    checkout = Path(__file__).parents[1] / "kernels" / "cuda"
+    installed = Path(__file__).parents[1] / "cuda_source"
+    checkout = Path(__file__).parents[2] / "kernels" / "cuda"
     for folder in (installed, checkout):
         if (folder / "kernels.cu").is_file():
             return folder
     raise EngineUnavailableError("the source of the CUDA kernels is not where the package was installed; install again")
+
+
+def array_module(name: Literal["numpy", "cupy"]) -> Any:
+    """Return the array module of that name; CuPy is imported when it is asked for.
+
+    Raises
+    ------
+    MissingExtraError
+        CuPy is not installed.
+    DeviceUnavailableError
+        No GPU answers.
+    """
+    return np if name == "numpy" else _cupy()
+
+
+def is_device(xp: Any) -> bool:
+    """Return whether arrays of a module are on a GPU, where kernels take the place of array formulas."""
+    return bool(xp.__name__ == "cupy")
 
 
 def source_text() -> str:
@@ -145,47 +162,6 @@ def spread_over_bins(born: Any, lived: Any, dim: Any, offsets: Any, *, n_dims: i
     return bins
 
 
-def torus_ticks(bases: Any, positions: Any, offsets: Any, *, resolution: float, phase: float) -> tuple[Any, Any]:
-    """Return distances of all pairs within each cloud as ticks, (n_pairs,) int32, and where each cloud's matrix begins.
-
-    Parameters
-    ----------
-    bases
-        (n_clouds, 3, 3) float64 Å on the device, rows, each Minkowski-reduced.
-    positions
-        (n_points, 3) float64, fractional in the basis of their cloud.
-    offsets
-        (n_clouds + 1,) int64: the points of cloud k are offsets[k] .. offsets[k + 1].
-    resolution, phase
-        A distance d has the tick floor(d / resolution + phase).
-
-    Returns
-    -------
-    ticks, pair_offsets
-        The matrix of cloud k, (n_k, n_k) in C order, is ticks[pair_offsets[k] : pair_offsets[k + 1]].
-
-    Raises
-    ------
-    TypeError, ValueError
-        An array is of another type or shape, or not contiguous.
-    """
-    _check({"bases": bases}, np.float64, ndim=3)
-    _check({"positions": positions}, np.float64, ndim=2)
-    _check({"offsets": offsets}, np.int64)
-    n_clouds = len(offsets) - 1
-    if bases.shape != (n_clouds, 3, 3) or positions.shape[1] != 3:
-        raise ValueError(f"bases {bases.shape}, positions {positions.shape}, {len(offsets)} offsets are no batch")
-    cupy = _cupy()
-    _check_offsets(offsets, len(positions))
-    pair_offsets = cupy.zeros(n_clouds + 1, dtype=np.int64)
-    pair_offsets[1:] = cupy.cumsum((offsets[1:] - offsets[:-1]) ** 2)
-    n_pairs = int(pair_offsets[-1])
-    ticks = cupy.zeros(n_pairs, dtype=np.int32)
-    counts = (np.int64(n_clouds), np.float64(resolution), np.float64(phase))
-    _launch("screening_torus_ticks", (bases, positions, offsets, pair_offsets, *counts, ticks), threads=n_pairs)
-    return ticks, pair_offsets
-
-
 def _check(arrays: dict[str, Any], dtype: type[np.generic], *, ndim: int = 1) -> None:
     for name, array in arrays.items():
         if array.dtype != dtype:
@@ -227,7 +203,7 @@ def _cupy() -> Any:
     try:
         import cupy
     except ImportError as error:
-        raise EngineUnavailableError("CUDA kernels need CuPy: pip install 'screening[gpu]'") from error
+        raise MissingExtraError("CUDA kernels need CuPy: pip install 'screening[gpu]'") from error
     if not cupy.is_available():
         raise DeviceUnavailableError("CUDA kernels need a GPU that answers; see `screening doctor`")
     return cupy

@@ -119,7 +119,7 @@ def vectorize(
             parts += [full[:, dim, b, p][:, None] for dim, b, p in _histogram_bins(config, channel)]
         parts.append(densities(clouds[channel], xp=xp))
     features = xp.concatenate(parts, axis=1).astype(xp.float32)
-    host: NDArray[np.float32] = features if xp is np else xp.asnumpy(features)
+    host: NDArray[np.float32] = xp.asnumpy(features) if cuda.is_device(xp) else features
     return host
 
 
@@ -131,7 +131,7 @@ def betti_curves(bars: Barcodes, radii: FloatArray, *, dim: int, xp: Any = np) -
     birth = xp.asarray(ticks(bars.birth[chosen]))
     # A bar that is alive at r_cut ends after every radius at which the curve is given.
     death = xp.asarray(ticks(np.where(np.isfinite(bars.death[chosen]), bars.death[chosen], radii[-1] + 1.0)))
-    if _is_cupy(xp):
+    if cuda.is_device(xp):
         alive = cuda.count_alive(birth, death, xp.asarray(_offsets(owners, len(bars))), edges)
     else:
         cloud = xp.asarray(owners)
@@ -205,13 +205,13 @@ def histograms(  # noqa: PLR0913 - one setting each
     size = len(bars) * n_dims
     if sigma > 0:
         born, lived = (xp.asarray(_spread(values, edges, sigma)) for values in (births, deaths - births))
-        if _is_cupy(xp):
+        if cuda.is_device(xp):
             offsets = xp.asarray(_offsets(owner, len(bars)))
             full = cuda.spread_over_bins(born, lived, xp.asarray(dims), offsets, n_dims=n_dims)
         else:
             cells = [xp.bincount(group, born[:, b] * lived[:, p], size) for b in range(n_bins) for p in range(n_bins)]
             full = xp.stack(cells, axis=1)
-    elif _is_cupy(xp):
+    elif cuda.is_device(xp):
         birth, death = xp.asarray(ticks(births)), xp.asarray(ticks(deaths))
         full = cuda.count_in_bins(birth, death, group, xp.asarray(ticks(edges)), n_groups=size)
     else:
@@ -241,10 +241,6 @@ def _spread(values: FloatArray, edges: FloatArray, sigma: float) -> FloatArray:
     """Return the share of a Gaussian around each value that falls into each bin, (n_values, n_bins)."""
     below: FloatArray = ndtr((edges[None, :] - values[:, None]) / sigma)
     return np.diff(below, axis=1)
-
-
-def _is_cupy(xp: Any) -> bool:
-    return bool(xp.__name__ == "cupy")
 
 
 def _owners(offsets: IntArray) -> IntArray:

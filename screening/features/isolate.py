@@ -10,20 +10,17 @@ from __future__ import annotations
 import os
 import pickle
 import resource
-import signal
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from screening.config import Config
 from screening.errors import Code, Rejection
 from screening.features.shard import assemble, featurize, inputs_digest, persist, prepare, write_shard
-from screening.host import receive, send
+from screening.host import Child, receive, send
 from screening.sources import Item
 from screening.store import LedgerEntry, ShardRows
 
@@ -67,7 +64,7 @@ class _Child:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Child | None = None
 
     def __enter__(self) -> _Child:
         return self
@@ -80,15 +77,15 @@ class _Child:
         process = self._running()
         limit = self._config.input.time_limit
         try:
-            _send(_pipe(process.stdin), item)
-            outcome = _receive(_pipe(process.stdout), deadline=time.monotonic() + limit)
+            process.send(pickle.dumps(item))
+            outcome = _loaded(process.receive(deadline=time.monotonic() + limit))
         except TimeoutError:
             self._end()
             return self._rejection(item, Code.TIME_LIMIT, f"took longer than {limit:g} s by itself")
         except (EOFError, BrokenPipeError):
-            told = _how(process.wait())
+            how = process.wait()
             self._end()
-            return self._rejection(item, Code.WORKER_KILLED, f"the process that computed it {told}")
+            return self._rejection(item, Code.WORKER_KILLED, f"the process that computed it {how}")
         if isinstance(outcome, str):
             return self._rejection(item, Code.INTERNAL, outcome)
         rows: ShardRows = outcome
@@ -97,54 +94,23 @@ class _Child:
     def _rejection(self, item: Item, code: Code, detail: str) -> Rejection:
         return Rejection(id=item.id, source=item.source, stage="featurize", code=code, detail=detail)
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> Child:
         if self._process is None:
-            command = [sys.executable, "-m", "screening.features.isolate"]
-            # A group of its own, so that what the child starts ends with it.
-            self._process = subprocess.Popen(  # noqa: S603 - this program itself
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-            _send(_pipe(self._process.stdin), self._config)
+            self._process = Child(("-m", "screening.features.isolate"))
+            self._process.send(pickle.dumps(self._config))
             # The start itself is not held against the first crystal.
-            _receive(_pipe(self._process.stdout), deadline=time.monotonic() + 300)
+            self._process.receive(deadline=time.monotonic() + 300)
         return self._process
 
     def _end(self) -> None:
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                _close(_pipe(pipe))
+            self._process.end()
             self._process = None
 
 
-def _how(status: int) -> str:
-    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-
-
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:
-        raise RuntimeError("the child was started without pipes")
-    return stream
-
-
-def _close(stream: IO[bytes]) -> None:
-    with suppress(BrokenPipeError):
-        stream.close()
-
-
-def _send(stream: IO[bytes], message: Any) -> None:
-    send(stream, pickle.dumps(message))
-
-
-def _receive(stream: IO[bytes], *, deadline: float | None) -> Any:
-    """Return the next message; it comes from this program's own other half, so unpickling it is safe."""
-    return pickle.loads(receive(stream, deadline=deadline))  # noqa: S301
+def _loaded(message: bytes) -> Any:
+    """Return what a message holds; it comes from this program's own other half, so unpickling it is safe."""
+    return pickle.loads(message)  # noqa: S301
 
 
 def _serve() -> None:
@@ -152,13 +118,13 @@ def _serve() -> None:
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not stand between messages
     requests = sys.stdin.buffer
-    config: Config = _receive(requests, deadline=None)
+    config: Config = _loaded(receive(requests))
     # A crystal that wants more memory than a worker has ends this process, not the machine.
     resource.setrlimit(resource.RLIMIT_DATA, (config.cluster.memory_bytes(),) * 2)
-    _send(replies, "ready")
+    send(replies, pickle.dumps("ready"))
     while True:
         try:
-            item: Item = _receive(requests, deadline=None)
+            item: Item = _loaded(receive(requests))
         except EOFError:
             return
         outcome: ShardRows | str
@@ -168,7 +134,7 @@ def _serve() -> None:
             raise
         except Exception as error:
             outcome = f"{type(error).__name__}: {error}"
-        _send(replies, outcome)
+        send(replies, pickle.dumps(outcome))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from screening.config import Config
 from screening.crystals import CloudBatch, Crystal, FloatArray, channel_clouds, channel_label, read_cif
 from screening.errors import Code, Rejection, RejectionError
+from screening.features.cuda import array_module
 from screening.features.curves import columns, vectorize
 from screening.homology import Barcodes, PercolationRanks, engine, percolation_ranks, ticks
 from screening.host import time_limit
@@ -103,13 +103,12 @@ def persist(prepared: Prepared, config: Config) -> Homology:
     barcodes: dict[str, Barcodes] = {}
     percolation: dict[str, PercolationRanks] = {}
     settings = config.homology
-    compute = engine(settings.engine)
-    budgets = {"periodic": {"budget": settings.budget}}.get(settings.engine, {"max_points": settings.max_points})
+    chosen = engine(settings.engine)
     for channel in config.cloud.channels if crystals else ():
         batch = CloudBatch.from_clouds([clouds[channel] for clouds in crystals])
         r_max = np.full(len(batch), settings.r_max[channel])
         batches[channel] = batch
-        barcodes[channel] = compute(batch, r_max=r_max, max_dim=settings.max_dim, **budgets)
+        barcodes[channel] = chosen.compute(batch, r_max=r_max, settings=settings)
         if config.curves.percolation:
             percolation[channel] = percolation_ranks(batch, r_max=r_max)
     return Homology(batches, barcodes, percolation, time.perf_counter() - started)
@@ -140,7 +139,7 @@ def assemble(
         strings[index] = [crystal.id, crystal.source, crystal.formula, ";".join(crystal.flags), "", ""]
         composition[index] = _composition(crystal)
     if used:
-        xp = import_module(arrays)
+        xp = array_module(arrays)
         features[used] = vectorize(config, homology.clouds, homology.barcodes, homology.percolation, xp=xp)
         r_cut = np.column_stack([homology.barcodes[channel].r_cut for channel in config.cloud.channels])
         numbers[np.ix_(used, range(len(NUMBERS), len(names)))] = r_cut

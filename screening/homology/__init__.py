@@ -1,7 +1,7 @@
 """Persistent homology of point clouds: interchangeable engines with one signature, asked for by name."""
 
 from screening.homology.barcodes import RESOLUTION, Barcodes, ticks
-from screening.homology.engines import ENGINES, GPU_ENGINES, choose_engine, engine
+from screening.homology.engines import ENGINES, choose_engine, engine
 from screening.homology.holes import Hole, hole_atoms, hole_lines, hole_table
 from screening.homology.percolation import PercolationRanks, percolation_ranks
 from screening.homology.periodic import PeriodicBarcode, periodic_barcodes
@@ -9,7 +9,6 @@ from screening.homology.primitive import primitive_cells
 
 __all__ = [
     "ENGINES",
-    "GPU_ENGINES",
     "RESOLUTION",
     "Barcodes",
     "Hole",

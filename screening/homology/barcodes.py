@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystals import CloudBatch, FloatArray, IntArray
+from screening.crystals import FloatArray, IntArray
 
 # Distances are read in ticks of this size, far below experimental error, so that distances which a symmetry makes equal
 # compare equal however they were computed.
@@ -60,11 +59,3 @@ class Barcodes:
         span = slice(self.offsets[index], self.offsets[index + 1])
         chosen = self.dim[span] == dim
         return np.column_stack([self.birth[span][chosen], self.death[span][chosen]])
-
-
-class Engine(Protocol):
-    """The one signature of every engine."""
-
-    def __call__(self, clouds: CloudBatch, *, r_max: FloatArray, max_dim: int = 2, threads: int = 1) -> Barcodes:
-        """Return the Rips barcodes of the clouds up to ``r_max`` (n_clouds,) Å, dimensions 0..max_dim."""
-        ...

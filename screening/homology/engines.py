@@ -1,4 +1,4 @@
-"""Persistent homology of point clouds: interchangeable engines with one signature, asked for by name.
+"""The engines, asked for by name: what each needs, which settings it takes, and what computes.
 
 barcodes     what every engine returns, and the tick rule that makes distances comparable
 periodic     exact, per unit cell of the infinite crystal (compiled)                      ← the default
@@ -10,25 +10,83 @@ primitive    the smallest cell of a point set
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
-from typing import cast
+from typing import Any
 
+from screening.config import HomologyConfig
+from screening.crystals import CloudBatch, FloatArray
 from screening.errors import ConfigError
-from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, Engine, Fallback, radii_of, ticks
-from screening.homology.percolation import PercolationRanks, percolation_ranks
-from screening.homology.periodic import PeriodicBarcode, Vertex, periodic_barcodes
-from screening.homology.primitive import primitive_cells
+from screening.homology.barcodes import Barcodes
 
-# name -> module, function, and what raises where its library is missing; imported when asked for, so that an engine's
-# library is needed by nobody else
-ENGINES: dict[str, tuple[str, str, str | None]] = {
-    "periodic": ("screening.homology.periodic", "barcodes", None),
-    "supercell": ("screening.homology.supercell", "barcodes_redzed", "rips_redzed"),
-    "ripser": ("screening.homology.supercell", "barcodes_ripser", "rips_ripser"),
-    "ripserpp": ("screening.homology.ripserpp", "barcodes_ripserpp", "library"),
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One engine; its library is imported when it is asked for, so that nobody else needs it."""
+
+    name: str
+    module: str  # in this room
+    function: str  # of the module, computes
+    setting: str  # key of `[homology]` that bounds its work, handed to the function under this name
+    needs_gpu: bool = False
+    check: str | None = None  # function of the module that raises where the library is missing
+
+    def require(self) -> None:
+        """Return nothing if the engine can be used here.
+
+        Raises
+        ------
+        EngineUnavailableError
+            Its library is not installed.
+        """
+        if self.check is not None:
+            self._of_module(self.check)()
+
+    def compute(self, clouds: CloudBatch, *, r_max: FloatArray, settings: HomologyConfig, threads: int = 1) -> Barcodes:
+        """Return the Rips barcodes of the clouds up to `r_max` (n_clouds,) Å.
+
+        Parameters
+        ----------
+        clouds
+            Point sets.
+        r_max
+            (n_clouds,) Å.
+        settings
+            Highest dimension, and the bound of this engine.
+        threads
+            Results do not depend on it.
+        """
+        bound = {self.setting: getattr(settings, self.setting)}
+        found: Barcodes = self.function_itself(clouds, r_max=r_max, max_dim=settings.max_dim, threads=threads, **bound)
+        return found
+
+    @property
+    def function_itself(self) -> Callable[..., Any]:
+        """The function that computes, with settings of its own; see its module."""
+        return self._of_module(self.function)
+
+    def _of_module(self, name: str) -> Callable[..., Any]:
+        found: Callable[..., Any] = getattr(import_module(f"screening.homology.{self.module}"), name)
+        return found
+
+
+ENGINES: dict[str, Engine] = {
+    engine.name: engine
+    for engine in (
+        Engine("periodic", module="periodic", function="barcodes", setting="budget"),
+        Engine("supercell", module="supercell", function="barcodes_redzed", setting="max_points", check="rips_redzed"),
+        Engine("ripser", module="supercell", function="barcodes_ripser", setting="max_points", check="rips_ripser"),
+        Engine(
+            "ripserpp",
+            module="ripserpp",
+            function="barcodes_ripserpp",
+            setting="max_points",
+            needs_gpu=True,
+            check="library",
+        ),
+    )
 }
-
-GPU_ENGINES = ("ripserpp",)  # these compute on a GPU
 
 
 def choose_engine(name: str) -> tuple[str, str]:
@@ -39,7 +97,7 @@ def choose_engine(name: str) -> tuple[str, str]:
 
 
 def engine(name: str) -> Engine:
-    """Return the engine of that name.
+    """Return the engine of that name, which can be used here.
 
     Raises
     ------
@@ -50,29 +108,6 @@ def engine(name: str) -> Engine:
     """
     if name not in ENGINES:
         raise ConfigError(f"unknown homology engine {name!r}; there are {', '.join(ENGINES)}")
-    module, function, check = ENGINES[name]
-    loaded = import_module(module)
-    if check is not None:
-        getattr(loaded, check)()
-    return cast(Engine, getattr(loaded, function))
-
-
-__all__ = [
-    "ENGINES",
-    "GPU_ENGINES",
-    "PHASE",
-    "RESOLUTION",
-    "Barcodes",
-    "Engine",
-    "Fallback",
-    "PercolationRanks",
-    "PeriodicBarcode",
-    "Vertex",
-    "choose_engine",
-    "engine",
-    "percolation_ranks",
-    "periodic_barcodes",
-    "primitive_cells",
-    "radii_of",
-    "ticks",
-]
+    found = ENGINES[name]
+    found.require()
+    return found

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from contextlib import suppress
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from screening.errors import DeviceUnavailableError
 from screening.homology.ripserpp_child import COUNT, HEADER, READY, UNKNOWN
-from screening.host import receive, send
+from screening.host import Child
 
 START_LIMIT = 120.0  # s to load the library and make a CUDA context
-TOLD = 400  # characters of the library's last words that an error repeats
 
 
 class ChildDiedError(Exception):
@@ -46,8 +39,7 @@ class RipserppProcess:
         self._library = library
         self._calls = calls
         self._done = 0
-        self._process: subprocess.Popen[bytes] | None = None
-        self._words: IO[bytes] | None = None
+        self._process: Child | None = None
         self._lock = threading.Lock()
         self._free = UNKNOWN
         self._owner = os.getpid()
@@ -102,10 +94,10 @@ class RipserppProcess:
             try:
                 deadline = time.monotonic() + time_limit
                 request = HEADER.pack(max_dim, n_points, threshold) + lower.tobytes()
-                send(_pipe(process.stdin), request, deadline=deadline)
-                answer = receive(_pipe(process.stdout), deadline=deadline)
+                process.send(request, deadline=deadline)
+                answer = process.receive(deadline=deadline)
             except (EOFError, BrokenPipeError) as error:
-                how = _how(process.wait())
+                how = process.wait()
                 self._end()
                 raise ChildDiedError(how) from error
             except TimeoutError:
@@ -122,60 +114,29 @@ class RipserppProcess:
             with self._lock:
                 self._end()
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> Child:
         if self._process is not None:
             return self._process
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
-        self._process = subprocess.Popen(  # noqa: S603 - this program itself
-            [sys.executable, "-P", "-m", "screening.homology.ripserpp_child", self._library],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._words,
-            start_new_session=True,
-        )
+        self._process = Child(("-m", "screening.homology.ripserpp_child", self._library))
         self._done = 0
         self.started += 1
         try:
-            told = receive(_pipe(self._process.stdout), deadline=time.monotonic() + START_LIMIT)
+            ready = self._process.receive(deadline=time.monotonic() + START_LIMIT)
         except (EOFError, TimeoutError) as error:
-            how = "does not answer" if isinstance(error, TimeoutError) else _how(self._process.wait())
-            words = self._last_words()
+            how = "does not answer" if isinstance(error, TimeoutError) else self._process.wait()
+            words = self._process.last_words()
             self._end()
             raise DeviceUnavailableError(
                 f"ripser++ cannot be used here: its process {how} on a trial run ({words}); check the GPU with "
                 "nvidia-smi, build the library for it with scripts/install_ripserpp, or use another engine"
             ) from error
-        (self._free,) = READY.unpack(told)
+        (self._free,) = READY.unpack(ready)
         return self._process
-
-    def _last_words(self) -> str:
-        if self._words is None:
-            return ""
-        self._words.seek(0)
-        return " ".join(self._words.read()[-TOLD:].decode(errors="replace").split()) or "it said nothing"
 
     def _end(self) -> None:
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            for stream in (self._process.stdin, self._process.stdout):
-                with suppress(BrokenPipeError):
-                    _pipe(stream).close()
+            self._process.end()
             self._process = None
-        if self._words is not None:
-            self._words.close()
-            self._words = None
-
-
-def _how(status: int) -> str:
-    return f"was ended by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-
-
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:
-        raise RuntimeError("the process was started without pipes")
-    return stream
 
 
 def _parsed(answer: bytes, dimensions: int) -> list[NDArray[np.float32]]:

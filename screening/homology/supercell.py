@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from screening.crystals import CloudBatch, FloatArray, IntArray
-from screening.errors import Code, EngineUnavailableError, RejectionError
+from screening.errors import Code, MissingExtraError, RejectionError
 from screening.homology.barcodes import Barcodes, radii_of, ticks
 
 MAX_POINTS = 2_000
@@ -59,7 +59,7 @@ def rips_redzed() -> Rips:
     try:
         import redzed_tda
     except ImportError as error:
-        raise EngineUnavailableError("engine supercell needs RedZeD: pip install redzed-tda") from error
+        raise MissingExtraError("engine supercell needs RedZeD: pip install redzed-tda") from error
 
     def rips(distances: FloatArray, dimension: int, limit: int, _: int) -> list[FloatArray]:
         return [np.asarray(bars) for bars in redzed_tda.rips(distances, maxdim=dimension, threshold=float(limit))]
@@ -78,7 +78,7 @@ def rips_ripser() -> Rips:
     try:
         from ripser import ripser
     except ImportError as error:
-        raise EngineUnavailableError("engine ripser needs ripser.py: pip install 'screening[reference]'") from error
+        raise MissingExtraError("engine ripser needs ripser.py: pip install 'screening[reference]'") from error
 
     def rips(distances: FloatArray, dimension: int, limit: int, _: int) -> list[FloatArray]:
         # Ticks stay below 2**24, so its float32 holds them exactly.

@@ -1,14 +1,16 @@
 """The machine here: what the process may use of it, its GPUs, its child processes, the versions that compute."""
 
-from screening.host.child import receive, send
+from screening.host.child import Child, answer_of, receive, send
 from screening.host.gpu import Device, Wanted, driver_version, find_gpus, resolve
 from screening.host.limits import cores, memory
 from screening.host.time_limit import time_limit
 from screening.host.versions import versions
 
 __all__ = [
+    "Child",
     "Device",
     "Wanted",
+    "answer_of",
     "cores",
     "driver_version",
     "find_gpus",

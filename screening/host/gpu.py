@@ -14,7 +14,7 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Literal
 
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.errors import DeviceUnavailableError, MissingExtraError, UnavailableError
 
 Wanted = Literal["auto", "cuda", "cpu"]
 DRIVER = "libcuda.so.1"
@@ -68,7 +68,7 @@ def resolve(wanted: Wanted, *, remote: bool = False) -> Device:
     try:
         gpus = find_gpus()
         _check_packages()
-    except (DeviceUnavailableError, EngineUnavailableError) as error:
+    except UnavailableError as error:
         if wanted == "cuda":
             raise
         return Device("cpu", f"cpu: {str(error).partition(';')[0]}")  # nothing was asked for: no remedy
@@ -132,6 +132,6 @@ def _describe(driver: ctypes.CDLL, index: int) -> Gpu:
 def _check_packages() -> None:
     missing = [name for name in ("cupy", "dask_cuda") if importlib.util.find_spec(name) is None]
     if missing:
-        raise EngineUnavailableError(
+        raise MissingExtraError(
             f"the GPU path needs {' and '.join(missing)}: pip install 'screening[gpu]', or use --device cpu"
         )

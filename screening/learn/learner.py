@@ -9,8 +9,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -20,8 +18,8 @@ import numpy as np
 
 from screening.config import LearnConfig
 from screening.crystals import FloatArray
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
-from screening.host import Wanted, find_gpus
+from screening.errors import DeviceUnavailableError, EngineUnavailableError, UnavailableError
+from screening.host import Wanted, answer_of, find_gpus
 from screening.learn.boosting import Rows, fit, parameters
 
 LearnerName = Literal["cuda", "gpu", "cpu"]
@@ -92,7 +90,7 @@ def choose_learner(
     for name in ("cuda", "gpu"):
         try:
             found = ", ".join(gpu.name for gpu in find_gpus()) if name == "cuda" else ", ".join(opencl_gpus())
-        except (DeviceUnavailableError, EngineUnavailableError) as error:
+        except UnavailableError as error:
             tried.append(Trial(name, ok=False, message=str(error), seconds=0.0))
             continue
         trial = _trial(name, time_limit=time_limit, threads=threads)
@@ -155,22 +153,14 @@ def _trial(name: LearnerName, *, time_limit: float, threads: int) -> Trial:
     code = f"from screening.learn.learner import _answer; _answer({name!r}, threads={threads})"
     begin = time.monotonic()
     try:
-        child = subprocess.run(  # noqa: S603 - this program itself
-            [sys.executable, "-P", "-c", code],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=time_limit,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        message = f"the trial took longer than {time_limit:g} s"
-        return Trial(name, ok=False, message=message, seconds=time.monotonic() - begin)
+        answer = answer_of(code, time_limit=time_limit)
+    except TimeoutError as error:
+        return Trial(name, ok=False, message=f"the trial {error}", seconds=time.monotonic() - begin)
     seconds = time.monotonic() - begin
-    if child.returncode != 0 or not child.stdout:
-        message = f"the trial's process ended with status {child.returncode} and no answer"
+    if answer.status != 0 or not answer.output:
+        message = f"the trial's process ended with status {answer.status} and no answer"
         return Trial(name, ok=False, message=message, seconds=seconds)
-    ok, message = _judge(json.loads(child.stdout))
+    ok, message = _judge(json.loads(answer.output))
     return Trial(name, ok=ok, message=message, seconds=seconds)
 
 

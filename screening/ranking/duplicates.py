@@ -24,6 +24,7 @@ from screening.crystals import Crystal, FloatArray, IntArray
 from screening.elements import SYMBOLS
 from screening.learn import Training
 from screening.ranking.batches import Batch
+from screening.sources import Missing
 from screening.store import FeatureTable
 
 VALUE_TOLERANCE = 1e-5  # between features; float noise is below 1e-6
@@ -270,7 +271,7 @@ class StructureCheck:
         Of pairs ``confirmed``, ``refuted`` and ``unread``; added to.
     """
 
-    def __init__(self, crystals: Mapping[str, Crystal | str], counts: Counter[str]) -> None:
+    def __init__(self, crystals: Mapping[str, Crystal | Missing], counts: Counter[str]) -> None:
         self._crystals = crystals
         self.counts = counts
 

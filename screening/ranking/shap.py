@@ -8,8 +8,6 @@ some of the crystals.
 from __future__ import annotations
 
 import importlib.util
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.crystals import FloatArray
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
-from screening.host import Wanted, find_gpus
+from screening.errors import EngineUnavailableError, UnavailableError
+from screening.host import Wanted, answer_of, find_gpus
 from screening.learn import Model, read_booster
 
 MAX_GAP = 1e-4  # between GPU and CPU, log units; single precision over some hundred trees stays below 1e-5
@@ -54,7 +52,7 @@ def contributions(
     if device != "cpu":
         try:
             return _on_gpu(model, features, time_limit=time_limit)
-        except (DeviceUnavailableError, EngineUnavailableError) as error:
+        except UnavailableError as error:
             why = f": {error}"
     values, expected = model.contributions(features)
     return Contributions(values, expected, ON_CPU + why)
@@ -95,14 +93,11 @@ def _in_child(model: Model, features: NDArray[Any], *, time_limit: float) -> Flo
             (Path(folder) / f"booster-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
         code = f"from screening.ranking.shap import _answer; _answer({folder!r}, boosters={len(model.texts)})"
         try:
-            child = subprocess.run(  # noqa: S603 - this program itself
-                [sys.executable, "-P", "-c", code], capture_output=True, timeout=time_limit, check=False
-            )
-        except subprocess.TimeoutExpired as error:
-            raise EngineUnavailableError(f"shap on the GPU took longer than {time_limit:g} s") from error
-        if child.returncode != 0 or not (Path(folder) / "shap.npy").is_file():
-            last = (child.stderr.decode(errors="replace").strip().splitlines() or ["nothing said"])[-1][:300]
-            raise EngineUnavailableError(f"shap on the GPU ended with status {child.returncode}: {last}")
+            answer = answer_of(code, time_limit=time_limit)
+        except TimeoutError as error:
+            raise EngineUnavailableError(f"shap on the GPU {error}") from error
+        if answer.status != 0 or not (Path(folder) / "shap.npy").is_file():
+            raise EngineUnavailableError(f"shap on the GPU ended with status {answer.status}: {answer.words}")
         values: FloatArray = np.load(Path(folder) / "shap.npy", allow_pickle=False)
     if values.shape != seen.shape:
         raise EngineUnavailableError(f"shap on the GPU gave {values.shape} values for {seen.shape} features")

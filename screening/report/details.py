@@ -22,7 +22,7 @@ from screening.report import curves as packing
 from screening.report.reasons import Reasons
 from screening.report.structures import all_shown, atoms, shown
 from screening.runs import RunRecord, ranking_path, read_duplicates
-from screening.sources import Wanted, find_crystals
+from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, read_some
 
 FACTS = ("n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
@@ -146,7 +146,7 @@ class Details:
             header=parts[0].header,
         )
 
-    def crystals(self, wanted: Sequence[Wanted]) -> dict[str, Crystal | str]:
+    def crystals(self, wanted: Sequence[Wanted]) -> dict[str, Crystal | Missing]:
         """Return by id each crystal as its source holds it, or why it cannot be shown."""
         return find_crystals(wanted, self.limits)
 
@@ -179,9 +179,9 @@ class Details:
             for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
         ]
 
-    def structure(self, found: Crystal | str, *, holes: bool = True) -> dict[str, Any]:
+    def structure(self, found: Crystal | Missing, *, holes: bool = True) -> dict[str, Any]:
         """Return the drawing of a crystal, or ``missing``, which says why there is none; without holes, atoms alone."""
-        if holes or isinstance(found, str):
+        if holes or isinstance(found, Missing):
             return shown(found, self.config)
         return {"structure": atoms(found, self.config)}
 

@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 
 from screening.config import InputLimits
-from screening.errors import EngineUnavailableError, InputError
+from screening.errors import InputError, MissingExtraError
 from screening.ranking import CellKind, kind_of
 from screening.report.structures import p1_cif
 from screening.report.text import level, number, power
 from screening.report.words import BADGES, LIMITS, REFERENCES
 from screening.runs import ranking_path, read_json, read_ranking, read_record, read_training
-from screening.sources import Wanted, find_crystals
+from screening.sources import Missing, Wanted, find_crystals
 from screening.spreadsheet import plain_cell, plain_text, unguarded
 
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}\\]+")
@@ -51,7 +51,7 @@ def export_candidates(run_dir: Path, target: Path, *, top: int | None = None, id
     ------
     InputError
         Another suffix, no finished run, an id that is not in the ranking, or a table too large for the form.
-    EngineUnavailableError
+    MissingExtraError
         ``.xlsx`` without the extra `xlsx`.
     """
     writers: dict[str, Callable[[Path, pd.DataFrame], bytes]] = {
@@ -130,7 +130,7 @@ def _xlsx(run_dir: Path, frame: pd.DataFrame) -> bytes:
     try:
         import xlsxwriter  # type: ignore[import-untyped]
     except ImportError as error:
-        raise EngineUnavailableError("pip install 'screening[xlsx]' writes .xlsx") from error
+        raise MissingExtraError("pip install 'screening[xlsx]' writes .xlsx") from error
     if len(frame) >= SHEET_ROWS:
         raise InputError(f"{len(frame)} rows do not fit a sheet of {SHEET_ROWS}; write .parquet, or take --top")
     buffer = io.BytesIO()
@@ -287,8 +287,8 @@ def _zip(run_dir: Path, frame: pd.DataFrame) -> bytes:
     lost = []
     for one, name in zip(wanted, file_names([one.id for one in wanted]), strict=True):
         crystal = found[one.id]
-        if isinstance(crystal, str):
-            lost.append(f"{one.id}: {crystal}")
+        if isinstance(crystal, Missing):
+            lost.append(f"{one.id}: {crystal.reason}")
         else:
             files[name] = p1_cif(crystal)
     if lost:

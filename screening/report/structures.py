@@ -16,6 +16,7 @@ from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import RejectionError
 from screening.homology import hole_table
 from screening.host import cores
+from screening.sources import Missing
 
 BARS = 200  # bars looked at, of each channel and dimension, the longest first
 GROUPS = 12  # different bars shown, of each channel and dimension
@@ -25,17 +26,17 @@ PART = 25  # crystals computed at a time, about a second
 MOBILE, ANION, OTHER = 0, 1, 2
 
 
-def shown(found: Crystal | str, config: Config) -> dict[str, Any]:
+def shown(found: Crystal | Missing, config: Config) -> dict[str, Any]:
     """Return the ``structure`` of a crystal, see `drawing`, or ``missing``, which says why there is none."""
-    if isinstance(found, str):
-        return {"missing": found}
+    if isinstance(found, Missing):
+        return {"missing": found.reason}
     try:
         return {"structure": drawing(found, config)}
     except RejectionError as error:
         return {"missing": f"Its holes cannot be computed: {error}"}
 
 
-def all_shown(found: Sequence[Crystal | str], config: Config) -> list[dict[str, Any]]:
+def all_shown(found: Sequence[Crystal | Missing], config: Config) -> list[dict[str, Any]]:
     """Return what `shown` gives for each, in order; many are computed on all cores, in processes of their own."""
     n_jobs = min(cores(), len(found) // PART)
     if n_jobs < 2:
@@ -45,7 +46,7 @@ def all_shown(found: Sequence[Crystal | str], config: Config) -> list[dict[str, 
     return [one for part in done for one in part]
 
 
-def _part_shown(found: Sequence[Crystal | str], config: Config) -> list[dict[str, Any]]:
+def _part_shown(found: Sequence[Crystal | Missing], config: Config) -> list[dict[str, Any]]:
     return [shown(one, config) for one in found]
 
 

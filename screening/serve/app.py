@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from screening.errors import EngineUnavailableError, InputError, ScreeningError
+from screening.errors import InputError, MissingExtraError, ScreeningError
 from screening.report import Details, list_data, page_policy, render
 from screening.runs import read_run
 from screening.serve.listing import Listing
@@ -200,7 +200,7 @@ def application(run_dir: Path, *, host: str = "127.0.0.1") -> Guard:
 
     Raises
     ------
-    EngineUnavailableError
+    MissingExtraError
         The extra `serve` is not installed.
     InputError
         The folder holds no finished run.
@@ -210,7 +210,7 @@ def application(run_dir: Path, *, host: str = "127.0.0.1") -> Guard:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise EngineUnavailableError("pip install 'screening[serve]' serves runs") from error
+        raise MissingExtraError("pip install 'screening[serve]' serves runs") from error
     is_own = host in LOOPBACK
     hosts = frozenset(LOOPBACK if is_own else (*LOOPBACK, host.lower(), socket.gethostname().lower()))
     return Guard(Desk(run_dir), hosts=hosts, token=None if is_own else secrets.token_urlsafe(24))
@@ -221,7 +221,7 @@ def serve(run_dir: Path, *, host: str, port: int, say: Callable[[str], None]) ->
 
     Raises
     ------
-    EngineUnavailableError
+    MissingExtraError
         The extra `serve` is not installed.
     InputError
         The folder holds no finished run, or the port is taken.

@@ -2,11 +2,12 @@
 
 from screening.sources.blocks import Item
 from screening.sources.listing import iter_items
-from screening.sources.lookup import Wanted, find_crystals
+from screening.sources.lookup import Missing, Wanted, find_crystals
 from screening.sources.raw import Raw
 
 __all__ = [
     "Item",
+    "Missing",
     "Raw",
     "Wanted",
     "find_crystals",

@@ -25,25 +25,32 @@ class Wanted:
     formula: str
 
 
-def find_crystals(wanted: Sequence[Wanted], limits: InputLimits) -> dict[str, Crystal | str]:
-    """Return by id each crystal, or a sentence that says why it cannot be had.
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A crystal that cannot be had."""
+
+    reason: str  # one sentence for a person
+
+
+def find_crystals(wanted: Sequence[Wanted], limits: InputLimits) -> dict[str, Crystal | Missing]:
+    """Return by id each crystal, or why it cannot be had.
 
     Every file or archive that is named is read once, up to the last crystal wanted of it.
     """
     by_container: dict[str, list[Wanted]] = defaultdict(list)
     for one in wanted:
         by_container[one.source.partition("::")[0]].append(one)
-    found: dict[str, Crystal | str] = {}
+    found: dict[str, Crystal | Missing] = {}
     for container, members in sorted(by_container.items()):
         found |= _of_container(container, members, limits)
     return found
 
 
-def _of_container(container: str, members: Sequence[Wanted], limits: InputLimits) -> dict[str, Crystal | str]:
+def _of_container(container: str, members: Sequence[Wanted], limits: InputLimits) -> dict[str, Crystal | Missing]:
     waiting: dict[str, list[Wanted]] = defaultdict(list)
     for one in members:
         waiting[one.source].append(one)
-    found: dict[str, Crystal | str] = {}
+    found: dict[str, Crystal | Missing] = {}
     try:
         for item in iter_items([container], limits):
             for one in list(waiting.get(item.source, ())):
@@ -57,20 +64,20 @@ def _of_container(container: str, members: Sequence[Wanted], limits: InputLimits
         reason = f"Its source cannot be read: {error}"
     else:
         reason = "Its source holds it no more."
-    return {**{one.id: reason for one in members}, **found}
+    return {**{one.id: Missing(reason) for one in members}, **found}
 
 
-def _read(item: Item, wanted: Wanted, limits: InputLimits) -> Crystal | str | None:
+def _read(item: Item, wanted: Wanted, limits: InputLimits) -> Crystal | Missing | None:
     """Return the crystal in `item`, why it cannot be read, or None if it is another one of the same source."""
     if item.rejection is not None:
-        return f"Its source cannot be read: {item.rejection.detail}"
+        return Missing(f"Its source cannot be read: {item.rejection.detail}")
     # The number after ~ counts over the whole listing, of which only this source is read again.
     if COPY.sub("", item.id) != COPY.sub("", wanted.id):
         return None
     try:
         crystal = read_cif(item.text, id=wanted.id, source=item.source, limits=limits)
     except RejectionError as error:
-        return f"Its source cannot be read: {error}"
+        return Missing(f"Its source cannot be read: {error}")
     if crystal.formula != wanted.formula:
-        return f"Its source has changed since: it holds {crystal.formula} now."
+        return Missing(f"Its source has changed since: it holds {crystal.formula} now.")
     return crystal

@@ -45,10 +45,3 @@ extern "C" void host_screening_spread_over_bins(unsigned blocks, unsigned thread
                                                 Index n_clouds, Index n_dims, Index n_bins, double* bins) {
   run(blocks, threads, screening_spread_over_bins, born, lived, dim, offsets, n_clouds, n_dims, n_bins, bins);
 }
-
-extern "C" void host_screening_torus_ticks(unsigned blocks, unsigned threads, const double* bases,
-                                           const double* positions, const Index* offsets, const Index* pair_offsets,
-                                           Index n_clouds, double resolution, double phase, int* ticks) {
-  run(blocks, threads, screening_torus_ticks, bases, positions, offsets, pair_offsets, n_clouds, resolution, phase,
-      ticks);
-}
