@@ -294,6 +294,19 @@ class Config(Section):
         return hashlib.sha256(json.dumps(self.features_config(), sort_keys=True).encode()).hexdigest()
 
 
+class FeatureSettings(BaseModel):
+    """The settings that decide what a column of features means, as a store or model keeps them.
+
+    Other sections, and those of an earlier version, are passed over: a header of other input limits is as good.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    cloud: CloudConfig = CloudConfig()
+    homology: HomologyConfig = HomologyConfig()
+    curves: CurveConfig = CurveConfig()
+
+
 def read_config(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
     """Return the settings of a TOML file with overrides, a nested dict, laid over it.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from screening.config import Config
+from screening.config import Config, FeatureSettings
 from screening.crystals import (
     Cloud,
     CloudBatch,
@@ -75,7 +75,7 @@ class Percolation:
     edges: tuple[Simplex, ...]  # of that length in such a component, as points of the cloud
 
 
-def hole_atoms(crystal: Crystal, channel: str, config: Config) -> list[Hole]:
+def hole_atoms(crystal: Crystal, channel: str, config: Config | FeatureSettings) -> list[Hole]:
     """Return the bars of one channel per unit cell as read, with atoms, the most persistent first within a dimension.
 
     Bars come by dimension, then by length (open bars first), birth, corners of the ring, and simplex. The engine is
@@ -98,7 +98,7 @@ def _holes(  # noqa: PLR0913
     cloud: Cloud,
     members: Members,
     channel: str,
-    config: Config,
+    config: Config | FeatureSettings,
     *,
     least: int = 0,
     rings: bool | tuple[int, int] = True,
@@ -222,7 +222,7 @@ def _component_ranks(n: int, joined: list[tuple[int, int, IntArray]]) -> tuple[l
 
 
 def hole_table(
-    crystal: Crystal, config: Config, *, max_bars: int = 40, rings: tuple[int, int] | None = None
+    crystal: Crystal, config: Config | FeatureSettings, *, max_bars: int = 40, rings: tuple[int, int] | None = None
 ) -> dict[str, Any]:
     """Return the most persistent rings and cavities of each channel, and its percolation, ready for JSON.
 

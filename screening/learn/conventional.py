@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from screening.config import CloudConfig
 from screening.crystals import FloatArray
 from screening.elements import NUMBERS, SYMBOLS
 from screening.learn.magpie import magpie_features, magpie_names
@@ -28,7 +27,7 @@ def conventional_features(table: FeatureTable) -> tuple[list[str], FloatArray]:
     fractions = atomic_fractions(table)
     present = np.flatnonzero(fractions.any(axis=0))
     volume = table.facts["volume"].to_numpy(dtype=np.float64)
-    mobile = NUMBERS[CloudConfig.model_validate(table.header["config"]["cloud"]).mobile_ion]
+    mobile = NUMBERS[table.settings.cloud.mobile_ion]
     amounts = table.composition.astype(np.float64)
     values = np.column_stack(
         [

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
+from screening.config import FeatureSettings
 from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError
 from screening.learn.boosting import read_booster
@@ -67,6 +68,11 @@ class ModelHeader(BaseModel):
     elements: tuple[str, ...]  # that occur in training
     columns: tuple[str, ...] = Field(min_length=1)
     band: float = Field(0.0, ge=0)  # width of the radius bands that the trees see, Å; 0 = the columns themselves
+
+    @property
+    def settings(self) -> FeatureSettings:
+        """The settings that its features were computed with."""
+        return FeatureSettings.model_validate(self.features_config)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from screening.config import Config, RankConfig
+from screening.config import Config, FeatureSettings, RankConfig
 from screening.crystals import (
     RADIOACTIVE,
     SCARCE,
@@ -284,8 +284,7 @@ def _relative(distance: FloatArray, radius: float) -> FloatArray:
 
 def _radius_cut(batch: Batch) -> NDArray[np.bool_]:
     """Return whether any channel's curves end before the radius that the settings ask for."""
-    # Only the sections read here: a header of another version with other input limits is none of ranking's business.
-    config = Config.model_validate({name: batch.header["config"][name] for name in ("cloud", "homology")})
+    config = FeatureSettings.model_validate(batch.header["config"])
     cut = np.zeros(len(batch.ids), dtype=np.bool_)
     for channel in config.cloud.channels:
         reached = batch.facts[f"r_cut/{channel_label(channel, config.cloud)}"].astype(np.float64)

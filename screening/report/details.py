@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from screening.config import Config, InputLimits
+from screening.config import InputLimits
 from screening.crystals import Crystal
 from screening.errors import InputError
 from screening.learn import Model, load_model
@@ -51,10 +51,7 @@ class Details:
         self.store = run_dir / "features.zarr"
         self.model: Model = load_model(run_dir / "model")
         self.limits = InputLimits.model_validate(record.section("input"))
-        header = self.model.header
-        self.config = Config.model_validate(
-            {name: header.features_config[name] for name in ("cloud", "homology") if name in header.features_config}
-        )
+        self.settings = self.model.header.settings
         self.kinds = kinds_of(self.model.columns)
         self.curves = packing.find_curves(self.model.columns)
         self.duplicates = read_duplicates(duplicates_path(ranking_path(run_dir)))
@@ -167,7 +164,7 @@ class Details:
         explanation = explain(table, self.model, ids=[one.id for one in wanted])
         packed = packing.pack_rows(self.curves, table.features)
         facts = table.facts.to_dict("records")
-        structures = all_shown([found[one.id] for one in wanted], self.config)
+        structures = all_shown([found[one.id] for one in wanted], self.settings)
         return [
             {
                 "facts": {name: _rounded(fact[name]) for name in FACTS if name in fact},
@@ -182,8 +179,8 @@ class Details:
     def structure(self, found: Crystal | Missing, *, holes: bool = True) -> dict[str, Any]:
         """Return the drawing of a crystal, or ``missing``, which says why there is none; without holes, atoms alone."""
         if holes or isinstance(found, Missing):
-            return shown(found, self.config)
-        return {"structure": atoms(found, self.config)}
+            return shown(found, self.settings)
+        return {"structure": atoms(found, self.settings)}
 
 
 def squeezed(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from screening.config import Config
+from screening.config import FeatureSettings
 from screening.crystals import Crystal, anion_mask
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import RejectionError
@@ -26,7 +26,7 @@ PART = 25  # crystals computed at a time, about a second
 MOBILE, ANION, OTHER = 0, 1, 2
 
 
-def shown(found: Crystal | Missing, config: Config) -> dict[str, Any]:
+def shown(found: Crystal | Missing, config: FeatureSettings) -> dict[str, Any]:
     """Return the ``structure`` of a crystal, see `drawing`, or ``missing``, which says why there is none."""
     if isinstance(found, Missing):
         return {"missing": found.reason}
@@ -36,7 +36,7 @@ def shown(found: Crystal | Missing, config: Config) -> dict[str, Any]:
         return {"missing": f"Its holes cannot be computed: {error}"}
 
 
-def all_shown(found: Sequence[Crystal | Missing], config: Config) -> list[dict[str, Any]]:
+def all_shown(found: Sequence[Crystal | Missing], config: FeatureSettings) -> list[dict[str, Any]]:
     """Return what `shown` gives for each, in order; many are computed on all cores, in processes of their own."""
     n_jobs = min(cores(), len(found) // PART)
     if n_jobs < 2:
@@ -46,11 +46,11 @@ def all_shown(found: Sequence[Crystal | Missing], config: Config) -> list[dict[s
     return [one for part in done for one in part]
 
 
-def _part_shown(found: Sequence[Crystal | Missing], config: Config) -> list[dict[str, Any]]:
+def _part_shown(found: Sequence[Crystal | Missing], config: FeatureSettings) -> list[dict[str, Any]]:
     return [shown(one, config) for one in found]
 
 
-def drawing(crystal: Crystal, config: Config) -> dict[str, Any]:
+def drawing(crystal: Crystal, config: FeatureSettings) -> dict[str, Any]:
     """Return what the page draws of a crystal, ready for JSON.
 
     Its `atoms`, and ``channels``, the holes of each sublattice, see `grouped`.
@@ -65,7 +65,7 @@ def drawing(crystal: Crystal, config: Config) -> dict[str, Any]:
     return {**atoms(crystal, config), "channels": channels}
 
 
-def atoms(crystal: Crystal, config: Config) -> dict[str, Any]:
+def atoms(crystal: Crystal, config: FeatureSettings) -> dict[str, Any]:
     """Return ``lattice`` (rows, Å) and ``atoms`` of a crystal.
 
     ``atoms`` = [[atomic number, site, role, x, y, z, occupancy], ...] as rows of the crystal (role 0 mobile ion, 1

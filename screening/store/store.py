@@ -38,6 +38,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
+from screening.config import FeatureSettings
 from screening.errors import Code, Rejection, StoreError
 from screening.locations import Place, Remote, place
 from screening.store.backend import LEDGER, Storage, storage
@@ -82,6 +83,11 @@ class FeatureTable:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def settings(self) -> FeatureSettings:
+        """The settings that the features were computed with."""
+        return FeatureSettings.model_validate(self.header["config"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,143 @@
+"""What a path on the command line or in a list is, found out once: a file, a folder, an archive, a list, or remote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from screening.config import InputLimits
+from screening.errors import Code, InputError
+from screening.locations import Place, Remote, is_url, place
+from screening.sources.archives import is_archive, iter_archive
+from screening.sources.files import iter_folder, read_file
+from screening.sources.raw import Raw
+from screening.sources.remote import check_remote, iter_remote, iter_remote_list
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file here."""
+
+    path: Path
+
+    def files(self, limits: InputLimits) -> Iterator[Raw]:
+        """Yield it."""
+        yield read_file(self.path, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One zip or tar archive here."""
+
+    path: Path
+
+    def files(self, limits: InputLimits) -> Iterator[Raw]:
+        """Yield its crystal members as they are stored."""
+        return iter_archive(self.path, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One folder here."""
+
+    path: Path
+
+    def files(self, limits: InputLimits) -> Iterator[Raw]:
+        """Yield the crystal files below it and those in its archives, sorted by path."""
+        for file in iter_folder(self.path):
+            yield from _file(file).files(limits)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInput:
+    """A file, archive or folder of an object store."""
+
+    target: Remote
+
+    def files(self, limits: InputLimits) -> Iterator[Raw]:
+        """Yield its files, in the order of a local one."""
+        return iter_remote(self.target, limits)
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """A text file with one path a line, relative to its folder."""
+
+    path: Place
+
+    def files(self, limits: InputLimits) -> Iterator[Raw]:
+        """Yield the files of every entry, and a refusal for each that cannot be used."""
+        if isinstance(self.path, Remote):
+            for found in iter_remote_list(self.path):
+                yield from iter([found]) if isinstance(found, Raw) else RemoteInput(found).files(limits)
+            return
+        with self.path.open(encoding="utf-8", errors="surrogateescape") as lines:
+            for line in lines:
+                entry = line.strip()
+                if entry and not entry.startswith("#"):
+                    yield from self._entry(entry, limits)
+
+    def _entry(self, entry: str, limits: InputLimits) -> Iterator[Raw]:
+        try:
+            path = str(place(entry)) if is_url(entry) else str(self.path.parent / entry)
+            found = _found(path)
+        except InputError as error:
+            yield Raw(entry, f"{self.path}::{entry}", code=Code.UNSAFE_PATH, detail=str(error))
+            return
+        yield from found.files(limits)
+
+
+Input: TypeAlias = File | Archive | Folder | RemoteInput | List
+
+
+def resolve(path: str) -> Input:
+    """Return what a path is; ``@`` before it says a list.
+
+    Raises
+    ------
+    InputError
+        It does not exist, cannot be reached, or is a list that is no file.
+    """
+    found = _found(path)
+    if isinstance(found, RemoteInput):
+        check_remote(found.target, is_list=False)
+    elif isinstance(found, List) and isinstance(found.path, Remote):
+        check_remote(found.path, is_list=True)
+    else:
+        _check_here(path, found)
+    return found
+
+
+def _check_here(path: str, found: Input) -> None:
+    target = found.path if not isinstance(found, RemoteInput) else None
+    assert isinstance(target, Path)
+    try:
+        if not target.exists():
+            raise InputError(f"{path:.200}: no such file or folder")
+        if isinstance(found, List):
+            if not target.is_file():
+                raise InputError(f"{path}: a list is a text file with one path a line")
+            target.open("rb").close()
+    except OSError as error:
+        raise InputError(f"{path:.200}: {error.strerror}") from error
+
+
+def _found(path: str) -> Input:
+    """Return what a path is, whether or not it exists: reading it gives the row that tells."""
+    target = place(path.removeprefix("@"))
+    if path.startswith("@"):
+        return List(target)
+    if isinstance(target, Remote):
+        return RemoteInput(target)
+    try:
+        if target.is_dir():
+            return Folder(target)
+    except OSError:  # a name too long, say
+        pass
+    return _file(target)
+
+
+def _file(path: Path) -> File | Archive:
+    return Archive(path) if is_archive(path.name) else File(path)
