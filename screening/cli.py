@@ -4,21 +4,46 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 
 import screening
-from screening.config import Config, as_toml, read_config
+from screening.commands.flags import (
+    ConfigFile,
+    Crystals,
+    Device,
+    Engine,
+    Exclude,
+    Features,
+    GroupColumn,
+    IdColumn,
+    Ion,
+    Labels,
+    ModelDir,
+    Objective,
+    Out,
+    OutHere,
+    PerPrototype,
+    Quiet,
+    RankLabelled,
+    RunAt,
+    Scheduler,
+    Seed,
+    Target,
+    TargetColumn,
+    Threads,
+    Top,
+    Workers,
+)
+from screening.commands.terminal import ERR, say, shown_progress
 from screening.errors import InputError, ScreeningError
-from screening.host import cores
-from screening.locations import Place, delivered, fetched, place
+from screening.locations import Place, delivered, fetched, place, require
+
+if TYPE_CHECKING:
+    from screening.config import Config
+    from screening.runs import RunRecord
 
 app = typer.Typer(
     help="Rank crystals by lithium-ion conductivity predicted from the topology of their sublattices.",
@@ -27,131 +52,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-err = Console(stderr=True)
 # Faults of a file system that pass when somebody makes room or mounts it again.
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
-
-Crystals = Annotated[
-    list[str],
-    typer.Argument(help="CIF files, folders, .zip or .tar[.gz|.bz2|.xz|.zst] archives, or @list.txt; URLs too"),
-]
-# A place is a path or a URL; typer knows no unions, so the parser alone says what comes.
-Features = Annotated[
-    Any, typer.Option("--features", parser=place, metavar="PATH", help="feature store made by `screening featurize`")
-]
-ModelDir = Annotated[
-    Any, typer.Option("--model", parser=place, metavar="PATH", help="model folder made by `screening train`")
-]
-Out = Annotated[
-    Any, typer.Option("--out", "-o", parser=place, metavar="PATH", help="where the result goes; s3:// and gs:// too")
-]
-OutHere = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
-Labels = Annotated[
-    Any, typer.Option("--labels", parser=place, metavar="PATH", help="CSV table of measured conductivities")
-]
-RunAt = Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="folder of `screening run`")]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")
-]
-Seed = Annotated[int | None, typer.Option(help="seed of everything random")]
-Workers = Annotated[int | None, typer.Option(help="worker processes; 0 = one per core", min=0)]
-Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask scheduler")]
-Engine = Annotated[
-    str | None, typer.Option(help="homology engine: periodic, supercell, ripser, ripserpp (GPU) or auto")
-]
-Device = Annotated[
-    str | None, typer.Option(help="auto: a GPU if one answers; cuda: a GPU or an error; cpu: no CUDA at all")
-]
-Ion = Annotated[str | None, typer.Option(help="mobile ion: Li, Na, K, Mg, Ag, ...")]
-IdColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the crystal id")]
-TargetColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the conductivity, S/cm")]
-GroupColumn = Annotated[str | None, typer.Option(help="column whose equal values never stand on both sides of a split")]
-Threads = Annotated[int | None, typer.Option(help="threads of LightGBM; all cores if not given", min=1)]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar; errors and the result only")]
-RankLabelled = Annotated[bool, typer.Option("--rank-labelled", help="rank the labelled crystals too")]
-Objective = Annotated[
-    str | None, typer.Option(help="order by mean (prediction), lower (bound) or chance (of reaching --target)")
-]
-Target = Annotated[float | None, typer.Option(help="conductivity that the chance is of reaching, log10 S/cm")]
-Exclude = Annotated[
-    list[str] | None, typer.Option("--exclude", help="hold back crystals with this element; repeatable")
-]
-PerPrototype = Annotated[
-    int | None, typer.Option(help="hold back all but the best so many of a formula type and space group", min=0)
-]
-Top = Annotated[int | None, typer.Option(help="candidates shown in the report", min=1)]
 
 
 def settings(path: Path | None, **flags: Any) -> Config:
     """Return the config of a file with the given flags, named section__key, laid over it; None = not given."""
+    require(path)
+    from screening.config import read_config
+
     overrides: dict[str, Any] = {}
     for name, value in flags.items():
         if value is not None:
             section, _, key = name.rpartition("__")
             (overrides.setdefault(section, {}) if section else overrides)[key] = value
     return read_config(path, overrides)
-
-
-@contextmanager
-def shown_progress(*, quiet: bool) -> Iterator[Any]:
-    """Yield a `Progress` that a bar on a terminal follows, plain lines elsewhere, and nothing where quiet."""
-    from screening.cluster import Progress
-
-    progress = Progress()
-    if quiet:
-        yield progress
-        return
-    progress.subscribe(_echo)
-    if not err.is_terminal:
-        progress.subscribe(_CountLines().hear)
-        yield progress
-        return
-    with Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=err,
-    ) as bar:
-        task = bar.add_task("crystals", total=None, rate="")
-
-        def draw(progress: Progress, event: Any) -> None:
-            if event.kind == "counts":
-                speed = bar.tasks[0].speed or 0.0
-                total = progress.found if progress.listed else None
-                rate = f"{speed:.0f}/s, {progress.rejected} rejected"
-                bar.update(task, completed=progress.done, total=total, rate=rate)
-
-        progress.subscribe(draw)
-        yield progress
-
-
-def _echo(_: Any, event: Any) -> None:
-    """Write sentences and the begin of stages to standard error."""
-    if event.kind == "message" or (event.kind == "stage" and event.text != "finished"):
-        _say(event.text)
-
-
-def _say(text: str) -> None:
-    err.print(f"screening: {text}", highlight=False)
-
-
-class _CountLines:
-    """Counts as one plain line per 5,000 crystals, and one at the end."""
-
-    def __init__(self) -> None:
-        self.next_line = 0
-
-    def hear(self, progress: Any, event: Any) -> None:
-        """Write a line to standard error where one is due."""
-        if event.kind != "counts":
-            return
-        if progress.done >= self.next_line or (progress.listed and progress.done == progress.found):
-            self.next_line = progress.done - progress.done % 5000 + 5000
-            known = str(progress.found) if progress.listed else f"{progress.found}+"
-            typer.echo(f"screening: {progress.done}/{known} crystals, {progress.rejected} rejected", err=True)
 
 
 @app.command()
@@ -181,6 +96,7 @@ def run(
 
     The same command again on an existing RUN goes on where it stopped.
     """
+    require(*crystals, labels, config)
     from screening.pipeline import LabelOptions, RunOptions
     from screening.pipeline import run as run_pipeline
 
@@ -222,6 +138,7 @@ def featurize(
     quiet: Quiet = False,
 ) -> None:
     """Turn crystals into a Zarr store of topological curves; go on where an earlier call stopped."""
+    require(*crystals, config)
     from screening.cluster import featurize_all
 
     chosen = settings(
@@ -252,6 +169,7 @@ def train(
     quiet: Quiet = False,
 ) -> None:
     """Train LightGBM on log10 conductivity with grouped cross-validation."""
+    require(features, labels, config)
     from screening.host import resolve
     from screening.pipeline import LabelOptions, train_model
 
@@ -285,7 +203,12 @@ def compare(
     seed: Seed = None,
 ) -> None:
     """Set learners against feature sets on nested grouped folds: a leaderboard with paired differences."""
+    require(*crystals, labels, config)
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
     from screening.commands import ENGINES, compare_crystals
+    from screening.host import cores
     from screening.learn.compare import CompareOptions
     from screening.pipeline import LabelOptions
 
@@ -302,7 +225,7 @@ def compare(
         sets=tuple(features or ()),
     )
     with Bar(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=ERR
     ) as bar:
         task = bar.add_task("searches", total=None)
         found = compare_crystals(
@@ -330,6 +253,7 @@ def explain(
     seed: Seed = None,
 ) -> None:
     """Sum SHAP values to kinds of hole: which channel, dimension and radius band decides."""
+    require(features, model, config)
     from screening.host import resolve
     from screening.learn import load_model
     from screening.pipeline import explain_model
@@ -356,6 +280,7 @@ def rank(
     threads: Threads = None,
 ) -> None:
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
+    require(features, model, config)
     from screening.learn import load_model
     from screening.pipeline import rank_crystals
 
@@ -378,6 +303,7 @@ def rank(
 @app.command()
 def report(run_dir: RunAt, top: Top = None) -> None:
     """Write the self-contained HTML page of a run."""
+    require(run_dir)
     from screening.pipeline import report as write_page
 
     typer.echo(write_page(run_dir, top=settings(None, rank__top=top).rank.top))
@@ -390,6 +316,7 @@ def serve(
     port: Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)] = 8730,
 ) -> None:
     """Serve the page of a run with its whole ranking, searched and sorted here; open the printed address."""
+    require(run_dir)
     from screening.serve import serve as run_server
 
     run_server(run_dir, host=host, port=port, say=typer.echo)
@@ -405,6 +332,7 @@ def export(
     ] = None,
 ) -> None:
     """Write candidates of a RUN (.csv .parquet .xlsx .md .bib, .zip of CIFs) or features of a store (.parquet .csv)."""
+    require(store, ids)
     from screening.runs import RECORD, run_folder
 
     if (store / RECORD).is_file():
@@ -432,6 +360,7 @@ def barcode(
     channel: Annotated[list[str] | None, typer.Option(help="mobile, anion, cation, framework, all; repeatable")] = None,
 ) -> None:
     """Draw persistence diagram, Betti curves and percolation of one crystal (.svg, .png or .html)."""
+    require(crystal, config)
     from screening.commands import draw
 
     chosen = settings(
@@ -452,6 +381,7 @@ def hole(
     as_json: Annotated[bool, typer.Option("--json", help="all channels, with coordinates, as JSON")] = False,
 ) -> None:
     """Name the atoms that open and close the rings and cavities of one crystal, and the corners of the rings."""
+    require(crystal, config)
     import json
 
     from screening.commands import read_one
@@ -505,13 +435,15 @@ def bench(
     seed: Seed = None,
 ) -> None:
     """Measure which engine and device featurizes your crystals fastest here; print the config lines to use."""
+    require(*crystals, config)
+    from rich.console import Console
     from rich.table import Table
 
     from screening import commands as trial
 
     chosen = settings(config, cluster__workers=workers, seed=seed)
     items = trial.sample(crystals, n=n, config=chosen, seed=chosen.seed)
-    measured = trial.measure(items, chosen, tell=_say)
+    measured = trial.measure(items, chosen, tell=say)
     table = Table(title=f"{len(items)} crystals, CIF to store")
     for title in ("engine", "device", "crystals/s", "watts of GPUs", "note"):
         table.add_column(title, justify="right" if title.startswith(("crystals", "watts")) else "left", overflow="fold")
@@ -519,7 +451,7 @@ def bench(
         rate = "-" if one.rate is None else f"{one.rate:.1f}"
         watts = "-" if one.watts is None else f"{one.watts:.0f}"
         table.add_row(one.engine, one.device, rate, watts, one.note)
-    Console(width=max(err.width, 100)).print(table)
+    Console(width=max(ERR.width, 100)).print(table)
     typer.echo("# fastest here; supercell engines give other features than periodic, and a model of their own")
     typer.echo(trial.config_lines(measured[0]), nl=False)
 
@@ -527,6 +459,8 @@ def bench(
 @app.command("config")
 def show_config(config: ConfigFile = None) -> None:
     """Print the effective settings as TOML, each with its meaning."""
+    from screening.config import as_toml
+
     typer.echo(as_toml(settings(config)), nl=False)
 
 
@@ -535,6 +469,7 @@ def verify(
     path: Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="RUN folder or feature store")],
 ) -> None:
     """Prove that a RUN or feature store is complete and unchanged; exit code 1 and what is wrong if not."""
+    require(path)
     from screening.runs import verify as faults_of
 
     faults = faults_of(path)
@@ -548,6 +483,7 @@ def verify(
 @app.command()
 def status(run_dir: RunAt) -> None:
     """Show how far a RUN is: while it runs, after it finished or was killed."""
+    require(run_dir)
     from screening.runs import status as status_of
 
     found = status_of(run_dir)
@@ -587,7 +523,7 @@ def _print_scores(scores: dict[str, Any]) -> None:
         typer.echo(line)
 
 
-def _print_summary(record: Any, run_dir: Place) -> None:
+def _print_summary(record: RunRecord, run_dir: Place) -> None:
     counts = record.counts
     typer.echo(f"{counts.found} found = {counts.featurized} featurized + {counts.rejected} rejected", nl=False)
     codes = ", ".join(f"{code} {count}" for code, count in record.rejected_by_code.items())
@@ -605,13 +541,13 @@ def main() -> None:
     try:
         app()
     except ScreeningError as error:
-        err.print(f"screening: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        ERR.print(f"screening: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         sys.exit(1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         after = "; the same command goes on from here" if error.errno in PASSING else ""
-        err.print(f"screening: {place}{error.strerror or error}{after}", style="red", markup=False, soft_wrap=True)
+        ERR.print(f"screening: {place}{error.strerror or error}{after}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        err.print("screening: interrupted; the same command goes on from here")
+        ERR.print("screening: interrupted; the same command goes on from here")
         sys.exit(130)

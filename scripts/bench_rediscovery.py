@@ -25,7 +25,7 @@ from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import seeded
 from screening.learn.labels import read_labels
 from screening.learn.view import View
-from screening.store.store import read_table
+from screening.store.read import read_table
 
 SEEDS = 5
 Amounts = Callable[[str], np.ndarray]

@@ -36,7 +36,7 @@ from screening.learn.train import train
 from screening.ranking.shap import ON_CPU, contributions
 from screening.sources.blocks import Item
 from screening.sources.listing import iter_items
-from screening.store.store import read_table
+from screening.store.read import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS, WARM_UP = 20, 3

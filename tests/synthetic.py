@@ -8,7 +8,7 @@ import pandas as pd
 from screening.config import Config
 from screening.elements import NUMBERS
 from screening.learn.labels import Labels
-from screening.store.store import FeatureTable
+from screening.store.tables import FeatureTable
 
 RADII = [f"{radius:.2f}" for radius in np.arange(2.0, 5.0, 0.25)]
 COLUMNS = tuple(

@@ -16,7 +16,7 @@ from screening.learn.train import train
 from screening.ranking import shap as module
 from screening.ranking.explain import explain
 from screening.ranking.shap import MAX_GAP, ON_CPU, contributions
-from screening.store.store import FeatureTable
+from screening.store.tables import FeatureTable
 
 # shap's GPU explainer calls one compiled function; the CPU's has the same arguments and adds the same numbers. As
 # Python starts, it is put in the GPU's place: inside shap (up to 0.53), or as the package shap-cuda.

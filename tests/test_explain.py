@@ -13,8 +13,9 @@ from synthetic import COLUMNS, PLANTED, QUICK, labels, table
 from screening.errors import ModelError
 from screening.learn.model import Model
 from screening.learn.train import train
-from screening.ranking.explain import Explanation, Kind, explain, kinds_of
-from screening.store.store import FeatureTable
+from screening.ranking.explain import Explanation, explain
+from screening.ranking.kinds import Kind, kinds_of
+from screening.store.tables import FeatureTable
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shar
     from screening.cluster.progress import Progress
     from screening.config import Config
     from screening.learn.labels import Labels
-    from screening.store.store import read_table
+    from screening.store.read import read_table
 
     featurize_all(
         [str(shared_data / "obelix-train" / "cifs")], config=Config(), out=tmp_path / "F.zarr", progress=Progress()

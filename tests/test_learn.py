@@ -27,7 +27,7 @@ from screening.learn.model import Model, load_model
 from screening.learn.scores import r_squared, score, score_lines, spearman
 from screening.learn.train import train
 from screening.learn.view import View
-from screening.store.store import FeatureTable
+from screening.store.tables import FeatureTable
 
 
 @pytest.fixture(scope="module")

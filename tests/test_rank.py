@@ -18,8 +18,9 @@ from screening.errors import Code, ConfigError, InputError, ModelError, Rejectio
 from screening.learn.model import Model
 from screening.learn.train import train
 from screening.ranking import batches
-from screening.ranking.rank import COLUMNS, OBJECTIVES, duplicates_path, rank, write_ranking, write_rejections
-from screening.store.store import FeatureTable
+from screening.ranking.columns import COLUMNS
+from screening.ranking.rank import OBJECTIVES, duplicates_path, rank, write_ranking, write_rejections
+from screening.store.tables import FeatureTable
 
 
 class WeakTable(FeatureTable):

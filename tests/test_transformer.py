@@ -25,7 +25,7 @@ from screening.config import Config
 from screening.crystals.cif import read_cif
 from screening.errors import ConfigError, InputError
 from screening.sources.listing import iter_items
-from screening.store.store import read_table
+from screening.store.read import read_table
 
 SMALL = {"channels": ("mobile", "anion"), "step": 0.5}
 

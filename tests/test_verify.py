@@ -18,7 +18,7 @@ from crystals import write_set
 from test_pipeline import SMALL, screening
 
 from screening.errors import StoreError
-from screening.pipeline import RunPaths
+from screening.runs.folder import RunPaths
 from screening.runs.journal import Journal
 from screening.runs.status import status
 from screening.runs.verify import verify

@@ -3,9 +3,10 @@
 from screening.learn.boosting import Rows, fit, parameters, read_booster
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import compare_bounds, evaluate, seeded
+from screening.learn.header import Training
 from screening.learn.labels import Labels, read_labels
 from screening.learn.learner import Learner, choose_learner
-from screening.learn.model import Model, Prediction, Training, load_model
+from screening.learn.model import Model, Prediction, load_model
 from screening.learn.scores import score_lines
 from screening.learn.train import train
 from screening.learn.view import band_below

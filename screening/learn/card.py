@@ -6,14 +6,12 @@ Source of the form: Mitchell et al., FAT* 2019, 220.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from screening.learn.header import ModelHeader, Training
 from screening.spreadsheet import plain_text
-
-if TYPE_CHECKING:
-    from screening.learn.model import ModelHeader, Training
 
 SPLIT_WORDS = {
     "grouped": "publication, composition and near-duplicates together",

@@ -16,10 +16,11 @@ from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import Evaluation, evaluate, seeded
+from screening.learn.header import ModelHeader, TrainedBy, Training
 from screening.learn.intervals import conformal_rank, interval_scores
 from screening.learn.labels import Labels
 from screening.learn.learner import CPU, Learner
-from screening.learn.model import Model, ModelHeader, TrainedBy, Training
+from screening.learn.model import Model
 from screening.learn.scores import Score
 from screening.learn.view import View
 from screening.store import FeatureTable

@@ -1,21 +1,8 @@
 """Where files are: a folder here or an object store."""
 
-from screening.locations.location import (
-    Listed,
-    Place,
-    Remote,
-    append_text,
-    delivered,
-    fetched,
-    is_url,
-    make_folder,
-    place,
-    publish,
-    read_all,
-    replace_text,
-    scratch,
-    write_all,
-)
+from screening.locations.location import Place, is_url, place, require
+from screening.locations.remote import Listed, Remote, read_all, write_all
+from screening.locations.transfer import append_text, delivered, fetched, make_folder, publish, replace_text, scratch
 
 __all__ = [
     "Listed",
@@ -30,6 +17,7 @@ __all__ = [
     "publish",
     "read_all",
     "replace_text",
+    "require",
     "scratch",
     "write_all",
 ]

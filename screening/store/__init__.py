@@ -2,27 +2,11 @@
 
 from screening.store.export import export_features
 from screening.store.lease import is_alive, this_process
-from screening.store.store import (
-    ARRAYS,
-    FEATURIZED,
-    N_ELEMENTS,
-    NUMBERS,
-    REJECTED,
-    STRINGS,
-    FeatureStore,
-    FeatureTable,
-    LedgerEntry,
-    ShardRows,
-    differences,
-    exists,
-    iter_tables,
-    point,
-    pointed,
-    read_rejections,
-    read_some,
-    read_table,
-    tables_by_id,
-)
+from screening.store.ledger import LedgerEntry
+from screening.store.pointer import point, pointed
+from screening.store.read import differences, iter_tables, read_rejections, read_some, read_table, tables_by_id
+from screening.store.store import FeatureStore, exists
+from screening.store.tables import ARRAYS, FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureTable, ShardRows
 
 __all__ = [
     "ARRAYS",

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from screening.errors import InputError
 from screening.locations import Place, delivered
-from screening.store.store import FeatureTable, iter_tables
+from screening.store.read import iter_tables
+from screening.store.tables import FeatureTable
 
 
 def export_features(store: Place, target: Place) -> int:

@@ -12,7 +12,7 @@
                          and a link to the line before it
       lock               held by the run that writes
 
-It is a folder, or the same below a URL on an object store; `storage` says how either is kept safe.
+It is a folder, or the same below a URL on an object store; `backend` says how either is kept safe.
 
 Row i is the i-th input in listing order, rejected ones included, so nothing can get lost. A shard is `shard_rows`
 consecutive rows: one chunk of each array, written whole by one task. A shard counts only once its line is in the
@@ -21,15 +21,10 @@ ledger; chunks without a line are overwritten. Arrays depend on inputs and confi
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import heapq
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,71 +33,19 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
-from screening.config import FeatureSettings
-from screening.errors import Code, Rejection, StoreError
-from screening.locations import Place, Remote, place
-from screening.store.backend import LEDGER, Storage, storage
+from screening.errors import StoreError
+from screening.locations import Place, Remote
+from screening.store.backend import LEDGER, Storage
+from screening.store.bucket import Bucket
+from screening.store.folder import Folder
+from screening.store.ledger import LedgerEntry, ledger_line
+from screening.store.pointer import pointed
+from screening.store.tables import ARRAYS, FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureTable, ShardRows
 
 FORMAT = "screening-features"
 FORMAT_VERSION = 1
-N_ELEMENTS = 119
-STRINGS = ("id", "source", "formula", "flags", "code", "detail")
-NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
-LONGEST_URL = 4096
 ASKED_AT_ONCE = 16  # shards
 RESERVED_AHEAD = 16  # shards
-MISSING, FEATURIZED, REJECTED = 0, 1, 2
-ARRAYS = ("features", "composition", "numbers", "strings")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ShardRows:
-    """The rows of one shard, in input order; the arrays are those of the store."""
-
-    features: NDArray[np.float32]  # (n, n_columns)
-    composition: NDArray[np.float32]  # (n, 119)
-    numbers: NDArray[np.float64]  # (n, n_facts)
-    strings: NDArray[np.object_]  # (n, 6)
-    seconds: float  # time spent on them
-    cut: int = 0  # crystals with a channel whose radius was cut back
-    fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class FeatureTable:
-    """Featurized crystals of a store (or of one shard of it), in store order."""
-
-    ids: NDArray[np.object_]  # (n,) str
-    columns: tuple[str, ...]  # names of the features: channel/curve/radius
-    features: NDArray[np.float32]  # (n, n_columns), NaN = not computed
-    facts: (
-        pd.DataFrame
-    )  # (n,) source, formula, flags, n_sites, volume (Å³), spacegroup, a..gamma (Å, °), r_cut/<channel>
-    composition: NDArray[np.float32]  # (n, 119) atoms per cell by atomic number
-    header: dict[str, Any]  # what the store says of itself
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    @property
-    def settings(self) -> FeatureSettings:
-        """The settings that the features were computed with."""
-        return FeatureSettings.model_validate(self.header["config"])
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """One finished shard."""
-
-    shard: int
-    rows: int
-    rejected: int
-    inputs: str  # SHA-256 (hex) of ids, sources and texts of its inputs
-    chunks: dict[str, str]  # array name -> SHA-256 (hex) of its chunk as stored
-    seconds: float
-    codes: dict[str, int]  # rejections by code
-    cut: int  # crystals with a channel whose radius was cut back
-    fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
 
 
 class FeatureStore:
@@ -241,7 +184,7 @@ class FeatureStore:
         if len(kept) < len(self.ledger()):
             lines, chain = [], str(self.header["features_hash"])
             for entry in kept:
-                line, chain = _ledger_line(entry, chain)
+                line, chain = ledger_line(entry, chain)
                 lines.append(line)
             self._files.replace_ledger("".join(lines))
             self._end = chain, len(lines)
@@ -287,7 +230,7 @@ class FeatureStore:
         if self._end is None:
             self._end = self._read_ledger()[1:]
         chain, number = self._end
-        line, chain = _ledger_line(entry, chain)
+        line, chain = ledger_line(entry, chain)
         self._files.append(line, number=number)
         self._end = chain, number + 1
 
@@ -314,7 +257,7 @@ class FeatureStore:
                 entry = LedgerEntry(**fields)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise StoreError(f"{self.path / LEDGER}, line {number} is damaged: {error}") from error
-            written, chain = _ledger_line(entry, chain)
+            written, chain = ledger_line(entry, chain)
             if stated != chain or written.encode() != line + b"\n":
                 raise StoreError(f"{self.path / LEDGER}, line {number} is not as it was written, or lines are missing")
             entries[entry.shard] = entry
@@ -351,6 +294,25 @@ class FeatureStore:
         self._files.release(keys)
         data["strings"] = data["strings"].astype(object)
         return ShardRows(**data, seconds=entry.seconds)
+
+    def read_names(self, entry: LedgerEntry) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
+        """Return status and id of the rows of a finished shard, (n,) each, without reading features.
+
+        Raises
+        ------
+        StoreError
+            A chunk is missing.
+        """
+        span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
+        keys = [key for key in _keys(entry.shard) if key.startswith(("numbers", "strings"))]
+        if None in self._files.fetch(keys):
+            raise StoreError(
+                f"{self.path}: shard {entry.shard} is missing; run the same command again to compute it anew"
+            )
+        status = np.asarray(self._arrays["numbers"][span, 0])
+        ids = np.asarray(self._arrays["strings"][span, 0])
+        self._files.release(keys)
+        return status, ids
 
     def is_sound(self, entry: LedgerEntry) -> bool:
         """Return whether the chunks of a finished shard are all there and unchanged."""
@@ -419,137 +381,6 @@ class FeatureStore:
         )
 
 
-def point(path: Path, store: Remote) -> None:
-    """Write a file that stands for a store elsewhere: it holds the URL, and `FeatureStore.open` follows it."""
-    path.write_text(f"{store}\n", encoding="utf-8")
-
-
-def pointed(path: Place) -> Place:
-    """Return the place that a file written by `point` names; any other path as it is."""
-    if isinstance(path, Remote) or not path.is_file():
-        return path
-    with path.open("rb") as file:
-        target = place(file.read(LONGEST_URL).decode("utf-8", "replace").strip())
-    if not isinstance(target, Remote):
-        raise StoreError(f"{path} is a file: neither a feature store nor the URL of one")
-    return target
-
-
-def exists(path: Place) -> bool:
-    """Return whether there is something at `path` that keeps a new store from being made there."""
-    return storage(path, ARRAYS).exists()
-
-
-def iter_tables(path: Place) -> Iterator[FeatureTable]:
-    """Yield the featurized crystals of a store shard by shard, so that memory does not grow with the store."""
-    store = FeatureStore.open(path)
-    for rows in store.iter_shards():
-        yield store.table(rows)
-
-
-def read_table(path: Place) -> FeatureTable:
-    """Return all featurized crystals of a store as one table."""
-    return _joined(iter_tables(path), path)
-
-
-def read_some(path: Place, *, ids: Collection[str], others: int = 0, seed: int = 0) -> FeatureTable:
-    """Return the featurized crystals named in `ids` and a seeded draw of others, in store order.
-
-    Memory holds what is returned and one shard, however large the store is.
-
-    Parameters
-    ----------
-    path
-        The store.
-    ids
-        Crystals wanted; those that are not in the store are left out.
-    others
-        How many others to draw; all of them if there are fewer.
-    seed
-        Of the draw; the draw depends on the ids in the store, not on their order.
-    """
-    drawn: list[tuple[bytes, str]] = []  # a heap of the `others` smallest hashes, negated by complement
-    if others:
-        for id, _ in _ids(path):
-            if id in ids:
-                continue
-            # Complemented, so that the smallest of the heap is the largest hash, the one to go first.
-            place = bytes(255 - byte for byte in hashlib.sha256(f"{seed}\0{id}".encode()).digest())
-            if len(drawn) < others:
-                heapq.heappush(drawn, (place, id))
-            elif (place, id) > drawn[0]:
-                heapq.heapreplace(drawn, (place, id))
-    wanted = {*ids, *(id for _, id in drawn)}
-
-    def parts() -> Iterator[FeatureTable]:
-        for table in iter_tables(path):
-            rows = np.flatnonzero([id in wanted for id in table.ids])
-            yield dataclasses.replace(
-                table,
-                ids=table.ids[rows],
-                features=table.features[rows],
-                facts=table.facts.iloc[rows],
-                composition=table.composition[rows],
-            )
-
-    return _joined(parts(), path)
-
-
-def tables_by_id(path: Place) -> dict[str, int]:
-    """Return for each featurized crystal the number of the table it is in, counted as `iter_tables` gives them."""
-    return dict(_ids(path))
-
-
-def _ids(path: Place) -> Iterator[tuple[str, int]]:
-    """Yield the ids of the featurized crystals and the number of their shard's entry, without reading features."""
-    store = FeatureStore.open(path)
-    for number, entry in enumerate(store.entries()):
-        span = slice(entry.shard * store.shard_rows, entry.shard * store.shard_rows + entry.rows)
-        keys = [key for key in _keys(entry.shard) if key.startswith(("numbers", "strings"))]
-        if None in store._files.fetch(keys):
-            raise StoreError(f"{path}: shard {entry.shard} is missing; run the same command again to compute it anew")
-        status = np.asarray(store._arrays["numbers"][span, 0])
-        ids = np.asarray(store._arrays["strings"][span, 0])
-        store._files.release(keys)
-        yield from ((str(id), number) for id in ids[status == FEATURIZED])
-
-
-def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:
-    parts = list(tables)
-    if not parts:
-        raise StoreError(f"{path} holds no crystal")
-    return FeatureTable(
-        ids=np.concatenate([table.ids for table in parts]),
-        columns=parts[0].columns,
-        features=np.concatenate([table.features for table in parts]),
-        facts=pd.concat([table.facts for table in parts], ignore_index=True),
-        composition=np.concatenate([table.composition for table in parts]),
-        header=parts[0].header,
-    )
-
-
-def read_rejections(path: Place) -> list[Rejection]:
-    """Return the rejected inputs of a store in listing order; their stage is ``featurize``."""
-    rejections = []
-    for rows in FeatureStore.open(path).iter_shards():
-        for strings in rows.strings[rows.numbers[:, 0] == REJECTED]:
-            id, source, _, _, code, detail = (str(cell) for cell in strings)
-            rejections.append(Rejection(id=id, source=source, stage="featurize", code=Code(code), detail=detail))
-    return rejections
-
-
-def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:
-    """Return what differs between two nested settings, one line each: ``key: ours != theirs``."""
-    lines: list[str] = []
-    for key in sorted(ours.keys() | theirs.keys()):
-        left, right = ours.get(key), theirs.get(key)
-        if isinstance(left, dict) and isinstance(right, dict):
-            lines += differences(left, right, f"{prefix}{key}.")
-        elif left != right:
-            lines.append(f"{prefix}{key}: {left!r} here, {right!r} in the store")
-    return lines
-
-
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     member = group[name]
     if not isinstance(member, zarr.Array):
@@ -558,16 +389,16 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return member.with_config({"write_empty_chunks": True})
 
 
-def _ledger_line(entry: LedgerEntry, chain: str) -> tuple[str, str]:
-    """Return the line of an entry and its link: the SHA-256 of the link before it and the entry.
-
-    The first line links to the hash of the settings, so a line can be neither changed, moved nor taken out unseen.
-    """
-    fields = {name: getattr(entry, name) for name in LedgerEntry.__slots__}
-    link = hashlib.sha256(f"{chain}\n{json.dumps(fields, separators=(',', ':'))}".encode()).hexdigest()
-    return json.dumps({**fields, "chain": link}, separators=(",", ":")) + "\n", link
-
-
 def _keys(shard: int) -> list[str]:
     """Return the names of the chunks of a shard, one per array."""
     return [f"{name}/c/{shard}/0" for name in ARRAYS]
+
+
+def exists(path: Place) -> bool:
+    """Return whether there is something at `path` that keeps a new store from being made there."""
+    return storage(path, ARRAYS).exists()
+
+
+def storage(path: Place, arrays: Sequence[str]) -> Storage:
+    """Return the storage for a store of these arrays at `path`."""
+    return Bucket(path, arrays) if isinstance(path, Remote) else Folder(path)

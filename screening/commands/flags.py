@@ -1,0 +1,60 @@
+"""The arguments and flags that several subcommands share, each told once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from screening.locations import place
+
+Crystals = Annotated[
+    list[str],
+    typer.Argument(help="CIF files, folders, .zip or .tar[.gz|.bz2|.xz|.zst] archives, or @list.txt; URLs too"),
+]
+# A place is a path or a URL; typer knows no unions, so the parser alone says what comes.
+Features = Annotated[
+    Any, typer.Option("--features", parser=place, metavar="PATH", help="feature store made by `screening featurize`")
+]
+ModelDir = Annotated[
+    Any, typer.Option("--model", parser=place, metavar="PATH", help="model folder made by `screening train`")
+]
+Out = Annotated[
+    Any, typer.Option("--out", "-o", parser=place, metavar="PATH", help="where the result goes; s3:// and gs:// too")
+]
+OutHere = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
+Labels = Annotated[
+    Any, typer.Option("--labels", parser=place, metavar="PATH", help="CSV table of measured conductivities")
+]
+RunAt = Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="folder of `screening run`")]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")
+]
+Seed = Annotated[int | None, typer.Option(help="seed of everything random")]
+Workers = Annotated[int | None, typer.Option(help="worker processes; 0 = one per core", min=0)]
+Scheduler = Annotated[str | None, typer.Option(help="address of a running Dask scheduler")]
+Engine = Annotated[
+    str | None, typer.Option(help="homology engine: periodic, supercell, ripser, ripserpp (GPU) or auto")
+]
+Device = Annotated[
+    str | None, typer.Option(help="auto: a GPU if one answers; cuda: a GPU or an error; cpu: no CUDA at all")
+]
+Ion = Annotated[str | None, typer.Option(help="mobile ion: Li, Na, K, Mg, Ag, ...")]
+IdColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the crystal id")]
+TargetColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the conductivity, S/cm")]
+GroupColumn = Annotated[str | None, typer.Option(help="column whose equal values never stand on both sides of a split")]
+Threads = Annotated[int | None, typer.Option(help="threads of LightGBM; all cores if not given", min=1)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar; errors and the result only")]
+RankLabelled = Annotated[bool, typer.Option("--rank-labelled", help="rank the labelled crystals too")]
+Objective = Annotated[
+    str | None, typer.Option(help="order by mean (prediction), lower (bound) or chance (of reaching --target)")
+]
+Target = Annotated[float | None, typer.Option(help="conductivity that the chance is of reaching, log10 S/cm")]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", help="hold back crystals with this element; repeatable")
+]
+PerPrototype = Annotated[
+    int | None, typer.Option(help="hold back all but the best so many of a formula type and space group", min=0)
+]
+Top = Annotated[int | None, typer.Option(help="candidates shown in the report", min=1)]

@@ -1,0 +1,121 @@
+"""Featurized and refused crystals of a store, read shard by shard."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import heapq
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from screening.errors import Code, Rejection, StoreError
+from screening.locations import Place
+from screening.store.store import FeatureStore
+from screening.store.tables import FEATURIZED, REJECTED, FeatureTable
+
+
+def iter_tables(path: Place) -> Iterator[FeatureTable]:
+    """Yield the featurized crystals of a store shard by shard, so that memory does not grow with the store."""
+    store = FeatureStore.open(path)
+    for rows in store.iter_shards():
+        yield store.table(rows)
+
+
+def read_table(path: Place) -> FeatureTable:
+    """Return all featurized crystals of a store as one table."""
+    return _joined(iter_tables(path), path)
+
+
+def read_some(path: Place, *, ids: Collection[str], others: int = 0, seed: int = 0) -> FeatureTable:
+    """Return the featurized crystals named in `ids` and a seeded draw of others, in store order.
+
+    Memory holds what is returned and one shard, however large the store is.
+
+    Parameters
+    ----------
+    path
+        The store.
+    ids
+        Crystals wanted; those that are not in the store are left out.
+    others
+        How many others to draw; all of them if there are fewer.
+    seed
+        Of the draw; the draw depends on the ids in the store, not on their order.
+    """
+    drawn: list[tuple[bytes, str]] = []  # a heap of the `others` smallest hashes, negated by complement
+    if others:
+        for id, _ in _ids(path):
+            if id in ids:
+                continue
+            # Complemented, so that the smallest of the heap is the largest hash, the one to go first.
+            place = bytes(255 - byte for byte in hashlib.sha256(f"{seed}\0{id}".encode()).digest())
+            if len(drawn) < others:
+                heapq.heappush(drawn, (place, id))
+            elif (place, id) > drawn[0]:
+                heapq.heapreplace(drawn, (place, id))
+    wanted = {*ids, *(id for _, id in drawn)}
+
+    def parts() -> Iterator[FeatureTable]:
+        for table in iter_tables(path):
+            rows = np.flatnonzero([id in wanted for id in table.ids])
+            yield dataclasses.replace(
+                table,
+                ids=table.ids[rows],
+                features=table.features[rows],
+                facts=table.facts.iloc[rows],
+                composition=table.composition[rows],
+            )
+
+    return _joined(parts(), path)
+
+
+def tables_by_id(path: Place) -> dict[str, int]:
+    """Return for each featurized crystal the number of the table it is in, counted as `iter_tables` gives them."""
+    return dict(_ids(path))
+
+
+def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:
+    parts = list(tables)
+    if not parts:
+        raise StoreError(f"{path} holds no crystal")
+    return FeatureTable(
+        ids=np.concatenate([table.ids for table in parts]),
+        columns=parts[0].columns,
+        features=np.concatenate([table.features for table in parts]),
+        facts=pd.concat([table.facts for table in parts], ignore_index=True),
+        composition=np.concatenate([table.composition for table in parts]),
+        header=parts[0].header,
+    )
+
+
+def read_rejections(path: Place) -> list[Rejection]:
+    """Return the rejected inputs of a store in listing order; their stage is ``featurize``."""
+    rejections = []
+    for rows in FeatureStore.open(path).iter_shards():
+        for strings in rows.strings[rows.numbers[:, 0] == REJECTED]:
+            id, source, _, _, code, detail = (str(cell) for cell in strings)
+            rejections.append(Rejection(id=id, source=source, stage="featurize", code=Code(code), detail=detail))
+    return rejections
+
+
+def _ids(path: Place) -> Iterator[tuple[str, int]]:
+    """Yield the ids of the featurized crystals and the number of their shard's entry, without reading features."""
+    store = FeatureStore.open(path)
+    for number, entry in enumerate(store.entries()):
+        status, ids = store.read_names(entry)
+        yield from ((str(id), number) for id in ids[status == FEATURIZED])
+
+
+def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:
+    """Return what differs between two nested settings, one line each: ``key: ours != theirs``."""
+    lines: list[str] = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        left, right = ours.get(key), theirs.get(key)
+        if isinstance(left, dict) and isinstance(right, dict):
+            lines += differences(left, right, f"{prefix}{key}.")
+        elif left != right:
+            lines.append(f"{prefix}{key}: {left!r} here, {right!r} in the store")
+    return lines
