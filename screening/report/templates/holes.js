@@ -3,7 +3,7 @@ import { button, data, make, select } from "./core.js";
 import { apply, cells, less, plus } from "./structure.js";
 
 const DIM = { 1: ["ring", "circle"], 2: ["cavity", "square"] };
-const RANK = { 1: "chains", 2: "layers", 3: "a 3-D network" };
+const RANK = { 1: "chains", 2: "layers", 3: "a 3-D framework" };
 const pairs = (n) => Array.from({ length: n }, (_, i) => Array.from({ length: n - i - 1 }, (_, k) => [i, i + k + 1])).flat();
 const triples = (n) => pairs(n).flatMap(([i, j]) => Array.from({ length: n - j - 1 }, (_, k) => [i, j, j + k + 1]));
 
