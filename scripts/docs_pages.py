@@ -23,7 +23,7 @@ ARCHITECTURE = ROOT / "docs" / "architecture.md"
 COLUMNS = ROOT / "docs" / "reference" / "ranking-columns.md"
 IMPORT_ORDER = re.compile(r"^```text\n(errors,.*?)^```$", re.M | re.S)
 THEIR_WORKER = "https://unpkg.com/iframe-worker/shim"
-LINK = re.compile(r"\]\(((?:\.\./)*)(configs/[\w-]+\.toml)\)")
+LINK = re.compile(r"(\]\(|^\[[^\]]+\]: )((?:\.\./)*)(configs/[\w-]+\.toml)", re.M)
 
 
 def notebook(page: str) -> str:
@@ -167,7 +167,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if page.file.src_uri == "reference/settings.md":
         markdown = markdown.replace("<!-- settings -->", settings())
     # In the repository configs/ lies beside docs/, on the site inside it.
-    return LINK.sub(lambda match: f"]({match[1][3:]}{match[2]})", markdown)
+    return LINK.sub(lambda match: f"{match[1]}{match[2][3:]}{match[3]}", markdown)
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
