@@ -344,7 +344,7 @@ def export(
         typer.echo(f"{count} candidates; {out_file}")
         return
     if top is not None or ids is not None:
-        raise InputError(f"{store} is no RUN: --top and --ids choose candidates of one")
+        raise InputError(f"{store} is not a RUN folder: --top and --ids choose candidates of one")
     from screening.store import export_features
 
     typer.echo(f"{export_features(store, out_file)} crystals; {out_file}")
@@ -377,7 +377,9 @@ def hole(
     ion: Ion = None,
     channel: Annotated[str, typer.Option(help="mobile, anion, cation, framework or all")] = "mobile",
     dim: Annotated[int | None, typer.Option(help="0 components, 1 rings, 2 cavities; all if not given", min=0)] = None,
-    bars: Annotated[int, typer.Option(help="so many of the most persistent of each dimension", min=1)] = 5,
+    bars: Annotated[
+        int, typer.Option(help="how many of the most persistent bars of each dimension to show", min=1)
+    ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="all channels, with coordinates, as JSON")] = False,
 ) -> None:
     """Name the atoms that open and close the rings and cavities of one crystal, and the corners of the rings."""

@@ -120,7 +120,7 @@ class ClusterConfig(Section):
         0.0, description="most memory of a worker process, GiB; beyond it the worker is restarted; 0 = its share"
     )
     worker_ttl: PositiveFloat = Field(
-        300.0, description="a worker that has not been heard of for so long is given up, s; above input.time_limit"
+        300.0, description="a worker silent for longer is given up, s; must be above input.time_limit"
     )
     gpu_threads: Annotated[int, Field(ge=0)] = Field(
         0, description="threads of a GPU worker, one feeds the GPU, the others parse and write; 0 = cores / GPUs"
@@ -242,12 +242,13 @@ class RankConfig(Section):
         0, description="hold back crystals with more atoms in the cell; 0 = none"
     )
     per_prototype: Annotated[int, Field(ge=0)] = Field(
-        0, description="hold back all but the best so many of a prototype (formula type and space group); 0 = none"
+        0,
+        description="how many of each prototype (formula type and space group) are listed, the best; the others are held back; 0 = all",
     )
 
     confirm_duplicates: Annotated[int, Field(ge=0)] = Field(
         2_000,
-        description="crystals taken for duplicates, so many are read again and compared by structure; 0 = none",
+        description="how many suspected duplicates are read again and compared by structure; 0 = none",
     )
 
     @field_validator("exclude_elements", "require_elements")

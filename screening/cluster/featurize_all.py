@@ -19,7 +19,7 @@ from screening.locations import Place, make_folder
 from screening.sources import Item, iter_items
 from screening.store import STRINGS, FeatureStore, differences, exists, pointed
 
-BROKEN = "this program cannot compute a crystal of two atoms; install it anew"
+BROKEN = "self-test failed on a two-atom crystal; reinstall this program"
 PROBE = """data_probe
 _cell_length_a 4
 _cell_length_b 4
@@ -60,7 +60,7 @@ def settle(config: Config, progress: Progress) -> tuple[Config, Device]:
 
 
 def check_program(config: Config) -> None:
-    """Return nothing if this program can compute a crystal: otherwise every input would become a refused row.
+    """Raise if this program cannot compute a crystal of two atoms: otherwise it would refuse every input.
 
     Workers elsewhere are not asked, nor is a GPU engine, which has a process of its own.
 

@@ -92,7 +92,7 @@ def join(table: FeatureTable, labels: Labels, *, rejections: Sequence[Rejection]
     labelled = set(labels.ids)
     for row, id in enumerate(table.ids):
         if id in labelled and row_of.setdefault(id, row) != row:
-            raise ModelError(f"crystal {id!r} stands twice in the features; a label cannot tell which is meant")
+            raise ModelError(f"crystal {id!r} appears twice in the features; a label cannot tell which is meant")
     found = np.array([id in row_of for id in labels.ids], dtype=np.bool_)
     chosen = np.flatnonzero(found)[np.argsort(labels.ids[found].astype(str), kind="stable")]
     rows = np.array([row_of[id] for id in labels.ids[chosen]], dtype=np.int64)

@@ -79,7 +79,7 @@ def chosen(run_dir: Path, *, top: int | None, ids: Sequence[str] | None) -> pd.D
     if ids is not None:
         missing = sorted(set(ids) - set(frame["id"]))
         if missing:
-            raise InputError(f"{len(missing)} of the ids are not in the ranking, the first is {missing[0]!r:.200}")
+            raise InputError(f"{len(missing)} of the ids are not in the ranking, for example {missing[0]!r:.200}")
         frame = frame[frame["id"].isin(set(ids))].reset_index(drop=True)
     return frame
 

@@ -80,7 +80,7 @@ def tables_by_id(path: Place) -> dict[str, int]:
 def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:
     parts = list(tables)
     if not parts:
-        raise StoreError(f"{path} holds no crystal")
+        raise StoreError(f"{path} contains no crystal")
     return FeatureTable(
         ids=np.concatenate([table.ids for table in parts]),
         columns=parts[0].columns,
