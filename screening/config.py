@@ -243,7 +243,7 @@ class RankConfig(Section):
     )
     per_prototype: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="how many of each prototype (formula type and space group) are listed, the best; the others are held back; 0 = all",
+        description="hold back all but the best N of each prototype (formula type and space group); 0 = none",
     )
 
     confirm_duplicates: Annotated[int, Field(ge=0)] = Field(

@@ -1,7 +1,7 @@
 """Where files are: a folder here (a `pathlib.Path`) or an object store (a `Remote`), told apart by ``://``.
 
-What is written to an object store is written whole, since it knows neither appending nor renaming. Credentials come from
-the environment or the profile of the user, as the libraries of the providers find them; a URL that holds any is
+Objects are written whole, since an object store knows neither appending nor renaming. Credentials come from the
+environment or the profile of the user, as the libraries of the providers find them; a URL that holds any is
 refused, so that none can reach a record, a log or a message.
 """
 
