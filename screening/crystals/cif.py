@@ -15,7 +15,9 @@ import numpy as np
 from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray, wrap
 from screening.crystals.crystal import Crystal
-from screening.crystals.symmetry import Expansion, Symmetry, expand, find_value, read_symmetry, shown
+from screening.crystals.sites import Expansion, expand
+from screening.crystals.symmetry import Symmetry, read_symmetry
+from screening.crystals.syntax import cell_of, lattice_of, parse_block, shown
 from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
 
@@ -24,9 +26,6 @@ COORDINATES = ("fract_x", "fract_y", "fract_z")
 OCCUPANCY_ROUNDING = 0.011
 # An atom that fills less of its site than this is a slip of the pen: the least of 254 measured conductors is 0.007.
 SMALLEST_OCCUPANCY = 1e-6
-# A lattice vector is the distance between an atom and its like. The shortest among 14,592 lithium compounds and 254
-# conductors is 2.1 Å, and no two nuclei of a crystal are closer than the 0.74 Å of H2. Å.
-SHORTEST_PERIOD = 0.7
 # Sites per Å³, split sites counted singly; the most among the same crystals is 0.18.
 MOST_SITES_PER_VOLUME = 1.0
 # No ion carries more; a larger number is a slip that chemistry would take at its word.
@@ -70,15 +69,15 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
     RejectionError
         With the code that tells why the block cannot be used.
     """
-    block = _parse(text, limits)
+    block = parse_block(text, limits)
     if not any(block.find_values(f"_atom_site{dot}{axis}") for dot in "_." for axis in ("fract_x", "Cartn_x")):
         raise RejectionError(Code.NO_ATOMS, "the block has no atom coordinates")
-    cell = _cell(block)
+    cell = cell_of(block)
     atoms = _atoms(block, cell, limits)
     if not atoms.numbers:
         raise RejectionError(Code.NO_ATOMS, "the block places no atom")
     symmetry = read_symmetry(block, limits)
-    lattice = _lattice(cell)
+    lattice = lattice_of(cell)
     symmetry.check_cell(lattice)
     if len(atoms.numbers) * len(symmetry.rotations) > 100 * limits.max_sites:
         raise RejectionError(Code.TOO_LARGE, f"{len(atoms.numbers)} atoms x {len(symmetry.rotations)} operations")
@@ -121,67 +120,6 @@ def _crystal(  # noqa: PLR0913, PLR0917 - the parts of one crystal, assembled in
         flags=tuple(sorted(flags)),
         unplaced=atoms.unplaced,
     )
-
-
-def _parse(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
-    if len(text) > limits.max_file_bytes:
-        raise RejectionError(Code.TOO_LARGE, f"{len(text)} bytes, more than max_file_bytes = {limits.max_file_bytes}")
-    if not text.strip():
-        raise RejectionError(Code.EMPTY, "the file is empty")
-    if b"\0" in text:
-        raise RejectionError(Code.NOT_CIF, "not text: it holds NUL bytes")
-    try:
-        decoded = text.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        decoded = text.decode("latin-1")
-    try:
-        document = gemmi.cif.read_string(decoded, check_level=0)
-        # Comparing the names of n blocks takes n² steps, so that they are counted first.
-        if len(document) == 1:
-            document.check_for_missing_values()
-            document.check_for_duplicates()
-    except (ValueError, RuntimeError) as error:
-        raise RejectionError(Code.NOT_CIF, shown(str(error), most=200)) from error
-    if len(document) != 1:
-        raise RejectionError(Code.NOT_CIF, f"{len(document)} data blocks where one is expected")
-    return document[0]
-
-
-def _cell(block: gemmi.cif.Block) -> list[float]:
-    values: list[float] = []
-    for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"):
-        text = find_value(block, f"_cell_{name}", f"_cell.{name}")
-        if text is None:
-            raise RejectionError(Code.NO_CELL, f"_cell_{name} is missing")
-        value = gemmi.cif.as_number(text)
-        top = 180.0 if name.startswith("angle") else 1e4
-        if not 0.0 < value < top:  # also false for NaN
-            raise RejectionError(Code.BAD_CELL, f"_cell_{name} is {shown(text)!r}")
-        values.append(value)
-    return values
-
-
-def _lattice(cell: list[float]) -> FloatArray:
-    """Return row vectors: a along x, b in the xy plane."""
-    a, b, c = cell[:3]
-    # Exact zeros for right angles keep the symmetry of the metric to the last bit.
-    cos_a, cos_b, cos_g = (0.0 if angle == 90.0 else math.cos(math.radians(angle)) for angle in cell[3:])
-    sin_g = math.sin(math.radians(cell[5]))
-    x = cos_b
-    y = (cos_a - cos_b * cos_g) / sin_g
-    squared = 1.0 - x * x - y * y
-    if not squared > 1e-8:
-        raise RejectionError(Code.BAD_CELL, f"angles {cell[3]}, {cell[4]}, {cell[5]} enclose no volume")
-    lattice = np.array([[a, 0.0, 0.0], [b * cos_g, b * sin_g, 0.0], [c * x, c * y, c * math.sqrt(squared)]])
-    if abs(np.linalg.det(lattice)) < 1.0:
-        raise RejectionError(Code.BAD_CELL, "the cell is smaller than 1 Å³")
-    reduced = gemmi.GruberVector(gemmi.UnitCell(*cell), "P")
-    # However skew: a lattice vector all the same where the limit is met, so that no good cell is refused.
-    reduced.niggli_reduce(iteration_limit=100)
-    shortest = min(reduced.cell_parameters()[:3])
-    if shortest < SHORTEST_PERIOD:
-        raise RejectionError(Code.BAD_CELL, f"the cell repeats every {shortest:.2g} Å, less than any two atoms leave")
-    return lattice
 
 
 def _atoms(block: gemmi.cif.Block, cell: list[float], limits: InputLimits) -> _Atoms:
@@ -237,7 +175,7 @@ def _atoms(block: gemmi.cif.Block, cell: list[float], limits: InputLimits) -> _A
         multiplicities.append(_multiplicity(multiplicity or multiplicity_too))
     placed = np.array(positions, dtype=np.float64).reshape(-1, 3)
     if cartesian and len(placed):
-        placed = placed @ np.linalg.inv(_lattice(cell))
+        placed = placed @ np.linalg.inv(lattice_of(cell))
     return _Atoms(numbers, oxidation, placed, np.array(occupancies), np.array(multiplicities), unplaced, flags)
 
 
