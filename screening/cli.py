@@ -404,6 +404,25 @@ def hole(
 
 
 @app.command()
+def inspect(
+    crystals: Crystals,
+    config: ConfigFile = None,
+    ion: Ion = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """Show what is read of each crystal: formula, cell, symmetry, points of each sublattice, flags, or the refusal."""
+    require(*crystals, config)
+    from screening.commands import inspected
+
+    count = 0
+    for row in inspected(crystals, settings(config, cloud__mobile_ion=ion)):
+        count += 1
+        typer.echo(row.as_json() if as_json else "\n".join(row.lines()))
+    if not count:
+        raise InputError("no crystal found: none of the given paths holds a CIF file")
+
+
+@app.command()
 def generate(
     out_path: OutHere,
     n: Annotated[int, typer.Option("-n", help="how many candidates", min=1)] = 2000,

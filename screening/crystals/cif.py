@@ -96,6 +96,7 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
         charges=atoms.charges[rows],
         spacegroup=symmetry.number,
         flags=tuple(sorted(flags)),
+        symmetry_source=symmetry.source,
         unplaced=contents.unplaced,
         flag_details={name: flags[name] for name in sorted(flags) if flags[name]},
     )

@@ -40,6 +40,7 @@ class Dataset:
     pairs: dict[str, Pairs]  # crystals that must not be parted, by reason
     groups: IntArray  # (n,) connected components of the pairs
     missing: tuple[dict[str, str], ...]  # labelled ids without features, with reason
+    flags: ObjectArray  # (n,) str, names of flags joined by ;
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -123,6 +124,7 @@ def join(table: FeatureTable, labels: Labels, *, rejections: Sequence[Rejection]
         pairs=pairs,
         groups=connected_groups(len(rows), pairs),
         missing=_missing(labels.ids[~found], rejections),
+        flags=table.facts["flags"].to_numpy(dtype=object)[rows],
     )
 
 

@@ -166,6 +166,9 @@ class Model:
         found: list[str] = []
         if header["engine"] != self.header.engine:
             found.append(f"engine: {self.header.engine!r} here, {header['engine']!r} in the store")
+        versions = self.header.features_version, header.get("features_version", 1)
+        if versions[0] != versions[1]:
+            found.append(f"version of the features: {versions[0]} here, {versions[1]} in the store")
         ours, theirs = (
             {name: config.get(name) for name in SECTIONS} for config in (self.header.features_config, header["config"])
         )
