@@ -1,12 +1,15 @@
-"""What the pages of docs/ take from elsewhere when MkDocs builds them: commands, settings, ready configs, the notebook.
+"""What the pages of docs/ take from elsewhere: commands and settings when MkDocs builds them, tables when asked.
 
-A hook of mkdocs.yml; `scripts/docs` calls it. `python scripts/docs_pages.py` writes docs/tutorial.ipynb anew.
+A hook of mkdocs.yml; `scripts/docs` calls it. `python scripts/docs_pages.py` writes anew what is kept in the
+repository: docs/tutorial.ipynb, and the parts of pages between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
 FENCE = re.compile(
     r"^(?:<!-- (?P<said>run|not run: [^\n]*) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)^```$\n?", re.M | re.S
 )
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+COLUMNS = ROOT / "docs" / "reference" / "ranking-columns.md"
+IMPORT_ORDER = re.compile(r"^```text\n(errors,.*?)^```$", re.M | re.S)
 THEIR_WORKER = "https://unpkg.com/iframe-worker/shim"
 LINK = re.compile(r"\]\(((?:\.\./)*)(configs/[\w-]+\.toml)\)")
 
@@ -86,6 +92,64 @@ def settings() -> str:
     return f"```toml\n{as_toml(Config())}```\n"
 
 
+def import_order() -> list[list[str]]:
+    """Return the rooms and modules at the top as the architecture page orders them, lowest first, a level a list."""
+    match = IMPORT_ORDER.search(ARCHITECTURE.read_text(encoding="utf-8"))
+    if match is None:
+        raise ValueError(f"{ARCHITECTURE} has no import order")
+    return [line.split(", ") for line in match[1].splitlines()]
+
+
+def module_table() -> str:
+    """Return a table of all modules with the first line of their docstrings, rooms in import order."""
+    package = ROOT / "screening"
+    lines = ["| module | what it does |", "|---|---|"]
+    for room in (room for level in import_order() for room in level):
+        if (package / f"{room}.py").exists():
+            lines.append(f"| **`{room}.py`** | {_first_line(package / f'{room}.py')} |")
+        else:
+            lines.append(f"| **`{room}/`** | {_first_line(package / room / '__init__.py')} |")
+            lines += [f"| `{name}` | {_first_line(package / name)} |" for name in _modules_of(package, room)]
+    return "\n".join(lines) + "\n"
+
+
+def _modules_of(package: Path, room: str) -> Iterator[str]:
+    for path in sorted((package / room).rglob("*.py")):
+        if path != package / room / "__init__.py":
+            yield path.relative_to(package).as_posix()
+
+
+def _first_line(path: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.split("\n", maxsplit=1)[0].replace("|", "&#124;").replace("``", "`")
+
+
+def ranking_columns() -> str:
+    """Return a table of the columns of a ranking, from the one schema that writer, readers and page share."""
+    from screening.ranking.columns import SCHEMA
+
+    lines = ["| column | kind | unit | since format | on the page | meaning |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| `{column.name}` | {column.kind} | {column.unit} | {column.since} | {column.label} | {column.meaning} |"
+        for column in SCHEMA
+    ]
+    return "\n".join(lines) + "\n"
+
+
+# Parts of pages that are kept in the repository: page, name, what writes it.
+PARTS: tuple[tuple[Path, str, Callable[[], str]], ...] = (
+    (ARCHITECTURE, "modules", module_table),
+    (COLUMNS, "columns", ranking_columns),
+)
+
+
+def with_part(page: str, name: str, text: str) -> str:
+    """Return a page whose part of that name is `text`."""
+    begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+    before, rest = page.split(begin, maxsplit=1)
+    return before + begin + text + end + rest.split(end, maxsplit=1)[1]
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Return the files of the site with the ready configs among them."""
     from mkdocs.structure.files import File
@@ -119,4 +183,6 @@ def on_post_template(output_content: str, template_name: str, config: Any) -> st
 
 
 if __name__ == "__main__":
+    for path, name, made in PARTS:
+        path.write_text(with_part(path.read_text(encoding="utf-8"), name, made()), encoding="utf-8")
     NOTEBOOK.write_text(notebook(TUTORIAL.read_text(encoding="utf-8")), encoding="utf-8")

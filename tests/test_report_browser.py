@@ -188,6 +188,7 @@ def test_a_row_leads_to_its_source_and_to_the_measurement_of_its_nearest(
     page.locator("#table tbody tr").nth(4).locator("a").click()
     assert page.locator("#detail .id").first.text_content() == chosen
     made = """id => { const td = document.createElement("td");
+        const { core: { data, place }, list: { views } } = screeningPage;
         views.find((view) => view.name === "formula").fill(td, { at: 0, cells: data.rows[0].with(place.id, id) });
         return [...td.querySelectorAll("a")].map((a) => a.href); }"""
     assert page.evaluate(made, "mp-985592") == ["https://next-gen.materialsproject.org/materials/mp-985592"]
@@ -202,8 +203,8 @@ def test_reasons_are_told_in_words_with_what_is_usual(report: Path, visit: Calla
     assert lines[0].endswith("S/cm")
     assert lines[-1].startswith("the model's prediction")
     assert any("between" in line and "Å" in line and "training median" in line for line in lines[1:-1])
-    words = "reason => reasonWords(reason)"
-    kinds = page.evaluate("data.kinds.map((kind) => [kind.channel, kind.curve, kind.from])")
+    words = "reason => screeningPage.reasons.reasonWords(reason)"
+    kinds = page.evaluate("screeningPage.core.data.kinds.map((kind) => [kind.channel, kind.curve, kind.from])")
     layers = kinds.index(["Li", "rank2", 3])
     assert page.evaluate(words, [layers, layers + 1, 0.6, 0.25, 0]) == {
         "text": "lithium forms layers between 3 and 5\N{NO-BREAK SPACE}Å",
@@ -346,7 +347,9 @@ def test_a_hole_is_lit_up_in_the_structure(report: Path, visit: Callable[..., An
     assert page.locator("#detail .bar-mark.lit").count() == 1
     # What is lit up is what was computed: birth edge and death triangle of that bar, as long as it says.
     lengths = page.evaluate(
-        """() => { const row = data.rows[4]; return source.detail({ at: 4, cells: row }).then(({ structure }) => {
+        """() => { const { core: { data }, source: { source }, holes: { pairs } } = screeningPage;
+        const { apply, less, plus } = screeningPage.structure;
+        const row = data.rows[4]; return source.detail({ at: 4, cells: row }).then(({ structure }) => {
         const place = ([k, ...t]) => structure.atoms[k].slice(3, 6).map((x, i) => x + t[i]);
         const at = (corner) => apply(corner.map(place).reduce(plus).map((x) => x / corner.length), structure.lattice);
         return structure.channels[0].bars.map((bar) => {
@@ -385,7 +388,9 @@ def test_the_ring_is_drawn_and_told(report: Path, visit: Callable[..., Any]) -> 
     assert canvas.get_attribute("aria-label").endswith(f"Lit up: {told.text_content()}")
     # As many lines as corners: one less between neighbours, and the thick one.
     shapes = page.evaluate(
-        """() => { const row = data.rows[4]; return source.detail({ at: 4, cells: row }).then(({ structure }) => {
+        """() => { const { core: { data }, source: { source }, holes: { holeOf } } = screeningPage;
+        const { plus } = screeningPage.structure;
+        const row = data.rows[4]; return source.detail({ at: 4, cells: row }).then(({ structure }) => {
         const bar = structure.channels[0].bars.find((one) => one.dim === 1);
         const view = { position: ([k, ...t]) => plus(structure.atoms[k].slice(3, 6), t), lattice: structure.lattice };
         const counted = ({ kind, corners, edges }) => [kind, corners.length, edges.length];
@@ -406,7 +411,7 @@ def test_a_ring_that_was_not_found_is_told(report: Path, visit: Callable[..., An
     told = page.evaluate(
         """() => { const edge = [[[0, 0, 0, 0]], [[1, 0, 0, 0]]];
         const bar = { dim: 1, birth: 2, death: null, n: 1, members: [[edge, [], [0, 0, 0]]] };
-        return Holes.prototype.outline.call({ member: 0, channel: { label: "Li" } }, bar); }"""
+        return screeningPage.holes.Holes.prototype.outline.call({ member: 0, channel: { label: "Li" } }, bar); }"""
     )
     assert told == "The line around it is not available: the search for it was given up."
 
@@ -444,7 +449,7 @@ def test_empty_cells_stand_last_in_either_direction(report: Path, visit: Callabl
 
 def test_links_are_made_of_known_forms_alone(report: Path, visit: Callable[..., Any]) -> None:
     page = visit(report)
-    made = """text => { const p = document.createElement("p"); publication(p, text);
+    made = """text => { const p = document.createElement("p"); screeningPage.core.publication(p, text);
         return p.querySelector("a")?.href ?? null; }"""
     assert page.evaluate(made, "10.1021/jacs.8b10282") == "https://doi.org/10.1021/jacs.8b10282"
     assert page.evaluate(made, "https://doi.org/10.1016/x(1)#a?b") == "https://doi.org/10.1016/x(1)%23a%3Fb"
@@ -457,7 +462,7 @@ def test_links_are_made_of_known_forms_alone(report: Path, visit: Callable[..., 
         "10.1021/ x",
     ):
         assert page.evaluate(made, text) is None
-    named = "id => sourceLink(id)?.[0] ?? null"
+    named = "id => screeningPage.core.sourceLink(id)?.[0] ?? null"
     assert page.evaluate(named, "mp-985592") == "https://next-gen.materialsproject.org/materials/mp-985592"
     assert page.evaluate(named, "1000041") == "https://www.crystallography.net/cod/1000041.html"
     for id in ("mp-985592/../x", "javascript:1000041", "mp-", "12345678", "0000041", HOSTILE):
@@ -562,7 +567,7 @@ def test_formulas_are_written_as_python_writes_them(report: Path, visit: Callabl
 
     page = visit(report)
     for text in ("Li1.3Al0.3Ti1.7(PO4)3", "Li10Ge(PS6)2", "<b>2</b>", "Li", ""):
-        written = page.evaluate("text => formula(document.createElement('p'), text).innerHTML", text)
+        written = page.evaluate("text => screeningPage.core.formula(document.createElement('p'), text).innerHTML", text)
         assert written == str(formula(text))
 
 

@@ -18,6 +18,7 @@ from screening.crystals import families_among
 from screening.elements import SYMBOLS
 from screening.ranking import SUBJECTS, cells_of, columns_of
 from screening.report import plots, svg, text
+from screening.report.bundle import bundle
 from screening.report.details import Details, squeezed
 from screening.report.score_plots import calibration_plot, learning_plot
 from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS
@@ -28,19 +29,6 @@ REJECTS_SHOWN = 2_000  # rows of the full list; the rest stands in rejected.csv,
 STABLE_KINDS = 12  # kinds of hole whose ranges are listed
 EXAMPLES = 3  # examples per rejection code
 PATHS_SHOWN = 10  # inputs named; a shell pattern may have given thousands
-SCRIPTS = (
-    "core.js",
-    "source.js",
-    "elements.js",
-    "structure.js",
-    "holes.js",
-    "reasons.js",
-    "curves.js",
-    "shortlist.js",
-    "list.js",
-    "filters.js",
-    "detail.js",
-)
 WITHOUT_SCRIPT = 50  # rows in the table for readers whose scripts are switched off
 
 
@@ -82,7 +70,7 @@ def render(run: Run, listed: dict[str, Any], *, kept: dict[str, Any] | None) -> 
     )
     environment.filters.update(formula=text.formula, power=text.power, number=text.number, count=_count)
     style = _template("report.css") + svg.STYLE
-    script = "".join(_template(name) for name in SCRIPTS)
+    script = bundle("main")
     shown = run.rejected.head(REJECTS_SHOWN)
     return environment.get_template("report.html.j2").render(
         run=run,

@@ -1,4 +1,3 @@
-"use strict";
 // What all parts of the page use: the data, making elements, numbers and formulas in words. Text from files only ever becomes textContent.
 const data = JSON.parse(document.getElementById("data").textContent);
 const columns = data.columns; // [{name, kind: "text" | "number" | "flag", label}]
@@ -107,3 +106,8 @@ function save(name, parts, type) {
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
+
+export {
+  data, columns, place, has, cell, byId, make, button, select, power, level, minus, short, number, percent,
+  grouped, formula, sourceLink, link, publication, kept, unpack, save,
+};

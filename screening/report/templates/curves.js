@@ -1,4 +1,8 @@
 // Betti and percolation curves of the open candidate, beside those of a known conductor and the training range.
+import { known, measured } from "./candidate.js";
+import { data, make, select, short, unpack } from "./core.js";
+import { source } from "./source.js";
+
 const channels = [...new Set(data.curves.map((curve) => curve.channel))];
 let channel = channels[0];
 let readRadius = null; // Å, where the values are read
@@ -128,3 +132,4 @@ function chart(parent, { curve, k, mine, near }) {
   };
 }
 
+export { drawCurves };

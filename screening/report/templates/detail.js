@@ -1,4 +1,17 @@
 // The open candidate: facts, structure with holes, reasons, and curves beside those of its nearest known conductor.
+import { badges, known, measured } from "./candidate.js";
+import {
+  button, byId, cell, data, formula, level, link, make, percent, power, publication, short, sourceLink,
+} from "./core.js";
+import { drawCurves } from "./curves.js";
+import { filterBy } from "./filters.js";
+import { Holes } from "./holes.js";
+import { drawReasons } from "./reasons.js";
+import { shortlist } from "./shortlist.js";
+import { isEmpty, source } from "./source.js";
+import { listen, state } from "./state.js";
+import { Structure } from "./structure.js";
+
 let opened = 0;
 let drawnFor = null; // what is drawn, to draw its curves again in another width
 
@@ -49,7 +62,7 @@ function facts(parent, row) {
   if (!isEmpty(cell(row, "family"))) fact(list, "family, by anions", cell(row, "family"));
   if (!isEmpty(cell(row, "prototype"))) {
     const prototype = fact(list, "prototype", `${cell(row, "prototype")} `);
-    button(prototype, "List all of it", () => { conditions.push(condition("prototype", cell(row, "prototype"))); drawConditions(); changed(); }, { class: "small" });
+    button(prototype, "List all of it", () => filterBy("prototype", cell(row, "prototype")), { class: "small" });
   }
   fact(list, "source", cell(row, "source"));
   return list;
@@ -103,4 +116,7 @@ new ResizeObserver(() => {
   drawnFor.width = width;
   drawnFor.again();
 }).observe(byId("detail"));
-start();
+listen("open", showDetail);
+listen("shortlist", () => {
+  for (const box of document.querySelectorAll(".tick-open")) box.checked = shortlist.has(state.openId);
+});

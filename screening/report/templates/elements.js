@@ -1,4 +1,6 @@
 // The periodic table as a filter: a click asks for an element, a second one forbids it, a third one lets it be.
+import { button, byId, make } from "./core.js";
+
 const table = {
   rows: ["H . . . . . . . . . . . . . . . . He", "Li Be . . . . . . . . . . B C N O F Ne", "Na Mg . . . . . . . . . . Al Si P S Cl Ar",
     "K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr", "Rb Sr Y Zr Nb Mo Tc Ru Rh Pd Ag Cd In Sn Sb Te I Xe",
@@ -61,3 +63,5 @@ function buildElements(changed) {
   };
   told();
 }
+
+export { table, buildElements };

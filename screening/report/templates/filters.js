@@ -1,4 +1,10 @@
 // Search, elements, flags, thresholds, and which columns are shown.
+import { button, byId, columns, data, has, kept, make, place, select } from "./core.js";
+import { buildElements, table } from "./elements.js";
+import { added, drawBody, drawHead, hidden, isOn, refresh, views } from "./list.js";
+import { shortlist } from "./shortlist.js";
+import { ask, listen } from "./state.js";
+
 const numberColumns = columns.filter((column) => column.kind === "number");
 const EXAMPLES = { conductivity: "1e-4", chance: "0.5", prediction: "-4", distance: "1" };
 const tickedWords = (name) => [...document.querySelectorAll(`${name}:checked`)].map((box) => box.parentNode.textContent.trim()).join(", ");
@@ -39,6 +45,13 @@ function drawConditions(focus) {
   });
 }
 const condition = (name, value = "") => ({ column: name, op: { number: ">=", text: "has", flag: "yes" }[columns[place[name]].kind], value });
+
+// Another part of the page asks for all candidates with one value of a column.
+function filterBy(name, value) {
+  conditions.push(condition(name, value));
+  drawConditions();
+  changed();
+}
 
 function drawColumns() {
   const box = byId("columns");
@@ -93,6 +106,9 @@ function start() {
     changed();
   });
   byId("only").addEventListener("change", changed);
-  shortlist.tell();
+  listen("shortlist", () => { if (byId("only").checked) changed(); });
+  shortlist.show();
   refresh();
 }
+
+export { start, filterBy };

@@ -1,9 +1,11 @@
 // Bars of one sublattice as a diagram and a list; the chosen one is lit up in the structure.
+import { button, data, make, select } from "./core.js";
+import { apply, cells, less, plus } from "./structure.js";
+
 const DIM = { 1: ["ring", "circle"], 2: ["cavity", "square"] };
-const RANK = { 1: "chains", 2: "layers", 3: "a 3-D network" };
+const RANK = { 1: "chains", 2: "layers", 3: "a 3-D framework" };
 const pairs = (n) => Array.from({ length: n }, (_, i) => Array.from({ length: n - i - 1 }, (_, k) => [i, i + k + 1])).flat();
 const triples = (n) => pairs(n).flatMap(([i, j]) => Array.from({ length: n - j - 1 }, (_, k) => [i, j, j + k + 1]));
-const radius = (value, cut) => (value === null ? `open at ${cut.toFixed(2)} Å` : `${value.toFixed(2)} Å`);
 
 // One simplex, or the line around a ring, as the view draws it; a corner stands at the mean of its atoms (split sites that were merged).
 function shape(view, kind, corners, length) {
@@ -144,3 +146,5 @@ class Holes {
     make(svg, "text", { x: L + 67, y: T + 12, class: "tick" }, "cavity");
   }
 }
+
+export { Holes, holeOf, pairs };

@@ -1,29 +1,15 @@
 // The list: what is asked for, its pages, its columns, and the row that is open.
-const PAGE = 100;
-const ask = { search: "", must: [], not: [], hide: [], families: [], conditions: [], ids: null, sort: "rank", falling: false, from: 0, count: PAGE };
+import {
+  button, byId, cell, columns, data, formula, grouped, has, kept, level, link, make,
+  number, percent, power, publication, sourceLink,
+} from "./core.js";
+import { badges, known, measured } from "./candidate.js";
+import { shortlist } from "./shortlist.js";
+import { source } from "./source.js";
+import { PAGE, ask, listen, state, tell } from "./state.js";
+
 const body = document.querySelector("#table tbody");
 let shown = { total: 0, rows: [] };
-let openId = null;
-
-function known(id) {
-  const [text, sigma, bound, where] = data.known[id] ?? [];
-  return text === undefined ? null : { formula: text, sigma, bound, publication: where };
-}
-const measured = (id, log10) => `${known(id)?.bound ? "< " : ""}${power(log10)}`; // "<": an upper bound
-
-function badges(parent, row) {
-  const words = [];
-  if (cell(row, "in_domain") === false) words.push(["out of domain", "warn"]);
-  if (cell(row, "prediction_kind") === "out-of-fold") words.push(["out-of-fold prediction"]);
-  for (const [name, word] of Object.entries(data.badges)) if (cell(row, name) === true) words.push([word]);
-  for (const why of String(cell(row, "held_back") ?? "").split(";").filter(Boolean)) words.push([`held back: ${data.held_back[why] ?? why}`, "warn"]);
-  if (!isEmpty(cell(row, "elements_unseen"))) words.push([`not in training: ${cell(row, "elements_unseen").replaceAll(";", ", ")}`]);
-  if (!isEmpty(cell(row, "same_as_labelled"))) words.push([`is the labelled crystal ${cell(row, "same_as_labelled")}`]);
-  if (cell(row, "duplicates") > 0) words.push([`${cell(row, "duplicates")} more ${cell(row, "duplicates") === 1 ? "entry" : "entries"} of the same crystal`]);
-  if (!words.length) return;
-  const box = make(parent, "span", { class: "badges" });
-  for (const [text, css] of words) make(box, "span", { class: `badge ${css ?? ""}` }, text);
-}
 
 // Columns made of several of the ranking's; all others can be added as they are.
 const views = [
@@ -31,8 +17,8 @@ const views = [
   {
     name: "formula", label: "Crystal", fixed: true, folds: ["id"],
     fill(td, row) {
-      const open = button(td, undefined, () => {}, { class: "open", "aria-controls": "detail" });
-      formula(make(open, "span", { class: "formula" }), cell(row, "formula"));
+      const chosen = button(td, undefined, () => {}, { class: "open", "aria-controls": "detail" });
+      formula(make(chosen, "span", { class: "formula" }), cell(row, "formula"));
       const id = cell(row, "id");
       make(td, "span", { class: "id", title: id }, id);
       const where = sourceLink(id);
@@ -61,13 +47,13 @@ const views = [
   },
 ].filter((view) => has(view.name));
 const folded = new Set(views.flatMap((view) => [view.name, ...(view.folds ?? [])]));
+const flagWords = (value) => (value === true ? "yes" : value === false ? "no" : "");
 const cellWords = ({ name, kind }, value) => {
   if (kind === "flag") return flagWords(value);
   if (kind === "text" || value === null) return value ?? "–";
   if (name === "conductivity") return value > 0 ? power(Math.log10(value)) : "–"; // it spans powers of ten
   return name === "duplicates" ? String(value) : number(value);
 };
-const flagWords = (value) => (value === true ? "yes" : value === false ? "no" : "");
 for (const column of columns.filter((one) => !folded.has(one.name))) {
   views.push({
     name: column.name, label: column.label, css: column.kind === "number" ? "num" : "", extra: true,
@@ -105,7 +91,7 @@ function drawBody() {
     box.checked = shortlist.has(id);
     box.addEventListener("change", () => shortlist.tick(id, box.checked));
     for (const view of views.filter(isOn)) view.fill(make(tr, "td", { class: view.css ?? "" }), row);
-    if (id === openId) mark(tr);
+    if (id === state.openId) mark(tr);
   }
   const last = ask.from + shown.rows.length;
   byId("none").hidden = shown.total > 0;
@@ -127,8 +113,8 @@ async function refresh(from = 0) {
     if (turn !== asked) return; // a later question has been asked meanwhile
     shown = found;
     drawBody();
-    if (openId === null && shown.rows.length) open(shown.rows[0], false);
-    else if (openId === null) byId("detail").textContent = "A candidate that is chosen in the list is shown here.";
+    if (state.openId === null && shown.rows.length) openRow(shown.rows[0], false);
+    else if (state.openId === null) byId("detail").textContent = "A candidate that is chosen in the list is shown here.";
   } catch (error) {
     byId("shown").textContent = `The list could not be read: ${error.message}`;
   }
@@ -141,11 +127,11 @@ function mark(tr) {
   tr.querySelector("button.open").setAttribute("aria-current", "true");
 }
 
-function open(row, move) {
-  openId = cell(row, "id");
+function openRow(row, move) {
+  state.openId = cell(row, "id");
   const tr = [...body.rows].find((one) => Number(one.dataset.at) === row.at);
   if (tr) mark(tr);
-  showDetail(row);
+  tell("open", row);
   const detail = byId("detail");
   if (move && detail.getBoundingClientRect().top > innerHeight * 0.8) detail.scrollIntoView({ block: "start" });
 }
@@ -153,7 +139,7 @@ function open(row, move) {
 body.addEventListener("click", (event) => {
   const tr = event.target.closest("tr");
   const row = tr && !event.target.closest("input,a") && shown.rows.find((one) => one.at === Number(tr.dataset.at));
-  if (row && !getSelection().toString()) open(row, true);
+  if (row && !getSelection().toString()) openRow(row, true);
 });
 body.addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -163,7 +149,12 @@ body.addEventListener("keydown", (event) => {
   if (!next) return;
   event.preventDefault();
   next.querySelector("button.open").focus();
-  open(shown.rows.find((one) => one.at === Number(next.dataset.at)), false);
+  openRow(shown.rows.find((one) => one.at === Number(next.dataset.at)), false);
+});
+listen("shortlist", () => {
+  for (const tr of body.rows) tr.querySelector("input").checked = shortlist.has(cell(shown.rows.find((row) => row.at === Number(tr.dataset.at)), "id"));
 });
 byId("back").addEventListener("click", () => refresh(Math.max(0, ask.from - PAGE)));
 byId("next").addEventListener("click", () => refresh(ask.from + PAGE));
+
+export { views, hidden, added, isOn, drawHead, drawBody, refresh };

@@ -1,4 +1,6 @@
 // Why the model says so: the strongest reasons for one candidate, from the mean prediction to its own.
+import { button, data, make, percent, power, short } from "./core.js";
+
 const BETTI = { beta0: null, beta1: 1, beta2: 2 };
 const NONE = 0.005; // a crystal with fewer per site, or a smaller share of its sites, has none of it
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
@@ -50,3 +52,5 @@ function drawReasons(parent, { expected, kinds, higher, lower }, holes) {
   }
   row("the model's prediction", `${power(total)} S/cm`, "end");
 }
+
+export { drawReasons, reasonWords };

@@ -1,4 +1,8 @@
 // Ticked candidates, kept in this browser, and what is made of them: a table, and structures in a ZIP file.
+import { byId, cell, columns, data, grouped, kept, save } from "./core.js";
+import { source } from "./source.js";
+import { ask, tell } from "./state.js";
+
 const shortlist = {
   ticked: new Set(kept.get("shortlist") ?? []),
   has: (id) => shortlist.ticked.has(id),
@@ -6,12 +10,17 @@ const shortlist = {
   tick(id, on) {
     if (on) this.ticked.add(id);
     else this.ticked.delete(id);
-    this.tell(kept.set("shortlist", this.ids()));
-    for (const other of document.querySelectorAll(".tick-open")) other.checked = this.has(openId);
-    if (byId("only").checked) changed();
-    else for (const tr of body.rows) tr.querySelector("input").checked = this.has(cell(shown.rows.find((row) => row.at === Number(tr.dataset.at)), "id"));
+    this.changed();
   },
-  tell(isKept = true) {
+  clear() {
+    this.ticked.clear();
+    this.changed();
+  },
+  changed() {
+    this.show(kept.set("shortlist", this.ids()));
+    tell("shortlist");
+  },
+  show(isKept = true) {
     byId("ticked").textContent = `${grouped(this.ticked.size)} on the shortlist${isKept ? "" : "; this browser keeps it only until the page is closed"}`;
     for (const id of ["list-csv", "list-cif", "list-clear"]) byId(id).disabled = this.ticked.size === 0;
   },
@@ -126,13 +135,11 @@ byId("list-cif").addEventListener("click", () => exporting(async () => {
   save("shortlist.zip", zip(files), "application/zip");
   return `shortlist.zip: ${files.length - 1 - (lost.length > 0)} structures${lost.length ? `; ${lost.length} could not be read, see missing.txt in it` : ""}.`;
 }));
-byId("list-clear").addEventListener("click", () => {
-  shortlist.ticked.clear();
-  shortlist.tell(kept.set("shortlist", []));
-  changed();
-});
+byId("list-clear").addEventListener("click", () => shortlist.clear());
 byId("shown-csv").addEventListener("click", () => exporting(async () => {
   const rows = await everyRow({});
   save("candidates.csv", [csv(rows)], "text/csv;charset=utf-8");
   return `candidates.csv: ${rows.length} candidates.`;
 }));
+
+export { shortlist };

@@ -1,5 +1,7 @@
 // Where rows and details come from: this file (embedded), or the program that serves the page. Both answer the same questions.
 // A question: {search, must: [symbol], not: [symbol], hide: [flag], families: [name] (any of them), conditions: [{column, op, value}], ids, sort, falling, from, count}.
+import { byId, cell, columns, data, place } from "./core.js";
+
 const symbols = new Set(data.elements);
 const elementsOf = (text) => new Set((text.match(/[A-Z][a-z]?/g) ?? []).filter((symbol) => symbols.has(symbol)));
 const isEmpty = (value) => value === null || value === "";
@@ -90,3 +92,5 @@ class Served {
   }
 }
 const source = data.mode === "served" ? new Served() : new Embedded();
+
+export { source, isEmpty };

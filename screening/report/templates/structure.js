@@ -1,5 +1,7 @@
 // The crystal in three dimensions, on a canvas: turned by dragging or arrow keys, with a cell box, species that can be put out, and a hole lit up.
 // Colours of species are Okabe and Ito's; letters and shapes say the same, so that nothing hangs on colour alone.
+import { button, data, make, select } from "./core.js";
+
 const radii = [31, 28, 128, 96, 84, 76, 71, 66, 57, 58, 166, 141, 121, 111, 107, 105, 102, 106, 203, 176, 170, 160, 153, 139, 139, 132, 126, 124, 132, 122, 122, 120, 119, 120,
   120, 116, 220, 195, 190, 175, 164, 154, 147, 146, 142, 139, 145, 144, 142, 139, 139, 138, 139, 140, 244, 215, 207, 204, 203, 201, 199, 198, 198, 196, 194, 192, 192, 189,
   190, 187, 187, 175, 170, 162, 151, 144, 141, 136, 136, 132, 145, 146, 148, 140, 150, 150, 260, 221, 215, 206, 200, 196, 190, 187, 180, 169]; // covalent, pm (Cordero 2008)
@@ -342,3 +344,5 @@ class Structure {
     });
   }
 }
+
+export { Structure, apply, plus, less, cells };

@@ -1,0 +1,25 @@
+// What is said of a candidate in the list and in its details alike: its badges, and the known conductors that it is compared with.
+import { cell, data, make, power } from "./core.js";
+import { isEmpty } from "./source.js";
+
+function known(id) {
+  const [text, sigma, bound, where] = data.known[id] ?? [];
+  return text === undefined ? null : { formula: text, sigma, bound, publication: where };
+}
+const measured = (id, log10) => `${known(id)?.bound ? "< " : ""}${power(log10)}`; // "<": an upper bound
+
+function badges(parent, row) {
+  const words = [];
+  if (cell(row, "in_domain") === false) words.push(["out of domain", "warn"]);
+  if (cell(row, "prediction_kind") === "out-of-fold") words.push(["out-of-fold prediction"]);
+  for (const [name, word] of Object.entries(data.badges)) if (cell(row, name) === true) words.push([word]);
+  for (const why of String(cell(row, "held_back") ?? "").split(";").filter(Boolean)) words.push([`held back: ${data.held_back[why] ?? why}`, "warn"]);
+  if (!isEmpty(cell(row, "elements_unseen"))) words.push([`not in training: ${cell(row, "elements_unseen").replaceAll(";", ", ")}`]);
+  if (!isEmpty(cell(row, "same_as_labelled"))) words.push([`is the labelled crystal ${cell(row, "same_as_labelled")}`]);
+  if (cell(row, "duplicates") > 0) words.push([`${cell(row, "duplicates")} more ${cell(row, "duplicates") === 1 ? "entry" : "entries"} of the same crystal`]);
+  if (!words.length) return;
+  const box = make(parent, "span", { class: "badges" });
+  for (const [text, css] of words) make(box, "span", { class: `badge ${css ?? ""}` }, text);
+}
+
+export { known, measured, badges };

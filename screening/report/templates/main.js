@@ -1,0 +1,5 @@
+// Where the page starts: the parts are loaded, then the list is asked for.
+import "./detail.js";
+import { start } from "./filters.js";
+
+start();
