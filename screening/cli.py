@@ -552,6 +552,8 @@ def _print_summary(record: RunRecord, run_dir: Place) -> None:
     typer.echo(f"{counts.labelled} labelled crystals trained on, {counts.ranked} ranked", nl=False)
     typer.echo(f", {counts.duplicates} further entries of these" if counts.duplicates else "", nl=False)
     typer.echo(f", {counts.radius_cut} with a radius cut back" if counts.radius_cut else "")
+    if record.flags:
+        typer.echo(f"flags: {', '.join(f'{name} {count}' for name, count in record.flags.items())}")
     _print_scores(record.scores)
     typer.echo(f"ranking: {run_dir / 'ranking.csv'}")
     typer.echo(f"report:  {run_dir / 'report.html'}")

@@ -296,7 +296,7 @@ class FeatureStore:
         return ShardRows(**data, seconds=entry.seconds)
 
     def read_names(self, entry: LedgerEntry) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
-        """Return status and id of the rows of a finished shard, (n,) each, without reading features.
+        """Return status (n,) and strings (n, 6) of the rows of a finished shard, without reading features.
 
         Raises
         ------
@@ -310,9 +310,9 @@ class FeatureStore:
                 f"{self.path}: shard {entry.shard} is missing; run the same command again to compute it again"
             )
         status = np.asarray(self._arrays["numbers"][span, 0])
-        ids = np.asarray(self._arrays["strings"][span, 0])
+        strings = np.asarray(self._arrays["strings"][span]).astype(object)
         self._files.release(keys)
-        return status, ids
+        return status, strings
 
     def is_sound(self, entry: LedgerEntry) -> bool:
         """Return whether the chunks of a finished shard are all there and unchanged."""
