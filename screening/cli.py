@@ -344,7 +344,7 @@ def export(
         typer.echo(f"{count} candidates; {out_file}")
         return
     if top is not None or ids is not None:
-        raise InputError(f"{store} is no RUN: --top and --ids choose candidates of one")
+        raise InputError(f"{store} is not a RUN folder: --top and --ids choose candidates of one")
     from screening.store import export_features
 
     typer.echo(f"{export_features(store, out_file)} crystals; {out_file}")
@@ -377,7 +377,9 @@ def hole(
     ion: Ion = None,
     channel: Annotated[str, typer.Option(help="mobile, anion, cation, framework or all")] = "mobile",
     dim: Annotated[int | None, typer.Option(help="0 components, 1 rings, 2 cavities; all if not given", min=0)] = None,
-    bars: Annotated[int, typer.Option(help="so many of the most persistent of each dimension", min=1)] = 5,
+    bars: Annotated[
+        int, typer.Option(help="how many of the most persistent bars of each dimension to show", min=1)
+    ] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="all channels, with coordinates, as JSON")] = False,
 ) -> None:
     """Name the atoms that open and close the rings and cavities of one crystal, and the corners of the rings."""
@@ -399,6 +401,25 @@ def hole(
             typer.echo(line)
         if len(of_dim) > bars:
             typer.echo(f"and {len(of_dim) - bars} more")
+
+
+@app.command()
+def inspect(
+    crystals: Crystals,
+    config: ConfigFile = None,
+    ion: Ion = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+) -> None:
+    """Show what is read of each crystal: formula, cell, symmetry, points of each sublattice, flags, or the refusal."""
+    require(*crystals, config)
+    from screening.commands import inspected
+
+    count = 0
+    for row in inspected(crystals, settings(config, cloud__mobile_ion=ion)):
+        count += 1
+        typer.echo(row.as_json() if as_json else "\n".join(row.lines()))
+    if not count:
+        raise InputError("no crystal found: none of the given paths holds a CIF file")
 
 
 @app.command()
@@ -531,6 +552,8 @@ def _print_summary(record: RunRecord, run_dir: Place) -> None:
     typer.echo(f"{counts.labelled} labelled crystals trained on, {counts.ranked} ranked", nl=False)
     typer.echo(f", {counts.duplicates} further entries of these" if counts.duplicates else "", nl=False)
     typer.echo(f", {counts.radius_cut} with a radius cut back" if counts.radius_cut else "")
+    if record.flags:
+        typer.echo(f"flags: {', '.join(f'{name} {count}' for name, count in record.flags.items())}")
     _print_scores(record.scores)
     typer.echo(f"ranking: {run_dir / 'ranking.csv'}")
     typer.echo(f"report:  {run_dir / 'report.html'}")

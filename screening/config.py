@@ -18,6 +18,9 @@ from screening.elements import SYMBOLS
 from screening.errors import ConfigError
 from screening.host import cores, memory
 
+# Version of what columns mean beyond their settings. 2: fully occupied neighbours are never merged as a split site.
+FEATURES_VERSION = 2
+
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -120,7 +123,7 @@ class ClusterConfig(Section):
         0.0, description="most memory of a worker process, GiB; beyond it the worker is restarted; 0 = its share"
     )
     worker_ttl: PositiveFloat = Field(
-        300.0, description="a worker that has not been heard of for so long is given up, s; above input.time_limit"
+        300.0, description="a worker silent for longer is given up, s; must be above input.time_limit"
     )
     gpu_threads: Annotated[int, Field(ge=0)] = Field(
         0, description="threads of a GPU worker, one feeds the GPU, the others parse and write; 0 = cores / GPUs"
@@ -242,12 +245,17 @@ class RankConfig(Section):
         0, description="hold back crystals with more atoms in the cell; 0 = none"
     )
     per_prototype: Annotated[int, Field(ge=0)] = Field(
-        0, description="hold back all but the best so many of a prototype (formula type and space group); 0 = none"
+        0,
+        description="hold back all but the best N of each prototype (formula type and space group); 0 = none",
     )
 
+    hold_back_flags: tuple[str, ...] = Field(
+        ("formula", "multiplicity", "group", "hall", "contact", "occupancy"),
+        description="crystals with one of these flags are held back; see `screening inspect`",
+    )
     confirm_duplicates: Annotated[int, Field(ge=0)] = Field(
         2_000,
-        description="crystals taken for duplicates, so many are read again and compared by structure; 0 = none",
+        description="how many suspected duplicates are read again and compared by structure; 0 = none",
     )
 
     @field_validator("exclude_elements", "require_elements")
@@ -290,8 +298,9 @@ class Config(Section):
         return dict(sections)
 
     def features_hash(self) -> str:
-        """Return the SHA-256 (hex) of `features_config`."""
-        return hashlib.sha256(json.dumps(self.features_config(), sort_keys=True).encode()).hexdigest()
+        """Return the SHA-256 (hex) of `features_config` and the version of the features."""
+        settings = {**self.features_config(), "features_version": FEATURES_VERSION}
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 class FeatureSettings(BaseModel):

@@ -36,7 +36,7 @@ def load(run: Path | str) -> Run:
     """
     paths = RunPaths(Path(run))
     if not paths.record.is_file():
-        raise InputError(f"{run} holds no finished run: there is no run.json in it")
+        raise InputError(f"{run} is not a finished run: it has no run.json")
     return Run(paths)
 
 

@@ -39,7 +39,7 @@ from screening.runs import (
     run_folder,
     write_record,
 )
-from screening.store import FeatureStore, read_rejections, read_some
+from screening.store import FeatureStore, count_flags, read_rejections, read_some
 
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
 EXPLAINED_OTHERS = 2_000
@@ -249,6 +249,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         duplicates_checked=ranked.checked,
         outputs=output_digests(paths),
         rejected_by_code=dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
+        flags=count_flags(paths.features),
         scores=model.scores,
         seconds=seconds,
         config=config.model_dump(mode="json"),

@@ -26,8 +26,8 @@ from screening.learn.dataset import Dataset, join
 from screening.learn.labels import read_labels
 from screening.learn.model import load_model
 from screening.learn.splits import connected_groups, equal_pairs, grouped_folds
-from screening.store.tables import FeatureTable
 from screening.store.read import iter_tables, read_some
+from screening.store.tables import FeatureTable
 
 LAYERED = 0.5  # Å of layer window from which a crystal is called layered
 OTHERS = 4_000  # candidates that labelled crystals are told apart from

@@ -21,8 +21,8 @@ from screening.learn.dataset import join
 from screening.learn.evaluate import compare_bounds, evaluate
 from screening.learn.labels import Labels, read_labels
 from screening.learn.train import train
-from screening.store.tables import FeatureTable
 from screening.store.read import read_table
+from screening.store.tables import FeatureTable
 
 SPLITS = {
     "grouped": "grouped: publication, composition and near-duplicates together",

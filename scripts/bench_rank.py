@@ -34,9 +34,9 @@ from screening.learn.space import FeatureSpace
 from screening.learn.train import train
 from screening.ranking.batches import StoredTables
 from screening.ranking.duplicates import Signatures
-from screening.store.tables import FEATURIZED, ShardRows
-from screening.store.store import FeatureStore
 from screening.store.read import read_some
+from screening.store.store import FeatureStore
+from screening.store.tables import FEATURIZED, ShardRows
 
 N_LABELLED = 250
 N_SHAPES = 1_000

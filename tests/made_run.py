@@ -12,11 +12,11 @@ from crystals import random_crystal
 from screening.config import Config, LearnConfig
 from screening.crystals.cif import read_cif
 from screening.learn.boosting import Rows, fit, parameters
-from screening.learn.model import Model
 from screening.learn.header import ModelHeader, TrainedBy, Training
+from screening.learn.model import Model
 from screening.sources.blocks import name_of
-from screening.store.tables import FEATURIZED, NUMBERS, REJECTED, ShardRows
 from screening.store.store import FeatureStore
+from screening.store.tables import FEATURIZED, NUMBERS, REJECTED, ShardRows
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 RADII = [round(0.5 * k, 2) for k in range(1, 13)]

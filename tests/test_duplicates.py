@@ -37,9 +37,9 @@ from screening.ranking.rank import confirming, rank
 from screening.report.structures import p1_cif
 from screening.sources.blocks import Item
 from screening.sources.lookup import Wanted
+from screening.store.read import iter_tables
 from screening.store.store import FeatureStore
 from screening.store.tables import FeatureTable
-from screening.store.read import iter_tables
 
 CONFIG = Config()
 

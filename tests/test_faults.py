@@ -19,8 +19,8 @@ from crystals import random_crystal, write_set
 from test_pipeline import SMALL, arrays, screening
 
 from screening.runs.verify import verify
-from screening.store.store import FeatureStore
 from screening.store.read import read_rejections
+from screening.store.store import FeatureStore
 
 CONFIG = SMALL.replace("shard_rows = 8", "shard_rows = 2").replace("5.0", "7.0")
 # Read by every Python process started beside it: crystals of certain names kill, hang or fill the process.

@@ -17,8 +17,8 @@ from screening.errors import Code, EngineUnavailableError
 from screening.features.shard import featurize_shard
 from screening.sources.blocks import Item
 from screening.sources.listing import iter_items
-from screening.store.store import FeatureStore
 from screening.store.read import read_rejections
+from screening.store.store import FeatureStore
 
 QUICK = read_config(None, {"store": {"shard_rows": 2}, "cloud": {"channels": ["mobile"]}, "cluster": {"workers": 1}})
 

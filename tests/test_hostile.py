@@ -24,8 +24,8 @@ from screening.errors import Code
 from screening.features.shard import featurize
 from screening.sources.blocks import Item
 from screening.sources.listing import iter_items
-from screening.store.tables import REJECTED, STRINGS
 from screening.store.read import read_rejections, read_table
+from screening.store.tables import REJECTED, STRINGS
 
 # Short radii: the reader is under test, not the homology.
 QUICK = {"homology": {"r_max": {"mobile": 4.0, "anion": 4.0, "cation": 4.0, "framework": 4.0, "all": 3.0}}}

@@ -27,15 +27,15 @@ import screening.locations.location
 import screening.store.lease
 from screening.config import InputLimits
 from screening.errors import Code, InputError, StoreError
+from screening.locations.location import is_url, place
 from screening.locations.remote import Remote
 from screening.locations.transfer import delivered, fetched, publish
-from screening.locations.location import is_url, place
 from screening.runs.status import status
 from screening.runs.verify import verify
 from screening.sources.listing import iter_items
-from screening.store.tables import ARRAYS
-from screening.store.store import FeatureStore
 from screening.store.read import read_rejections, read_some, read_table
+from screening.store.store import FeatureStore
+from screening.store.tables import ARRAYS
 
 LIMITS = InputLimits()
 SECRET = "wJalrXUtnFEMI-secret"

@@ -18,8 +18,8 @@ import pytest
 from crystals import rocksalt, write_set
 
 from screening.errors import StoreError
-from screening.store.store import FeatureStore
 from screening.store.read import read_table
+from screening.store.store import FeatureStore
 
 SMALL = """
 [homology]

@@ -27,8 +27,7 @@ from screening.crystals.crystal import Crystal
 from screening.errors import Code, InputError
 from screening.learn.model import load_model
 from screening.ranking.columns import kind_of
-from screening.ranking.kinds import kinds_of
-from screening.ranking.kinds import kind_words, reason_words
+from screening.ranking.kinds import kind_words, kinds_of, reason_words
 from screening.report import curves as packing
 from screening.report import plots, structures, svg, text
 from screening.report.details import Details

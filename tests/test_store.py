@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from screening.errors import Code, StoreError
-from screening.store.tables import ARRAYS, FEATURIZED, NUMBERS, REJECTED, ShardRows
 from screening.store.backend import LEDGER
-from screening.store.store import RESERVED_AHEAD, FeatureStore
 from screening.store.read import differences, iter_tables, read_rejections, read_some, read_table
+from screening.store.store import RESERVED_AHEAD, FeatureStore
+from screening.store.tables import ARRAYS, FEATURIZED, NUMBERS, REJECTED, ShardRows
 
 COLUMNS = ["Li/beta0/0.10", "Li/beta0/0.20", "Li/number_density"]
 HEADER = {

@@ -1,6 +1,6 @@
 """Shards → a cluster and back: a bounded number and size in flight, the costly ones first, each committed once.
 
-Whatever becomes of a worker, every shard comes back: one that a worker did not survive is computed crystal by crystal.
+Every shard completes even if workers die: one that a worker did not survive is computed crystal by crystal.
 """
 
 from __future__ import annotations

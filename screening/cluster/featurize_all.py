@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from screening.cluster.client import is_remote
 from screening.cluster.dispatch import compute, shards_of
 from screening.cluster.progress import Progress
-from screening.config import Config
+from screening.config import FEATURES_VERSION, Config
 from screening.crystals import channel_label
 from screening.errors import Code, DeviceUnavailableError, EngineUnavailableError, StoreError
 from screening.features import columns, featurize, inputs_digest
@@ -19,7 +19,7 @@ from screening.locations import Place, make_folder
 from screening.sources import Item, iter_items
 from screening.store import STRINGS, FeatureStore, differences, exists, pointed
 
-BROKEN = "this program cannot compute a crystal of two atoms; install it anew"
+BROKEN = "self-test failed on a two-atom crystal; reinstall this program"
 PROBE = """data_probe
 _cell_length_a 4
 _cell_length_b 4
@@ -60,7 +60,7 @@ def settle(config: Config, progress: Progress) -> tuple[Config, Device]:
 
 
 def check_program(config: Config) -> None:
-    """Return nothing if this program can compute a crystal: otherwise every input would become a refused row.
+    """Raise if this program cannot compute a crystal of two atoms: otherwise it would refuse every input.
 
     Workers elsewhere are not asked, nor is a GPU engine, which has a process of its own.
 
@@ -98,12 +98,16 @@ def open_store(path: Place, config: Config) -> FeatureStore:
             "features_hash": config.features_hash(),
             "engine": config.homology.engine,
             "shard_rows": config.store.shard_rows,
+            "features_version": FEATURES_VERSION,
             "versions": versions(),
         }
         return FeatureStore.create(path, columns=columns(config), channels=labels, header=header)
     store = FeatureStore.open(path)
     changed = differences(config.features_config(), store.header["config"])
     ours, theirs = versions()["screening"], store.header["versions"]["screening"]
+    version = store.header.get("features_version", 1)
+    if version != FEATURES_VERSION:
+        changed.append(f"version of the features: {FEATURES_VERSION} here, {version} in the store")
     if ours != theirs:
         changed.append(f"version of screening: {ours} here, {theirs} in the store")
     if changed:

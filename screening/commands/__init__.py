@@ -13,14 +13,28 @@ if TYPE_CHECKING:
     from screening.commands.bench import config_lines, measure, sample
     from screening.commands.compare import ENGINES, compare_crystals
     from screening.commands.doctor import findings
+    from screening.commands.inspect import Inspected, inspected
 
-__all__ = ["ENGINES", "compare_crystals", "config_lines", "draw", "findings", "measure", "read_one", "sample"]
+__all__ = [
+    "ENGINES",
+    "Inspected",
+    "compare_crystals",
+    "config_lines",
+    "draw",
+    "findings",
+    "inspected",
+    "measure",
+    "read_one",
+    "sample",
+]
 _HOMES = {
     "ENGINES": "compare",
     "compare_crystals": "compare",
     "config_lines": "bench",
     "draw": "barcode",
     "findings": "doctor",
+    "Inspected": "inspect",
+    "inspected": "inspect",
     "measure": "bench",
     "read_one": "barcode",
     "sample": "bench",

@@ -23,7 +23,7 @@ def read_one(path: str, config: Config) -> Crystal:
     InputError
         There is none; the message says why the last one was refused.
     """
-    refusal = "it holds no data block"
+    refusal = "it contains no data block"
     for item in iter_items([path], config.input):
         if item.rejection is not None:
             refusal = item.rejection.detail

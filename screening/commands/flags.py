@@ -55,6 +55,7 @@ Exclude = Annotated[
     list[str] | None, typer.Option("--exclude", help="hold back crystals with this element; repeatable")
 ]
 PerPrototype = Annotated[
-    int | None, typer.Option(help="hold back all but the best so many of a formula type and space group", min=0)
+    int | None,
+    typer.Option(help="hold back all but the best N of each prototype (formula type and space group)", min=0),
 ]
 Top = Annotated[int | None, typer.Option(help="candidates shown in the report", min=1)]

@@ -6,10 +6,12 @@ from screening.crystals.cif import read_cif
 from screening.crystals.clouds import Cloud, Members, channel_clouds, channel_label, channel_members
 from screening.crystals.crystal import CloudBatch, Crystal
 from screening.crystals.families import families_among, family_words
+from screening.crystals.flags import FLAGS, contradictions_among, flag_sentence
 from screening.crystals.formulas import anonymous_formula, reduced_formula
 from screening.crystals.neighbours import periodic_pairs
 
 __all__ = [
+    "FLAGS",
     "RADIOACTIVE",
     "SCARCE",
     "TOXIC",
@@ -26,8 +28,10 @@ __all__ = [
     "channel_label",
     "channel_members",
     "charge_balanced",
+    "contradictions_among",
     "families_among",
     "family_words",
+    "flag_sentence",
     "periodic_pairs",
     "read_cif",
     "reduced_formula",

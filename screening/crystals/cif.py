@@ -5,52 +5,44 @@ Reading is gemmi's; what the items mean is decided here. There is no second, mor
 
 from __future__ import annotations
 
-import math
-import re
 from typing import NamedTuple
 
-import gemmi
 import numpy as np
 
 from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray, wrap
+from screening.crystals.atoms import Atoms, read_atoms
+from screening.crystals.consistency import (
+    Stated,
+    contact_contradiction,
+    formula_contradiction,
+    multiplicity_contradiction,
+    read_stated,
+    site_pairs,
+    site_radii,
+)
+from screening.crystals.copies import without_copies
 from screening.crystals.crystal import Crystal
-from screening.crystals.symmetry import Expansion, Symmetry, expand, find_value, read_symmetry, shown
-from screening.elements import NUMBERS
+from screening.crystals.neighbours import Pairs
+from screening.crystals.sites import OCCUPANCY_ROUNDING, Expansion, Reading, expand
+from screening.crystals.symmetry import Symmetry, choose_symmetry
+from screening.crystals.syntax import cell_of, lattice_of, parse_block
+from screening.elements import SYMBOLS
 from screening.errors import Code, RejectionError
 
-COORDINATES = ("fract_x", "fract_y", "fract_z")
-# Occupancies are typed by hand with two to four decimals; a sum over a site that misses 1 by less is rounding.
-OCCUPANCY_ROUNDING = 0.011
-# An atom that fills less of its site than this is a slip of the pen: the least of 254 measured conductors is 0.007.
-SMALLEST_OCCUPANCY = 1e-6
-# A lattice vector is the distance between an atom and its like. The shortest among 14,592 lithium compounds and 254
-# conductors is 2.1 Å, and no two nuclei of a crystal are closer than the 0.74 Å of H2. Å.
-SHORTEST_PERIOD = 0.7
-# Sites per Å³, split sites counted singly; the most among the same crystals is 0.18.
+# Sites per Å³, split sites counted singly; the most among 14,592 lithium compounds and 254 conductors is 0.18.
 MOST_SITES_PER_VOLUME = 1.0
-# No ion carries more; a larger number is a slip that chemistry would take at its word.
-LARGEST_CHARGE = 20.0
-# The longest symbol with a charge, such as Fe2.6666667+, leaves room to spare.
-LONGEST_SYMBOL = 40
-_AMOUNT = r"(\d+\.?\d*|\.\d+)?"
-_TYPE_SYMBOL = re.compile(rf"([A-Za-z]{{1,2}})(?:{_AMOUNT}([+-]){_AMOUNT}|\d*)\Z")
-_LABEL = re.compile(r"[A-Za-z]{1,2}")
-# Labels of what is no atom, each of which begins with the symbol of an element (D, V, W, L is none).
-_NO_ATOM = re.compile(r"(?:dum|vac|wat)", re.IGNORECASE)
-_HYDROGEN = {"D": 1, "T": 1}
 
 
-class _Atoms(NamedTuple):
-    """The rows of the atom loop that have coordinates, and what the others amount to."""
+class _Cell(NamedTuple):
+    """One reading of a block: the atoms of its cell, their pairs, and what the cell holds."""
 
-    numbers: list[int]
-    charges: list[float]
-    positions: FloatArray  # (m, 3) fractional
-    occupancies: FloatArray  # (m,)
-    multiplicities: FloatArray  # (m,) as stated, NaN where not
-    unplaced: dict[int, float]  # atomic number -> atoms per cell
-    flags: set[str]
+    expansion: Expansion
+    pairs: Pairs
+    radii: FloatArray  # (n_sites,) Å
+    occupancies: FloatArray  # (n_sites,) summed
+    unplaced: dict[int, float]
+    formula: str | None  # how it contradicts the stated formula
 
 
 def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Crystal:
@@ -70,233 +62,131 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
     RejectionError
         With the code that tells why the block cannot be used.
     """
-    block = _parse(text, limits)
+    block = parse_block(text, limits)
     if not any(block.find_values(f"_atom_site{dot}{axis}") for dot in "_." for axis in ("fract_x", "Cartn_x")):
         raise RejectionError(Code.NO_ATOMS, "the block has no atom coordinates")
-    cell = _cell(block)
-    atoms = _atoms(block, cell, limits)
-    if not atoms.numbers:
-        raise RejectionError(Code.NO_ATOMS, "the block places no atom")
-    symmetry = read_symmetry(block, limits)
-    lattice = _lattice(cell)
-    symmetry.check_cell(lattice)
-    if len(atoms.numbers) * len(symmetry.rotations) > 100 * limits.max_sites:
-        raise RejectionError(Code.TOO_LARGE, f"{len(atoms.numbers)} atoms x {len(symmetry.rotations)} operations")
-    expansion = expand(atoms.positions, symmetry, lattice, multiplicities=atoms.multiplicities)
-    return _crystal(atoms, symmetry, expansion, lattice, names=(id, source), limits=limits)
+    cell = cell_of(block)
+    stated = read_stated(block)
+    atoms = read_atoms(block, cell, limits, stated=stated.symbols)
+    lattice = lattice_of(cell)
+
+    def fits(symmetry: Symmetry) -> bool:
+        """Return whether the atoms that a symmetry makes agree with the formula and the multiplicities stated."""
+        try:
+            contents = _contents(atoms, symmetry, lattice, stated, limits)
+        except RejectionError:
+            return False
+        return contents.formula is None and _multiplicity(contents, atoms, symmetry) is None
+
+    symmetry = choose_symmetry(
+        block, limits, lattice=lattice, positions=atoms.positions, numbers=atoms.numbers, fits=fits
+    )
+    contents = _contents(atoms, symmetry, lattice, stated, limits)
+    flags = atoms.flags | dict.fromkeys(symmetry.flags, "") | contents.expansion.flags
+    flags |= _checked(contents, atoms, symmetry, stated)
+    rows = contents.expansion.atom_idx
+    return Crystal(
+        id=id,
+        source=source,
+        lattice=lattice,
+        positions=wrap(contents.expansion.positions),
+        numbers=atoms.numbers.astype(np.uint8)[rows],
+        occupancies=atoms.occupancies[rows],
+        site_idx=contents.expansion.site_idx,
+        charges=atoms.charges[rows],
+        spacegroup=symmetry.number,
+        flags=tuple(sorted(flags)),
+        symmetry_source=symmetry.source,
+        unplaced=contents.unplaced,
+        flag_details={name: flags[name] for name in sorted(flags) if flags[name]},
+    )
 
 
-def _crystal(  # noqa: PLR0913, PLR0917 - the parts of one crystal, assembled in one place
-    atoms: _Atoms,
-    symmetry: Symmetry,
-    expansion: Expansion,
-    lattice: FloatArray,
-    names: tuple[str, str],
-    limits: InputLimits,
-) -> Crystal:
+def _contents(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, stated: Stated, limits: InputLimits) -> _Cell:
+    """Return the usual reading of the atoms, or where it contradicts the stated formula another that does not."""
+    if len(atoms) * len(symmetry.rotations) > 100 * limits.max_sites:
+        raise RejectionError(Code.TOO_LARGE, f"{len(atoms)} atoms x {len(symmetry.rotations)} operations")
+    usual = _read(atoms, symmetry, lattice, stated, limits, reading=Reading.USUAL)
+    if usual.formula is None:
+        return usual
+    for reading in (Reading.JOINED, Reading.SPLIT):
+        try:
+            other = _read(atoms, symmetry, lattice, stated, limits, reading=reading)
+        except RejectionError:
+            continue
+        if other.formula is None:
+            return other
+    return usual
+
+
+def _read(  # noqa: PLR0913 - the parts of one crystal, put together in one place
+    atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, stated: Stated, limits: InputLimits, *, reading: Reading
+) -> _Cell:
+    expansion = expand(atoms, symmetry, lattice, reading=reading)
+    _check_size(expansion, lattice, limits)
+    radii = site_radii(atoms.numbers[expansion.atom_idx], expansion.site_idx)
+    pairs = site_pairs(lattice, expansion.site_positions(), radii)
+    single = without_copies(expansion, atoms, pairs, lattice, operations=len(symmetry.rotations), reading=reading)
+    if single is not expansion:
+        expansion = single
+        radii = site_radii(atoms.numbers[expansion.atom_idx], expansion.site_idx)
+        pairs = site_pairs(lattice, expansion.site_positions(), radii)
     rows = expansion.atom_idx
+    occupancies = np.bincount(expansion.site_idx, weights=atoms.occupancies[rows]).astype(np.float64)
+    unplaced = dict(atoms.unplaced)
+    held = float(atoms.hydrogens[rows].sum())
+    if held:
+        unplaced[1] = unplaced.get(1, 0.0) + held
+    amounts = dict(unplaced)
+    counts = np.bincount(atoms.numbers[rows], weights=atoms.occupancies[rows])
+    for number in np.flatnonzero(counts).tolist():
+        amounts[number] = amounts.get(number, 0.0) + float(counts[number])
+    composition = {SYMBOLS[number]: amount for number, amount in amounts.items()}
+    disordered = bool((atoms.occupancies < 1.0).any()) or len(rows) > len(occupancies)
+    contradiction = formula_contradiction(composition, stated, disordered=disordered)
+    return _Cell(expansion, pairs, radii, occupancies, unplaced, contradiction)
+
+
+def _check_size(expansion: Expansion, lattice: FloatArray, limits: InputLimits) -> None:
     n_sites = int(expansion.site_idx.max()) + 1
     if n_sites > limits.max_sites:
         raise RejectionError(Code.TOO_LARGE, f"{n_sites} sites, more than max_sites = {limits.max_sites}")
     volume = float(np.linalg.det(lattice))
     if n_sites > 1 + MOST_SITES_PER_VOLUME * volume:
         raise RejectionError(Code.BAD_CELL, f"{n_sites} sites in {volume:.4g} Å³ are more than atoms have room for")
-    occupancies = atoms.occupancies[rows]
-    per_site = np.bincount(expansion.site_idx, weights=occupancies)
-    flags = atoms.flags | symmetry.flags | expansion.flags
-    if (per_site > 1.0 + OCCUPANCY_ROUNDING).any():
-        flags.add("occupancy-above-one")
-    if (occupancies < 1.0).any() or len(rows) > n_sites:
-        flags.add("disordered")
-    return Crystal(
-        id=names[0],
-        source=names[1],
-        lattice=lattice,
-        positions=wrap(expansion.positions),
-        numbers=np.array(atoms.numbers, dtype=np.uint8)[rows],
-        occupancies=occupancies,
-        site_idx=expansion.site_idx,
-        charges=np.array(atoms.charges, dtype=np.float64)[rows],
-        spacegroup=symmetry.number,
-        flags=tuple(sorted(flags)),
-        unplaced=atoms.unplaced,
+
+
+def _checked(contents: _Cell, atoms: Atoms, symmetry: Symmetry, stated: Stated) -> dict[str, str]:
+    """Return the flags of what was read, each with its detail."""
+    flags: dict[str, str] = {}
+    rows, site_idx = contents.expansion.atom_idx, contents.expansion.site_idx
+    if (atoms.occupancies < 1.0).any() or len(rows) > len(contents.occupancies):
+        flags["disordered"] = ""
+    if stated.text and stated.formula is None:
+        flags["formula-unreadable"] = ""
+    if contents.formula is not None:
+        flags["formula"] = contents.formula
+
+    def names() -> list[str]:
+        first = np.unique(site_idx, return_index=True)[1]
+        return [atoms.labels[row] or SYMBOLS[atoms.numbers[row]] for row in rows[first]]
+
+    most = int(contents.occupancies.argmax())
+    if contents.occupancies[most] > 1.0 + OCCUPANCY_ROUNDING:
+        flags["occupancy"] = f"{contents.occupancies[most]:.4g} at {names()[most]}"
+    contact = contact_contradiction(contents.pairs, contents.radii, contents.occupancies, names)
+    if contact is not None:
+        flags["contact"] = contact
+    multiplicity = _multiplicity(contents, atoms, symmetry)
+    if multiplicity is not None:
+        flags["multiplicity"] = multiplicity
+    return flags
+
+
+def _multiplicity(contents: _Cell, atoms: Atoms, symmetry: Symmetry) -> str | None:
+    """Return how the images of an atom contradict its stated multiplicity; copies have none of their own."""
+    if "listed-twice" in contents.expansion.flags:
+        return None
+    return multiplicity_contradiction(
+        atoms.multiplicities, contents.expansion.images, atoms.labels, operations=len(symmetry.rotations)
     )
-
-
-def _parse(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
-    if len(text) > limits.max_file_bytes:
-        raise RejectionError(Code.TOO_LARGE, f"{len(text)} bytes, more than max_file_bytes = {limits.max_file_bytes}")
-    if not text.strip():
-        raise RejectionError(Code.EMPTY, "the file is empty")
-    if b"\0" in text:
-        raise RejectionError(Code.NOT_CIF, "not text: it holds NUL bytes")
-    try:
-        decoded = text.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        decoded = text.decode("latin-1")
-    try:
-        document = gemmi.cif.read_string(decoded, check_level=0)
-        # Comparing the names of n blocks takes n² steps, so that they are counted first.
-        if len(document) == 1:
-            document.check_for_missing_values()
-            document.check_for_duplicates()
-    except (ValueError, RuntimeError) as error:
-        raise RejectionError(Code.NOT_CIF, shown(str(error), most=200)) from error
-    if len(document) != 1:
-        raise RejectionError(Code.NOT_CIF, f"{len(document)} data blocks where one is expected")
-    return document[0]
-
-
-def _cell(block: gemmi.cif.Block) -> list[float]:
-    values: list[float] = []
-    for name in ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma"):
-        text = find_value(block, f"_cell_{name}", f"_cell.{name}")
-        if text is None:
-            raise RejectionError(Code.NO_CELL, f"_cell_{name} is missing")
-        value = gemmi.cif.as_number(text)
-        top = 180.0 if name.startswith("angle") else 1e4
-        if not 0.0 < value < top:  # also false for NaN
-            raise RejectionError(Code.BAD_CELL, f"_cell_{name} is {shown(text)!r}")
-        values.append(value)
-    return values
-
-
-def _lattice(cell: list[float]) -> FloatArray:
-    """Return row vectors: a along x, b in the xy plane."""
-    a, b, c = cell[:3]
-    # Exact zeros for right angles keep the symmetry of the metric to the last bit.
-    cos_a, cos_b, cos_g = (0.0 if angle == 90.0 else math.cos(math.radians(angle)) for angle in cell[3:])
-    sin_g = math.sin(math.radians(cell[5]))
-    x = cos_b
-    y = (cos_a - cos_b * cos_g) / sin_g
-    squared = 1.0 - x * x - y * y
-    if not squared > 1e-8:
-        raise RejectionError(Code.BAD_CELL, f"angles {cell[3]}, {cell[4]}, {cell[5]} enclose no volume")
-    lattice = np.array([[a, 0.0, 0.0], [b * cos_g, b * sin_g, 0.0], [c * x, c * y, c * math.sqrt(squared)]])
-    if abs(np.linalg.det(lattice)) < 1.0:
-        raise RejectionError(Code.BAD_CELL, "the cell is smaller than 1 Å³")
-    reduced = gemmi.GruberVector(gemmi.UnitCell(*cell), "P")
-    # However skew: a lattice vector all the same where the limit is met, so that no good cell is refused.
-    reduced.niggli_reduce(iteration_limit=100)
-    shortest = min(reduced.cell_parameters()[:3])
-    if shortest < SHORTEST_PERIOD:
-        raise RejectionError(Code.BAD_CELL, f"the cell repeats every {shortest:.2g} Å, less than any two atoms leave")
-    return lattice
-
-
-def _atoms(block: gemmi.cif.Block, cell: list[float], limits: InputLimits) -> _Atoms:
-    dot = "." if block.find_values("_atom_site.fract_x") or block.find_values("_atom_site.Cartn_x") else "_"
-    prefix = f"_atom_site{dot}"
-    cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
-    names = ("Cartn_x", "Cartn_y", "Cartn_z") if cartesian else COORDINATES
-    optional = (
-        "?type_symbol",
-        "?label",
-        "?occupancy",
-        "?symmetry_multiplicity",
-        "?calc_flag",
-        "?site_symmetry_multiplicity",
-    )
-    table = block.find(prefix, [*names, *optional])
-    if len(table) > 100 * limits.max_sites:
-        detail = f"{len(table)} atoms listed, more than 100 times max_sites = {limits.max_sites}"
-        raise RejectionError(Code.TOO_LARGE, detail)
-    charges = _charges(block)
-    numbers: list[int] = []
-    oxidation: list[float] = []
-    positions: list[list[float]] = []
-    occupancies: list[float] = []
-    multiplicities: list[float] = []
-    unplaced: dict[int, float] = {}
-    flags: set[str] = set()
-    for row in table:
-        cells = [row.get(column) for column in range(3 + len(optional))]
-        symbol, label, occupancy_text, multiplicity, calc, multiplicity_too = cells[3:]
-        if calc == "dum":
-            flags.add("dummy-atoms")
-            continue
-        number, charge = _element(symbol, label)
-        occupancy = _occupancy(occupancy_text, label)
-        if occupancy == 0.0:
-            flags.add("zero-occupancy")
-            continue
-        if occupancy > 1.0:
-            flags.add("occupancy-above-one")
-        coordinates = cells[:3]
-        if all(text is None or gemmi.cif.is_null(text) for text in coordinates):
-            flags.add("atoms-without-coordinates")
-            stated = _multiplicity(multiplicity or multiplicity_too)
-            if math.isnan(stated):
-                flags.add("multiplicity-unknown")  # then counted once
-            unplaced[number] = unplaced.get(number, 0.0) + occupancy * (1.0 if math.isnan(stated) else stated)
-            continue
-        numbers.append(number)
-        oxidation.append(charges.get(str(symbol), charge) if symbol is not None else charge)
-        positions.append([_coordinate(text, label) for text in coordinates])
-        occupancies.append(occupancy)
-        multiplicities.append(_multiplicity(multiplicity or multiplicity_too))
-    placed = np.array(positions, dtype=np.float64).reshape(-1, 3)
-    if cartesian and len(placed):
-        placed = placed @ np.linalg.inv(_lattice(cell))
-    return _Atoms(numbers, oxidation, placed, np.array(occupancies), np.array(multiplicities), unplaced, flags)
-
-
-def _element(symbol: str | None, label: str | None) -> tuple[int, float]:
-    """Return atomic number and oxidation state (NaN: not stated) of a type symbol (O2-), else of a label (O1A)."""
-    if symbol is not None and not gemmi.cif.is_null(symbol):
-        text = gemmi.cif.as_string(symbol).strip()
-        match = _TYPE_SYMBOL.match(text) if len(text) <= LONGEST_SYMBOL else None
-        number = _number(match[1]) if match else None
-        if match is None or number is None:
-            raise RejectionError(Code.BAD_ELEMENT, f"{shown(text)!r} names no element")
-        if match[3] is None:
-            return number, math.nan
-        return number, _charge(float(match[3] + (match[2] or match[4] or "1")), text)
-    text = "" if label is None or gemmi.cif.is_null(label) else gemmi.cif.as_string(label).strip()
-    match = _LABEL.match(text)
-    number = None
-    if match and not _NO_ATOM.match(text):
-        number = _number(match[0]) or _number(match[0][0])
-    if number is None:
-        raise RejectionError(Code.BAD_ELEMENT, f"the label {shown(text)!r} names no element")
-    return number, math.nan
-
-
-def _number(symbol: str) -> int | None:
-    name = symbol.capitalize()
-    return NUMBERS.get(name) or _HYDROGEN.get(name)
-
-
-def _charges(block: gemmi.cif.Block) -> dict[str, float]:
-    table = block.find("_atom_type_", ["symbol", "oxidation_number"])
-    charges = {row[0]: gemmi.cif.as_number(row[1]) for row in table}
-    return {symbol: _charge(charge, symbol) for symbol, charge in charges.items() if not math.isnan(charge)}
-
-
-def _charge(charge: float, symbol: str) -> float:
-    if not abs(charge) <= LARGEST_CHARGE:
-        raise RejectionError(Code.BAD_ELEMENT, f"{shown(symbol)!r} with charge {charge:g}: no ion has that")
-    return charge
-
-
-def _occupancy(text: str | None, label: str | None) -> float:
-    if text is None or gemmi.cif.is_null(text):
-        return 1.0
-    value = gemmi.cif.as_number(text)
-    if not (SMALLEST_OCCUPANCY <= value <= 1.5 or value == 0.0):
-        raise RejectionError(Code.BAD_SITE, f"occupancy {shown(text)!r} of atom {shown(label)!r}")
-    return float(value)
-
-
-def _coordinate(text: str | None, label: str | None) -> float:
-    value = math.nan if text is None else gemmi.cif.as_number(text)
-    if not abs(value) < 1e4:
-        raise RejectionError(Code.BAD_SITE, f"coordinate {shown(text)!r} of atom {shown(label)!r}")
-    return float(value)
-
-
-def _multiplicity(text: str | None) -> float:
-    """Return how often the file says that an atom stands in the cell, NaN where it does not say."""
-    value = math.nan if text is None else float(gemmi.cif.as_number(text))
-    # No group has more than 192 operations in a cell; a multiplicity beyond that says nothing.
-    return value if 1 <= value <= 192 and value == int(value) else math.nan

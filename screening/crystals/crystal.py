@@ -48,8 +48,10 @@ class Crystal:
     site_idx: IntArray  # (n,) 0..n_sites-1, equal for atoms sharing a site
     charges: FloatArray  # (n,) oxidation state, NaN where the file states none
     spacegroup: int = 0  # international number as stated by the file, 0 = unknown
-    flags: tuple[str, ...] = ()  # e.g. "disordered", "atoms-without-coordinates"
+    flags: tuple[str, ...] = ()  # names, as in `screening.crystals.flags`
     unplaced: Mapping[int, float] = field(default_factory=dict)  # atomic number -> atoms per cell without coordinates
+    symmetry_source: str = "none"  # operations, hall, name, number, superspace or none
+    flag_details: Mapping[str, str] = field(default_factory=dict)  # flag -> what is particular to this crystal
 
     @property
     def n_atoms(self) -> int:
@@ -65,6 +67,13 @@ class Crystal:
     def volume(self) -> float:
         """Cell volume in Å³."""
         return float(abs(np.linalg.det(self.lattice)))
+
+    def cell_parameters(self) -> tuple[float, float, float, float, float, float]:
+        """Return a, b, c in Å and alpha, beta, gamma in degrees."""
+        lengths = np.linalg.norm(self.lattice, axis=1)
+        a, b, c = self.lattice / lengths[:, None]
+        angles = np.degrees(np.arccos(np.clip([b @ c, a @ c, a @ b], -1.0, 1.0)))
+        return (*map(float, lengths), *map(float, angles))  # type: ignore[return-value]
 
     def composition(self) -> dict[str, float]:
         """Atoms per cell by element symbol, placed and unplaced, in order of atomic number."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 # Elements in order of electronegativity, as in a written formula. Source: Pauling scale as tabulated in pymatgen.
 FORMULA_ORDER: tuple[str, ...] = tuple(
@@ -16,6 +18,17 @@ FORMULA_ORDER: tuple[str, ...] = tuple(
 
 
 _FORMULA_RANK = {symbol: rank for rank, symbol in enumerate(FORMULA_ORDER)}
+# Characters of a stated formula that is read at all; the longest of 14,592 lithium compounds has fewer than 60.
+LONGEST_FORMULA = 500
+_DECIMAL = r"\d+\.?\d*|\.\d+"
+# A dot that sets off a part (·, *, or a full stop that stands alone), and the number before a part.
+_PART = re.compile(r"\s*[·•∙*,;]\s*|\s+\.\s+")
+# In SO4.2H2O the dot may be that of a decimal number or of a part.
+_AMBIGUOUS_DOT = re.compile(r"\d\.\d+\(?[HD]2O")
+_LEAD = re.compile(rf"\s*({_DECIMAL})?\s*")
+_TOKEN = re.compile(
+    rf"(?:(?P<symbol>[A-Z][a-z]?)|(?P<open>[(\[{{])|[)\]}}])(?P<amount>(?<![(\[{{])(?:{_DECIMAL}))?(?:(?<=[\d.])\(\d+\))?\s*"
+)
 
 
 def reduced_formula(composition: Mapping[str, float]) -> str:
@@ -76,3 +89,86 @@ def _letter(index: int) -> str:
     """Return A to Z, then Aa, Ab, ... for the kinds of a formula."""
     first, second = divmod(index, 26)
     return chr(65 + second) if first == 0 else f"{chr(64 + first)}{chr(97 + second)}"
+
+
+class StatedFormula(NamedTuple):
+    """What a written formula says."""
+
+    amounts: dict[str, float]  # atoms per formula unit by element symbol; deuterium and tritium are hydrogen
+    symbols: frozenset[str]  # the symbols as written, D and T among them
+
+
+def parsed_formula(text: str) -> StatedFormula | None:
+    """Return what a written formula says, e.g. ``Li6 P S5 Cl``, ``Li2SO4·H2O`` or ``Ca3(P O4)2``; None if unreadable.
+
+    Amounts may be decimal and carry a standard uncertainty in parentheses. A formula in capitals alone is read by its
+    blanks (``LI2 MN O4``), and not at all where a pair of letters may be one element or two (``CO``).
+
+    Parameters
+    ----------
+    text
+        As it stands in the file, unquoted.
+    """
+    text = text.strip()
+    if not 0 < len(text) <= LONGEST_FORMULA or _AMBIGUOUS_DOT.search(text):
+        return None
+    if not any(char.islower() for char in text):
+        capitals = _capitals(text)
+        if capitals is None:
+            return None
+        text = capitals
+    summed = _summed(text)
+    if not summed or not all(math.isfinite(amount) and amount >= 0 for amount in summed.values()):
+        return None
+    summed = {symbol: amount for symbol, amount in summed.items() if amount > 0}
+    amounts: dict[str, float] = {}
+    for symbol, amount in summed.items():
+        plain = "H" if symbol in {"D", "T"} else symbol
+        amounts[plain] = amounts.get(plain, 0.0) + amount
+    return StatedFormula(amounts, frozenset({*summed, *amounts})) if amounts else None
+
+
+def _capitals(text: str) -> str | None:
+    """Return a formula of capitals with its two-letter symbols written as such; None where they may be two elements."""
+    words = re.findall(r"[A-Z]+|[^A-Z]+", text)
+    for index, word in enumerate(words):
+        if len(word) == 1 or not word.isalpha():
+            continue
+        one = len(word) == 2 and word.capitalize() in _FORMULA_RANK
+        many = all(letter in _FORMULA_RANK or letter in "DT" for letter in word)
+        if one == many:
+            return None
+        words[index] = word.capitalize() if one else word
+    return "".join(words)
+
+
+def _summed(text: str) -> dict[str, float] | None:
+    """Return the amounts of a formula's symbols: parts set off by dots or commas, each with its multiplier."""
+    result: dict[str, float] = {}
+    for part in _PART.split(text):
+        stack: list[dict[str, float]] = [{}]
+        lead = _LEAD.match(part)
+        factor = float(lead[1]) if lead and lead[1] else 1.0
+        at = lead.end() if lead else 0
+        while at < len(part):
+            token = _TOKEN.match(part, at)
+            if token is None:
+                return None
+            at = token.end()
+            amount = float(token["amount"] or 1.0)
+            if token["symbol"]:
+                if token["symbol"] not in _FORMULA_RANK and token["symbol"] not in {"D", "T"}:
+                    return None
+                stack[-1][token["symbol"]] = stack[-1].get(token["symbol"], 0.0) + amount
+            elif token["open"]:
+                stack.append({})
+            else:
+                if len(stack) == 1:
+                    return None
+                for symbol, count in stack.pop().items():
+                    stack[-1][symbol] = stack[-1].get(symbol, 0.0) + count * amount
+        if len(stack) != 1:
+            return None
+        for symbol, count in stack[0].items():
+            result[symbol] = result.get(symbol, 0.0) + count * factor
+    return result

@@ -1,59 +1,31 @@
-"""Symmetry operations of a CIF block, checked, and the atoms of the cell that they make."""
+"""The symmetry that a CIF block states, in every reading that its statements allow, the likeliest first."""
 
 from __future__ import annotations
 
-import math
+import itertools
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import gemmi
 import numpy as np
-from numpy.typing import NDArray
 
 from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray, IntArray
+from screening.crystals.operations import IDENTITY, Group, Listed, group_of, listed_operations, normal_form
+from screening.crystals.statements import Stated, stated_groups
+from screening.crystals.syntax import defaulted_angles, shown
 from screening.errors import Code, RejectionError
 
-OPERATION_TAGS = (
-    "_space_group_symop_operation_xyz",
-    "_symmetry_equiv_pos_as_xyz",
-    "_space_group_symop.operation_xyz",
-    "_symmetry_equiv.pos_as_xyz",
-)
-HALL_TAGS = ("_space_group_name_Hall", "_symmetry_space_group_name_Hall", "_space_group.name_Hall")
-NAME_TAGS = (
-    "_space_group_name_H-M_alt",
-    "_symmetry_space_group_name_H-M",
-    "_space_group.name_H-M_alt",
-    "_symmetry.space_group_name_H-M",
-)
-NUMBER_TAGS = (
-    "_space_group_IT_number",
-    "_symmetry_Int_Tables_number",
-    "_space_group.IT_number",
-    "_symmetry.Int_Tables_number",
-)
-_SETTING = re.compile(r"(.+?)\s*:?\s*([ZSHR])\Z", re.IGNORECASE)
-# The longest name in the tables has 12 characters without its setting; the rest leaves room for spaces and remarks. A
-# longer name is no group, and the search for its setting takes time that grows with the cube of its length.
-MAX_NAME = 80
-# Digits that the parsers of operations and Hall symbols would let run over; a decimal fraction may be longer.
-_TOO_MANY_DIGITS = re.compile(r"(?<![\d.])\d{5}")
-_TRIPLET = re.compile(r"[xyzXYZ\d\s+\-*/.,]*\Z", re.ASCII)
-# Largest entry of a rotation; in the reduced and conventional cells of crystals it is 1.
-LARGEST_ROTATION = 8
-_SETTINGS = {"Z": "2", "S": "1", "H": "H", "R": "R"}
-# An atom that an operation moves by less than this sits on that operation's element: three decimals of a 20 Å cell
-# leave 0.02 Å, while the two halves of a split site are at least 0.1 Å apart. Å.
-SPECIAL_TOLERANCE = 0.05
-# Atoms at equal coordinates share a site; fractional. The offset keeps short decimals away from the edges of the cells.
-SITE_KEY = 1e-5
-SITE_OFFSET = 0.6180339887498949
 # Cell lengths and angles are typed with rounding; a metric further from the symmetry than this is a contradiction.
 METRIC_TOLERANCE = 0.03
-# Coordinates that are equal but for float noise and the eighth decimal. Å.
-EXACT_TOLERANCE = 1e-4
+# Of a list that is no group, so many operations may be slips of the pen if all others are of the stated group.
+MOST_MISTYPED = 2
+LEAST_RIGHT = 0.75
+# Atoms listed one by one are typed with two decimals at the least: images of each other come this close. Å.
+COPY_TOLERANCE = 0.15
+# Distances that are looked at to tell whether all atoms of the cell are listed; beyond it they are not compared.
+MOST_DISTANCES = 4_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +36,8 @@ class Symmetry:
     translations: FloatArray  # (k, 3) fractional
     number: int  # international number, 0 = unknown
     flags: set[str]
+    source: str = "operations"  # operations, hall, name, number, superspace or none
+    listed: Symmetry | None = None  # what the list alone says, where the stated group has been taken in its place
 
     def check_cell(self, lattice: FloatArray) -> None:
         """Refuse a cell whose metric the operations do not keep.
@@ -84,250 +58,206 @@ class Symmetry:
             )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Expansion:
-    """All atoms of the cell, grouped by the atom of the asymmetric unit that they come from."""
-
-    positions: FloatArray  # (n, 3) fractional
-    atom_idx: IntArray  # (n,) row of the asymmetric unit
-    site_idx: IntArray  # (n,) equal for atoms sharing a site
-    flags: set[str]
-
-
 def read_symmetry(block: gemmi.cif.Block, limits: InputLimits) -> Symmetry:
-    """Return the operations that a block states: listed ones, else those of its Hall symbol, name or number, else P 1.
+    """Return the likeliest of the `readings` of a block."""
+    return next(readings(block, limits))
 
-    Listed operations win over a name or number that contradicts them, with a flag.
+
+def choose_symmetry(  # noqa: PLR0913 - what a block says about its atoms, and the question put to each reading
+    block: gemmi.cif.Block,
+    limits: InputLimits,
+    *,
+    lattice: FloatArray,
+    positions: FloatArray,
+    numbers: IntArray,
+    fits: Callable[[Symmetry], bool],
+) -> Symmetry:
+    """Return the first reading that the cell and the rest of the file allow.
+
+    Parameters
+    ----------
+    block, limits
+        As for `readings`.
+    lattice
+        (3, 3) Å, row vectors.
+    positions, numbers
+        (m, 3) fractional and (m,) atomic numbers: the atoms listed.
+    fits
+        Whether the atoms that a reading makes agree with the formula, Z and multiplicities stated; true where nothing
+        is stated. It is asked only where there is more than one reading.
+
+    Raises
+    ------
+    RejectionError
+        As `readings` does, and bad-symmetry where the cell has the metric of none.
+    """
+    refusals: list[RejectionError] = []
+    allowed = _with_the_metric(readings(block, limits), lattice, refusals)
+    first = next(allowed, None)
+    if first is None:
+        missing = defaulted_angles(block)
+        remark = f" ({', '.join(missing)} not stated: 90° as the dictionary says)" if missing else ""
+        raise RejectionError(refusals[0].code, refusals[0].detail + remark)
+    second = next(allowed, None)
+    if second is None:
+        return first
+    if first.listed is not None and _is_closed(first, positions, numbers, lattice):
+        return first.listed
+    return next((reading for reading in itertools.chain((first, second), allowed) if fits(reading)), first)
+
+
+def _with_the_metric(
+    found: Iterator[Symmetry], lattice: FloatArray, refusals: list[RejectionError]
+) -> Iterator[Symmetry]:
+    for reading in found:
+        try:
+            reading.check_cell(lattice)
+        except RejectionError as error:
+            refusals.append(error)
+        else:
+            yield reading
+
+
+def _is_closed(symmetry: Symmetry, positions: FloatArray, numbers: IntArray, lattice: FloatArray) -> bool:
+    """Return whether every image of every atom is a listed atom of the same element: the cell is listed in full."""
+    k, m = len(symmetry.rotations), len(positions)
+    if k * m * m > MOST_DISTANCES:
+        return False
+    images = np.einsum("kij,mj->kmi", symmetry.rotations, positions) + symmetry.translations[:, None]
+    for element in np.unique(numbers):
+        of = numbers == element
+        shift = images[:, of, None, :] - positions[of]
+        shift -= np.round(shift)
+        if (((shift @ lattice) ** 2).sum(axis=-1).min(axis=-1) > COPY_TOLERANCE**2).any():
+            return False
+    return True
+
+
+def readings(block: gemmi.cif.Block, limits: InputLimits) -> Iterator[Symmetry]:
+    """Yield what the block may mean: listed operations, else those of its Hall symbol, name or number, else P 1.
+
+    Where nothing contradicts anything and no origin or axis is left open there is one reading. Flags: `group` where
+    the listed operations are not those of the stated group, `hall` where the Hall symbol is of another group than the
+    name or number, `no-symmetry-stated`.
 
     Raises
     ------
     RejectionError
         bad-symmetry: unreadable, unknown, or not a group; too-large: more operations than allowed.
     """
-    listed = _listed(block, limits)
-    if listed:
-        rotations, translations, number = _operations(listed)
-        contradicted, stated = _contradicted(block, number)
-        return Symmetry(
-            rotations, translations, number or stated, {"symmetry-contradiction"} if contradicted else set()
-        )
-    stated = _stated_number(block)
-    group = _stated_group(block)
-    if group is None:
-        return Symmetry(np.eye(3)[None], np.zeros((1, 3)), 1, {"no-symmetry-stated"})
-    rotations, translations, number = _operations(tuple(op.triplet() for op in group))
-    flags = {"symmetry-contradiction"} if stated and number and stated != number else set()
-    return Symmetry(rotations, translations, number, flags)
+    lists = listed_operations(block, limits)
+    if not lists:
+        yield from _from_statements(block)
+        return
+    if len(lists) > 1 and not _same(lists):
+        # Two lists of different groups in one block.
+        for listed in lists:
+            yield _symmetry(_completed(listed), {"group"}, listed.source)
+        return
+    yield from _from_list(lists[0], block)
 
 
-def find_value(block: gemmi.cif.Block, *tags: str) -> str | None:
-    """Return the first stated value among the tags, unquoted, or None."""
-    for tag in tags:
-        value = block.find_value(tag)
-        if value is not None and not gemmi.cif.is_null(value):
-            return str(gemmi.cif.as_string(value)).strip()
-    return None
+def _same(lists: list[Listed]) -> bool:
+    first, *others = (frozenset(map(normal_form, listed.triplets)) for listed in lists)
+    return all(other == first for other in others)
 
 
-def shown(text: str | None, *, most: int = 40) -> str:
-    """Return the beginning of what a file says, fit for one line of a table: foreign text is hostile there too."""
-    return "" if text is None else "".join(char if char.isprintable() else "?" for char in text[:most])
+def _symmetry(group: Group, flags: set[str], source: str, *, number: int = 0) -> Symmetry:
+    return Symmetry(group.rotations, group.translations, group.number or number, flags, source)
 
 
-def _listed(block: gemmi.cif.Block, limits: InputLimits) -> tuple[str, ...]:
-    for tag in OPERATION_TAGS:
-        column = block.find_values(tag)
-        if len(column) > limits.max_operations:
-            raise RejectionError(
-                Code.TOO_LARGE, f"{len(column)} symmetry operations, more than max_operations = {limits.max_operations}"
-            )
-        if len(column):
-            return tuple(_triplet(gemmi.cif.as_string(value)) for value in column if not gemmi.cif.is_null(value))
-    return ()
-
-
-def _triplet(text: str) -> str:
-    if len(text) > MAX_NAME or not _TRIPLET.match(text) or _TOO_MANY_DIGITS.search(text):
-        raise RejectionError(Code.BAD_SYMMETRY, f"symmetry operation {shown(text)!r} is not of the form x,y,z")
-    return text
-
-
-def _stated_number(block: gemmi.cif.Block) -> int:
-    text = find_value(block, *NUMBER_TAGS)
-    if text is None:
-        return 0
-    value = gemmi.cif.as_number(text)
-    if not (1 <= value <= 230 and value == int(value)):
-        raise RejectionError(Code.BAD_SYMMETRY, f"space group number {shown(text)!r}")
-    return int(value)
-
-
-def _contradicted(block: gemmi.cif.Block, number: int) -> tuple[bool, int]:
-    """Return whether the stated number or name is of another group than the operations, and the number stated (or 0).
-
-    A name or number that cannot be read contradicts nothing but is no help either: the operations decide alone.
-    """
-    text, name = find_value(block, *NUMBER_TAGS), find_value(block, *NAME_TAGS)
-    value = math.nan if text is None else gemmi.cif.as_number(text)
-    readable = 1 <= value <= 230 and value == int(value)
-    stated = {int(value)} if readable else set()
-    group = None if name is None else _named_group(block, name)
-    if group is not None:
-        stated.add(int(group.number))
-    unreadable = text is not None and not readable
-    return unreadable or bool(number and stated - {number}), int(value) if readable else 0
-
-
-def _named_group(block: gemmi.cif.Block, name: str) -> gemmi.SpaceGroup | None:
-    """Return the group of a Hermann-Mauguin name in the setting that suffix and cell angles tell, None if unknown."""
-    if len(name) > MAX_NAME:
-        return None
-    # Databases write origin and axes as a last letter: Z for origin 2, S for origin 1, H and R for the axes.
-    match = _SETTING.match(name)
-    names = [name] if match is None else [name, f"{match[1]} :{_SETTINGS[match[2].upper()]}"]
-    alpha, gamma = (
-        gemmi.cif.as_number(find_value(block, f"_cell_angle_{n}", f"_cell.angle_{n}") or "?")
-        for n in ("alpha", "gamma")
-    )
-    return next((group for n in names if (group := gemmi.find_spacegroup_by_name(n, alpha, gamma)) is not None), None)
-
-
-def _stated_group(block: gemmi.cif.Block) -> gemmi.GroupOps | None:
-    hall, name, number = find_value(block, *HALL_TAGS), find_value(block, *NAME_TAGS), _stated_number(block)
-    if hall is not None and (len(hall) > MAX_NAME or _TOO_MANY_DIGITS.search(hall)):
-        raise RejectionError(Code.BAD_SYMMETRY, f"Hall symbol {shown(hall)!r} is not one")
+def _completed(listed: Listed) -> Group:
+    """Return the group of a list, with the identity where only that is missing."""
     try:
-        if hall is not None:
-            return gemmi.symops_from_hall(hall)
-    except (ValueError, RuntimeError) as error:
-        if name is None and not number:
-            raise RejectionError(
-                Code.BAD_SYMMETRY, f"Hall symbol {shown(hall)!r}: {shown(str(error), most=200)}"
-            ) from error
-    if name is not None:
-        group = _named_group(block, name)
-        if group is not None:
-            return group.operations()
-        if not number:
-            raise RejectionError(
-                Code.BAD_SYMMETRY, f"space group {shown(name)!r} is not known, and no operations are listed"
-            )
-    if number:
-        # By its name, so that the cell tells rhombohedral axes from hexagonal ones.
-        group = _named_group(block, gemmi.find_spacegroup_by_number(number).hm)
-        return None if group is None else group.operations()
-    return None
+        return group_of(listed.triplets)
+    except RejectionError as refusal:
+        if any(_is_identity(triplet) for triplet in listed.triplets):
+            raise
+        try:
+            return group_of((IDENTITY, *listed.triplets))
+        except RejectionError:
+            raise refusal from None
 
 
-@lru_cache(maxsize=1024)
-def _operations(triplets: tuple[str, ...]) -> tuple[FloatArray, FloatArray, int]:
-    """Return rotations, translations and the international number (0 where gemmi knows no such setting)."""
+def _is_identity(triplet: str) -> bool:
+    # Blanks and case apart, +x is x; whatever gemmi cannot read is not the identity.
+    return re.sub(r"[\s+]", "", triplet.lower()) == IDENTITY
+
+
+def _from_list(listed: Listed, block: gemmi.cif.Block) -> Iterator[Symmetry]:
+    # The names beside magnetic and superspace operations are of other groups: of the parent, or with the spins.
+    stated = Stated() if listed.magnetic or listed.source == "superspace" else stated_groups(block)
     try:
-        operations = [gemmi.Op(triplet).wrap() for triplet in dict.fromkeys(triplets)]
-    except (ValueError, RuntimeError) as error:
-        raise RejectionError(Code.BAD_SYMMETRY, f"symmetry operation: {shown(str(error), most=200)}") from error
-    operations = list({op.triplet(): op for op in operations}.values())
-    denominator = gemmi.Op.DEN
-    rotations = np.array([op.rot for op in operations], dtype=np.int64)
-    translations = np.array([op.tran for op in operations], dtype=np.int64)
-    if (rotations % denominator).any() or (np.abs(rotations) > LARGEST_ROTATION * denominator).any():
-        raise RejectionError(Code.BAD_SYMMETRY, "a rotation with fractions or huge numbers")
-    rotations //= denominator
-    if not _is_group(rotations, translations):
-        raise RejectionError(Code.BAD_SYMMETRY, "the listed operations are not a group")
-    # Which group it is only labels the crystal; gemmi's parts of a group are not needed for the atoms.
-    found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(operations))
-    return rotations.astype(np.float64), translations / denominator, 0 if found is None else int(found.number)
+        group = _completed(listed)
+    except RejectionError as refusal:
+        yield from _mended(listed, stated, refusal)
+        return
+    flags = {"hall"} if stated.hall_contradicts else set[str]()
+    agrees = not stated.unreadable and (not group.number or not stated.numbers - {group.number})
+    if agrees and not _differs_from_hall(group, stated):
+        yield _symmetry(group, flags, listed.source, number=stated.number)
+        return
+    flags |= {"group"}
+    own = _symmetry(group, flags, listed.source, number=stated.number)
+    greater = [
+        replace(_symmetry(other, flags, source), listed=own)
+        for other, source in stated.settings()
+        if len(other.triplets) > len(group.triplets) and other.triplets > group.triplets
+    ]
+    if greater and _lacks_only_centring(group, greater[0]):
+        yield from greater
+        yield own
+        return
+    yield own
+    yield from greater
+    for other, source in stated.settings():
+        if not other.triplets >= group.triplets:
+            yield _symmetry(other, flags, source)
 
 
-def _is_group(rotations: NDArray[np.int64], translations: NDArray[np.int64]) -> bool:
-    """Return whether the product of any two operations, modulo cell vectors, is one of them.
+def _lacks_only_centring(group: Group, stated: Symmetry) -> bool:
+    """Return whether a list is the identity alone, or has every rotation of the stated group without its centring."""
+    rotations = {rotation.tobytes() for rotation in stated.rotations}
+    return len(group.rotations) == 1 or len(group.rotations) == len(rotations)
 
-    A finite set of invertible operations that is closed under products holds the identity and all inverses.
-    """
-    if (np.abs(np.rint(np.linalg.det(rotations))) != 1).any():
+
+def _differs_from_hall(group: Group, stated: Stated) -> bool:
+    """Return whether a Hall symbol that name and number bear out gives other operations than those listed."""
+    if stated.hall is None or stated.hall_contradicts or not stated.others:
         return False
-    products = rotations[:, None] @ rotations
-    moved = np.einsum("aij,bj->abi", rotations, translations) + translations[:, None]
-    if np.abs(products).max() > LARGEST_ROTATION:
-        return False
-    return bool(np.isin(_operation_keys(products, moved), _operation_keys(rotations, translations)).all())
+    return stated.hall.triplets != group.triplets and stated.hall.number == group.number
 
 
-def _operation_keys(rotations: NDArray[np.int64], translations: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return one number per operation, translations modulo the cell: below 17^9 x 24^3 < 2^51."""
-    base = 2 * LARGEST_ROTATION + 1
-    rotation = (rotations + LARGEST_ROTATION).reshape(*rotations.shape[:-2], 9) @ base ** np.arange(9)
-    keys: NDArray[np.int64] = rotation * gemmi.Op.DEN**3 + translations % gemmi.Op.DEN @ gemmi.Op.DEN ** np.arange(3)
-    return keys
+def _mended(listed: Listed, stated: Stated, refusal: RejectionError) -> Iterator[Symmetry]:
+    """Yield the stated group where the list lacks some of its operations, or where one or two are mistyped."""
+    try:
+        triplets = {normal_form(triplet) for triplet in listed.triplets}
+    except (ValueError, RuntimeError):
+        raise refusal from None
+    best: list[tuple[int, Group, str]] = []
+    for group, source in stated.settings():
+        best.append((len(triplets - group.triplets), group, source))
+    if not best:
+        raise refusal
+    least = min(count for count, _, _ in best)
+    odd = sorted(triplets - next(group.triplets for count, group, _ in best if count == least))
+    if len(stated.numbers) != 1 or least > min(MOST_MISTYPED, (1 - LEAST_RIGHT) * len(triplets)):
+        detail = f"{refusal.detail}; {shown(odd[0])!r} is not of the stated group" if odd else refusal.detail
+        raise RejectionError(refusal.code, detail) from None
+    for count, group, source in best:
+        if count == least:
+            yield _symmetry(group, {"group"}, source)
 
 
-def expand(positions: FloatArray, symmetry: Symmetry, lattice: FloatArray, *, multiplicities: FloatArray) -> Expansion:
-    """Return the atoms of the cell made by the operations from the asymmetric unit.
-
-    An atom within `SPECIAL_TOLERANCE` of a symmetry element is put onto it (the mean of its images under its
-    stabiliser), so that its remaining images coincide to rounding and are counted once.
-
-    Parameters
-    ----------
-    positions
-        (m, 3) fractional, the asymmetric unit.
-    symmetry
-        k operations.
-    lattice
-        (3, 3) Å, row vectors.
-    multiplicities
-        (m,) how often the file says that the atom stands in the cell, NaN where it does not say. A stated multiplicity
-        decides between a site on an element of symmetry and a split site close beside it.
-    """
-    k = len(symmetry.rotations)
-    if k == 1:
-        images = positions[:, None, :] + symmetry.translations
-        flags: set[str] = set()
-    else:
-        snapped, flags = _snapped(positions, multiplicities, symmetry, lattice)
-        images = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
-    images -= np.floor(images)
-    keys = _position_keys(images.reshape(-1, 3))
-    atom = np.repeat(np.arange(len(positions)), images.shape[1])
-    # First image of each (atom, place), in order of atom and operation.
-    _, place = np.unique(keys, return_inverse=True)
-    pair = atom * (int(place.max()) + 1) + place
-    _, first = np.unique(pair, return_index=True)
-    first.sort()
-    _, earliest, inverse = np.unique(place[first], return_index=True, return_inverse=True)
-    order = np.argsort(np.argsort(earliest))
-    return Expansion(images.reshape(-1, 3)[first], atom[first], order[inverse].astype(np.int64), flags)
-
-
-def _snapped(
-    positions: FloatArray, multiplicities: FloatArray, symmetry: Symmetry, lattice: FloatArray
-) -> tuple[FloatArray, set[str]]:
-    k = len(symmetry.rotations)
-    images = (positions @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
-    shift = images - positions[:, None, :]
-    shift -= np.round(shift)
-    squared = ((shift @ lattice) ** 2).sum(axis=2)
-    fixed = squared < SPECIAL_TOLERANCE**2
-    # A site that the file counts as more general than the tolerance says is a split site beside the element.
-    exact = squared < EXACT_TOLERANCE**2
-    split = (k / fixed.sum(axis=1) != multiplicities) & (k / exact.sum(axis=1) == multiplicities)
-    fixed[split] = exact[split]
-    weights = fixed / fixed.sum(axis=1)[:, None]
-    snapped = positions + (weights[:, None, :] @ shift)[:, 0, :]
-    # The mean is a fixed point of the stabiliser if these operations form a group.
-    again = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
-    again -= snapped[:, None, :]
-    again -= np.round(again)
-    unsure = (np.abs(again).max(axis=2) * fixed).max(axis=1) > 1e-9
-    if not unsure.any():
-        return snapped, set()
-    # Images within the tolerance of each other only in a chain: the atom is left where the file puts it.
-    return np.where(unsure[:, None], positions, snapped), {"near-special-position"}
-
-
-def _position_keys(positions: FloatArray) -> NDArray[np.int64]:
-    steps = round(1.0 / SITE_KEY)
-    cells = np.floor(positions / SITE_KEY + SITE_OFFSET).astype(np.int64) % steps
-    result: NDArray[np.int64] = (cells[:, 0] * steps + cells[:, 1]) * steps + cells[:, 2]
-    return result
+def _from_statements(block: gemmi.cif.Block) -> Iterator[Symmetry]:
+    stated = stated_groups(block, all_tags=True)
+    flags = {"hall"} if stated.hall_contradicts else set[str]()
+    if stated.name_contradicts:
+        flags |= {"group"}
+    found = False
+    for group, source in stated.settings():
+        found = True
+        yield _symmetry(group, flags, source, number=stated.number)
+    if not found:
+        stated.refuse_what_is_not_understood()
+        yield Symmetry(np.eye(3)[None], np.zeros((1, 3)), 1, {"no-symmetry-stated"}, "none")

@@ -187,10 +187,7 @@ def _prepare(item: Item, config: Config) -> tuple[Crystal, Clouds] | Rejection:
 
 
 def _facts(crystal: Crystal) -> list[float]:
-    lengths = np.linalg.norm(crystal.lattice, axis=1)
-    a, b, c = crystal.lattice / lengths[:, None]
-    angles = np.degrees(np.arccos(np.clip([b @ c, a @ c, a @ b], -1.0, 1.0)))
-    return [crystal.n_sites, crystal.volume, crystal.spacegroup, *lengths, *angles]
+    return [crystal.n_sites, crystal.volume, crystal.spacegroup, *crystal.cell_parameters()]
 
 
 def _composition(crystal: Crystal) -> FloatArray:

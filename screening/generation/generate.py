@@ -79,7 +79,7 @@ def generate(
         raise InputError(f"n must be at least 1 and seed at least 0, not {n} and {seed}")
     charge = next(iter(usual_charges(ion)), 0)
     if ion not in substitutes(charge):
-        raise InputError(f"{ion!r} is no ion that substitution knows")
+        raise InputError(f"{ion!r} is not an ion that substitution supports")
     search = _Search(seed=seed, ion=ion, charge=charge)
     if seeds_from is None:
         return _numbered(search.from_embedded(), n=n, search=search)
@@ -110,13 +110,13 @@ class _Search:
     ion: str
     charge: int  # e, of the ion
     seen: set[tuple[str, str]] = field(default_factory=set)  # (formula, prototype)
-    account: str = "no crystal to substitute into"
+    account: str = "there are no crystals to substitute into"
 
     def from_embedded(self) -> Iterator[Candidate]:
-        """Yield candidates from the embedded table and the AFLOW prototypes, round by round until all are used up."""
+        """Yield candidates from the embedded table and the AFLOW prototypes, round by round until all are exhausted."""
         known = list(_known_templates())
         prototypes = list(prototype_templates(self.charge))
-        self.account = f"{len(known)} embedded crystals and {len(prototypes)} charged prototypes are used up"
+        self.account = f"{len(known)} embedded crystals and {len(prototypes)} charged prototypes are exhausted"
         for template in known:
             self._exclude(template)
         quotas = [ROUND_KNOWN] * len(known) + [ROUND_PROTOTYPE] * len(prototypes)
@@ -145,7 +145,9 @@ class _Search:
                 picks = self._picks(template, number)
                 begun[number] = yield from self._next(picks, begin=begun[number], quota=ROUND_USER)
                 unfinished |= begun[number] < picks.count
-            self.account = f"{usable} of {len(begun)} crystals have plain ions to replace, and these are used up"
+            self.account = (
+                f"{usable} of {len(begun)} crystals have plain ions to replace, and no further ones can be made"
+            )
 
     def _picks(self, template: Template, number: int) -> Picks:
         return Picks(template, ion=self.ion, charge=self.charge, key=(self.seed, number))

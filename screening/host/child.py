@@ -63,7 +63,7 @@ class Child:
     def last_words(self) -> str:
         """Return the end of what it wrote to standard error, on one line."""
         self._words.seek(0)
-        return " ".join(self._words.read()[-LAST_WORDS:].decode(errors="replace").split()) or "it said nothing"
+        return " ".join(self._words.read()[-LAST_WORDS:].decode(errors="replace").split()) or "no message"
 
     def end(self) -> None:
         """End it and what it has started."""
@@ -103,7 +103,7 @@ def answer_of(code: str, *, time_limit: float) -> Answer:
         )
     except subprocess.TimeoutExpired as error:
         raise TimeoutError(f"took longer than {time_limit:g} s") from error
-    last = (child.stderr.decode(errors="replace").strip().splitlines() or ["nothing said"])[-1]
+    last = (child.stderr.decode(errors="replace").strip().splitlines() or ["no message"])[-1]
     return Answer(child.returncode, child.stdout, last[:LAST_WORDS])
 
 

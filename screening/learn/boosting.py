@@ -121,9 +121,9 @@ def read_booster(text: str, *, n_features: int) -> lgb.Booster:
     trees = _tree_blocks(text)
     head = _fields(text.partition("Tree=0")[0])
     if head.get("num_class") != "1" or head.get("num_tree_per_iteration") != "1":
-        raise ModelError("a booster file is not of one output")
+        raise ModelError("a booster file has more than one output")
     if head.get("max_feature_idx") != str(n_features - 1):
-        raise ModelError(f"a booster file is not of {n_features} features")
+        raise ModelError(f"a booster file does not have {n_features} features")
     for index, block in enumerate(trees):
         try:
             _check_tree(_fields(block), n_features=n_features)

@@ -40,6 +40,7 @@ class Dataset:
     pairs: dict[str, Pairs]  # crystals that must not be parted, by reason
     groups: IntArray  # (n,) connected components of the pairs
     missing: tuple[dict[str, str], ...]  # labelled ids without features, with reason
+    flags: ObjectArray  # (n,) str, names of flags joined by ;
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,7 +93,7 @@ def join(table: FeatureTable, labels: Labels, *, rejections: Sequence[Rejection]
     labelled = set(labels.ids)
     for row, id in enumerate(table.ids):
         if id in labelled and row_of.setdefault(id, row) != row:
-            raise ModelError(f"crystal {id!r} stands twice in the features; a label cannot tell which is meant")
+            raise ModelError(f"crystal {id!r} appears twice in the features; a label cannot tell which is meant")
     found = np.array([id in row_of for id in labels.ids], dtype=np.bool_)
     chosen = np.flatnonzero(found)[np.argsort(labels.ids[found].astype(str), kind="stable")]
     rows = np.array([row_of[id] for id in labels.ids[chosen]], dtype=np.int64)
@@ -123,6 +124,7 @@ def join(table: FeatureTable, labels: Labels, *, rejections: Sequence[Rejection]
         pairs=pairs,
         groups=connected_groups(len(rows), pairs),
         missing=_missing(labels.ids[~found], rejections),
+        flags=table.facts["flags"].to_numpy(dtype=object)[rows],
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.config import Config
-from screening.crystals import FloatArray, IntArray
+from screening.crystals import FloatArray, IntArray, contradictions_among
 from screening.errors import ModelError
 from screening.learn.boosting import Rows, base_score, fit, parameters
 from screening.learn.dataset import Dataset, join
@@ -89,6 +89,23 @@ def evaluate(
         ignore_index=True,
     )
     return Evaluation(predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED})
+
+
+def flagged_scores(data: Dataset, grouped: Evaluation) -> dict[str, Any]:
+    """Return the labelled crystals whose file contradicts itself, and the grouped scores over all others.
+
+    They stay in training: a measured conductivity is of the compound, and what is wrong may not matter to the curves.
+    """
+    found = {
+        str(id): names
+        for id, flags in zip(data.ids, data.flags, strict=True)
+        if (names := contradictions_among(str(flags).split(";")))
+    }
+    rest = grouped.predictions[~grouped.predictions["id"].isin(list(found))]
+    without = None
+    if found and not rest.empty:
+        without = {name: _scores(rest, name) for name in JUDGED}
+    return {"crystals": [{"id": id, "flags": list(names)} for id, names in found.items()], "without": without}
 
 
 def split_groups(data: Dataset, split: str) -> tuple[dict[str, NDArray[np.int64]], IntArray]:

@@ -33,6 +33,7 @@ class ModelHeader(BaseModel):
     format: Literal["screening-model"] = "screening-model"
     format_version: Literal[1] = 1
     features_hash: str = Field(max_length=128)
+    features_version: int = 1  # 1 = written before it was stated
     features_config: dict[str, Any]
     engine: str = Field(max_length=64)
     learn: dict[str, Any]

@@ -94,7 +94,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     except OSError as error:
         raise InputError(f"cannot read labels {path}: {error.strerror}") from error
     except (ValueError, pd.errors.ParserWarning) as error:  # ParserError, EmptyDataError, UnicodeDecodeError
-        raise InputError(f"{path} is no comma-separated table: {error}") from error
+        raise InputError(f"{path} is not a comma-separated table: {error}") from error
     if table.empty:
         raise InputError(f"{path} holds no labels")
     return table

@@ -166,6 +166,9 @@ class Model:
         found: list[str] = []
         if header["engine"] != self.header.engine:
             found.append(f"engine: {self.header.engine!r} here, {header['engine']!r} in the store")
+        versions = self.header.features_version, header.get("features_version", 1)
+        if versions[0] != versions[1]:
+            found.append(f"version of the features: {versions[0]} here, {versions[1]} in the store")
         ours, theirs = (
             {name: config.get(name) for name in SECTIONS} for config in (self.header.features_config, header["config"])
         )
@@ -208,21 +211,21 @@ def load_model(folder: Path) -> Model:
         A file is missing, too large, damaged or of another version.
     """
     if not (folder / "model.json").is_file():
-        raise ModelError(f"{folder} is no model folder: there is no model.json in it")
+        raise ModelError(f"{folder} is not a model folder: there is no model.json in it")
     try:
         header = ModelHeader.model_validate_json(_read(folder / "model.json", limit=MAX_JSON_BYTES))
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise ModelError(f"{folder / 'model.json'} is not of this version: {'; '.join(lines[:5])}") from error
     if len(set(header.columns)) != len(header.columns) or set(header.columns) & set(FACTS):
-        raise ModelError(f"{folder / 'model.json'} names a column twice")
+        raise ModelError(f"{folder / 'model.json'} lists a column twice")
     if {len(header.interval_lower), len(header.interval_upper)} != {len(header.interval_edges) + 1}:
         raise ModelError(f"{folder / 'model.json'} does not give one interval per band")
     quantiles = header.residual_quantiles
     if quantiles and [len(one) for one in quantiles] != [N_QUANTILES] * len(header.interval_lower):
         raise ModelError(f"{folder / 'model.json'} does not give the residuals of every band")
     if any(low > high for one in quantiles for low, high in itertools.pairwise(one)):
-        raise ModelError(f"{folder / 'model.json'} gives quantiles that fall")
+        raise ModelError(f"{folder / 'model.json'} gives quantiles that are not in rising order")
     texts = tuple(_read(folder / f"booster-{index}.txt", limit=MAX_BOOSTER_BYTES) for index in range(header.boosters))
     n_features = len(View.of(header.columns, band=header.band).names)
     for text in texts:

@@ -77,6 +77,14 @@ def score_lines(scores: Score) -> list[str]:
             held = "" if one["bounds_held"] is None else f"  bounds held {one['bounds_held']:.0%}"
             lines.append(f"{split:<8} {name:<13} {'  '.join(cells)}{held}")
     lines += [f"{split:<8} left out: {reason}" for split, reason in scores["splits_left_out"].items()]
+    flagged = scores.get("flagged") or {}
+    if flagged.get("crystals"):
+        first = ", ".join(f"{row['id']} ({', '.join(row['flags'])})" for row in flagged["crystals"][:10])
+        more = len(flagged["crystals"]) - 10
+        lines.append(f"flagged as contradictory: {first}" + (f" and {more} more" if more > 0 else ""))
+        if (rest := flagged["without"]) is not None:
+            cells = [f"{key} {_number(rest['curves'][key])}" for key in ("r2", "mae", "spearman")]
+            lines.append(f"grouped  curves, without them  {'  '.join(cells)}")
     interval = scores["interval"]
     widths = ", ".join(
         f"{low:+.2f}..{high:+.2f}" for low, high in zip(interval["lower"], interval["upper"], strict=True)

@@ -15,7 +15,7 @@ from screening.errors import ModelError, Rejection
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
-from screening.learn.evaluate import Evaluation, evaluate, seeded
+from screening.learn.evaluate import Evaluation, evaluate, flagged_scores, seeded
 from screening.learn.header import ModelHeader, TrainedBy, Training
 from screening.learn.intervals import conformal_rank, interval_scores
 from screening.learn.labels import Labels
@@ -64,6 +64,7 @@ def train(
     interval["by"] = calibrated_by
     scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type)
     scores["trees"] = config.learn.trees
+    scores["flagged"] = flagged_scores(data, grouped)
     scores["interval"] = interval
     scores["y_randomisation"] = y_randomisation(data, config, split="grouped", repeats=config.learn.repeats)
     scores["learning_curve"] = learning_curve(data, config, split="grouped", repeats=config.learn.repeats)
@@ -72,6 +73,7 @@ def train(
         columns=data.columns,
         band=config.learn.band,
         features_hash=table.header["features_hash"],
+        features_version=table.header.get("features_version", 1),
         features_config=table.header["config"],
         engine=table.header["engine"],
         learn=config.learn.model_dump(mode="json"),

@@ -1,7 +1,7 @@
 """Where files are: a folder here (a `pathlib.Path`) or an object store (a `Remote`), told apart by ``://``.
 
-What is written to an object store is put whole, since it knows neither appending nor renaming. Credentials come from
-the environment or the profile of the user, as the libraries of the providers find them; a URL that holds any is
+Objects are written whole, since an object store knows neither appending nor renaming. Credentials come from the
+environment or the profile of the user, as the libraries of the providers find them; a URL that holds any is
 refused, so that none can reach a record, a log or a message.
 """
 
@@ -41,7 +41,7 @@ def place(text: str | Path) -> Place:
     if "@" in host or (protocol in ("http", "https") and "?" in rest):
         raise InputError(f"a {protocol}:// URL holds credentials or a query; give them by environment or profile")
     if "::" in rest or ".." in rest.split("/") or not host or "\0" in rest:
-        raise InputError(f"{text!r:.200} names no single place")
+        raise InputError(f"{text!r:.200} is not the URL of one file or folder")
     found = Remote(f"{protocol}://{rest.rstrip('/')}")
     filesystem_of(found.url)
     return found

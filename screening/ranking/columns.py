@@ -71,6 +71,7 @@ SCHEMA: tuple[Column, ...] = (
     Column(
         "charge_balanced", "flag", "charge balanced", since=2, meaning="usual oxidation states can sum to zero"
     ),
+    Column("flags", "text", "flags", since=3, meaning="what was remarked on reading, joined by ;"),
     Column(
         "held_back", "text", "held back for", since=2, meaning="why it stands behind all others, joined by ;"
     ),

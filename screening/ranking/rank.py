@@ -234,6 +234,7 @@ class _Judge:
             "prediction_kind": np.where(is_known, "out-of-fold", "model").astype(object),
             "same_as_labelled": same,
             "prototype": _prototypes(batch),
+            "flags": batch.facts["flags"],
             **self._held_back(batch),
         }
 
@@ -245,7 +246,14 @@ class _Judge:
         elements |= ~holds[:, [NUMBERS[symbol] for symbol in config.require_elements]].all(axis=1)
         size = batch.facts["n_sites"].astype(np.int64) > (config.max_atoms or np.iinfo(np.int64).max)
         reasons = {"elements": elements, "charge": ~balanced & config.charge_balance, "size": size}
-        told = [";".join(name for name, speaks in reasons.items() if speaks[row]) for row in range(len(balanced))]
+        flags = [str(flags).split(";") for flags in batch.facts["flags"]]
+        told = [
+            ";".join(
+                [name for name, speaks in reasons.items() if speaks[row]]
+                + [f"flag:{name}" for name in config.hold_back_flags if name in flags[row]]
+            )
+            for row in range(len(balanced))
+        ]
         return {"charge_balanced": balanced, "held_back": np.array(told, dtype=object)}
 
     @cached_property

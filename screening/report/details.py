@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from screening.config import InputLimits
-from screening.crystals import Crystal
+from screening.crystals import Crystal, flag_sentence
 from screening.errors import InputError
 from screening.learn import Model, load_model
 from screening.ranking import CURVES, StoredTables, duplicates_path, explain, kinds_of, reason_unit, reason_words
@@ -171,6 +171,7 @@ class Details:
                 "duplicates": self.duplicates.get(one.id, []),
                 "curves": packed[row],
                 "reasons": self.reasons.of(explanation.shap[row], table.features[row], expected=explanation.expected),
+                "flags": flag_rows(found[one.id], str(fact["flags"])),
                 **structures[row],
             }
             for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
@@ -181,6 +182,12 @@ class Details:
         if holes or isinstance(found, Missing):
             return shown(found, self.settings)
         return {"structure": atoms(found, self.settings)}
+
+
+def flag_rows(found: Crystal | Missing, names: str) -> list[list[str]]:
+    """Return [name, sentence] of each flag of a crystal, with what is particular to it where it can be read again."""
+    details = found.flag_details if isinstance(found, Crystal) else {}
+    return [[name, flag_sentence(name, details.get(name, ""))] for name in names.split(";") if name]
 
 
 def squeezed(value: Any) -> str:

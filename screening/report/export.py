@@ -15,11 +15,12 @@ import numpy as np
 import pandas as pd
 
 from screening.config import InputLimits
+from screening.crystals import contradictions_among, flag_sentence
 from screening.errors import InputError, MissingExtraError
 from screening.ranking import CellKind, kind_of
 from screening.report.structures import p1_cif
 from screening.report.text import level, number, power
-from screening.report.words import BADGES, LIMITS, REFERENCES
+from screening.report.words import BADGES, HELD_BACK, LIMITS, REFERENCES
 from screening.runs import ranking_path, read_json, read_ranking, read_record, read_training
 from screening.sources import Missing, Wanted, find_crystals
 from screening.spreadsheet import plain_cell, plain_text, unguarded
@@ -79,7 +80,7 @@ def chosen(run_dir: Path, *, top: int | None, ids: Sequence[str] | None) -> pd.D
     if ids is not None:
         missing = sorted(set(ids) - set(frame["id"]))
         if missing:
-            raise InputError(f"{len(missing)} of the ids are not in the ranking, the first is {missing[0]!r:.200}")
+            raise InputError(f"{len(missing)} of the ids are not in the ranking, for example {missing[0]!r:.200}")
         frame = frame[frame["id"].isin(set(ids))].reset_index(drop=True)
     return frame
 
@@ -226,8 +227,10 @@ def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
 def _remarks(row: dict[str, Any]) -> list[str]:
     told = [] if row["in_domain"] else [f"out of domain (distance {number(row['distance'])})"]
     told += [words for name, words in BADGES.items() if row[name]]
+    told += [flag_sentence(name) for name in contradictions_among(str(row.get("flags") or "").split(";"))]
     if row.get("held_back"):
-        told.append(f"held back: {row['held_back']}")
+        reasons = [HELD_BACK.get(reason, reason) for reason in str(row["held_back"]).split(";")]
+        told.append(f"held back: {'; '.join(reasons)}")
     if row["elements_unseen"]:
         told.append(f"not in training: {row['elements_unseen']}")
     return told

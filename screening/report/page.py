@@ -14,7 +14,7 @@ import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from screening.crystals import families_among
+from screening.crystals import FLAGS, families_among
 from screening.elements import SYMBOLS
 from screening.ranking import SUBJECTS, cells_of, columns_of
 from screening.report import plots, svg, text
@@ -128,6 +128,7 @@ def list_data(run: Run, details: Details) -> dict[str, Any]:
         "elements": list(SYMBOLS),
         "badges": BADGES,
         "held_back": HELD_BACK,
+        "flags": {name: [flag.kind.value, flag.sentence] for name, flag in FLAGS.items()},
         "families": families_among(run.ranking["family"]),
         "columns": [{"name": one.name, "kind": one.kind, "label": one.label} for one in columns],
         **details.shared(),

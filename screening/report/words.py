@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from screening.crystals import FLAGS, flag_sentence
 from screening.errors import Code
 
 CODES: dict[str, str] = {
@@ -46,6 +47,7 @@ BADGES: dict[str, str] = {
 }
 
 HELD_BACK: dict[str, str] = {
+    **{f"flag:{name}": flag_sentence(name) for name in FLAGS},
     "elements": "elements that were excluded, or one that was required is missing",
     "charge": "usual oxidation states cannot sum to zero",
     "size": "more atoms than asked for",

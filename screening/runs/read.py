@@ -86,7 +86,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; the report needs a finished run") from error
+        raise InputError(f"cannot read {path}: {error.strerror}; run `screening run` to the end first") from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}") from error
     if not isinstance(value, dict):
@@ -99,7 +99,7 @@ def read_csv(path: Path, needed: Sequence[str], *, rows: int | None = None) -> p
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", nrows=rows)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; the report needs a finished run") from error
+        raise InputError(f"cannot read {path}: {error.strerror}; run `screening run` to the end first") from error
     except ValueError as error:
         raise InputError(f"{path} is not a CSV table: {error}") from error
     missing = [name for name in needed if name not in frame.columns]
@@ -184,7 +184,7 @@ def read_training(model_dir: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = pyarrow.parquet.read_table(path, columns=list(columns)).to_pandas()
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}; the report needs a finished run") from error
+        raise InputError(f"cannot read {path}: {error}; run `screening run` to the end first") from error
     return frame
 
 
@@ -192,7 +192,7 @@ def _read_parquet(path: Path, needed: Sequence[str]) -> pd.DataFrame:
     try:
         frame: pd.DataFrame = pyarrow.parquet.read_table(path).to_pandas()
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}; the report needs a finished run") from error
+        raise InputError(f"cannot read {path}: {error}; run `screening run` to the end first") from error
     missing = [name for name in needed if name not in frame.columns]
     if missing:
         raise InputError(f"{path} lacks the column {', '.join(missing)}")

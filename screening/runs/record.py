@@ -49,6 +49,7 @@ class RunRecord(BaseModel):
     duplicates_checked: dict[str, int] = {}
     outputs: dict[str, str] | None = None  # SHA-256 (hex) by file
     rejected_by_code: dict[str, int] = {}
+    flags: dict[str, int] = {}  # featurized crystals by flag
     scores: dict[str, Any] = {}
     seconds: dict[str, float] = {}  # by stage
     config: dict[str, Any]
@@ -79,14 +80,14 @@ def read_record(path: Path, *, n_rejected: int | None = None) -> RunRecord:
     try:
         record = RunRecord.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; this needs a finished run") from error
+        raise InputError(f"cannot read {path}: {error.strerror}; run `screening run` to the end first") from error
     except ValidationError as error:
         faults = error.errors()
         if faults[0]["type"] == "json_invalid":
             raise InputError(f"{path} is not JSON: {faults[0]['msg']}") from error
         missing = [".".join(map(str, fault["loc"])) for fault in faults if fault["type"] == "missing"]
         if missing:
-            raise InputError(f"{path} lacks {', '.join(missing)}; this needs a finished run") from error
+            raise InputError(f"{path} lacks {', '.join(missing)}; run `screening run` to the end first") from error
         fault = faults[0]
         raise InputError(f"{path}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}") from error
     counts = record.counts

@@ -43,13 +43,13 @@ def status(folder: Place) -> Status:
     Raises
     ------
     StoreError
-        It is no RUN, or one that was killed before it wrote anything.
+        It is not a RUN folder, or one that was killed before it wrote anything.
     """
     features = folder / FEATURES
     try:
         told: dict[str, Any] = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StoreError(f"{folder} is no RUN, or nothing has been done in it yet") from error
+        raise StoreError(f"{folder} is not a RUN folder, or nothing has been done in it yet") from error
     entries = list(FeatureStore.open(features).ledger().values()) if features.is_dir() else []
     codes: Counter[str] = Counter()
     for entry in entries:

@@ -53,7 +53,7 @@ def _store_faults(path: Place) -> Iterator[str]:
         known = {str(index) for index in entries}
         for chunk in store.chunks(name):
             if chunk not in known:
-                yield f"{path}: array {name} has a chunk {chunk} that no ledger line vouches for"
+                yield f"{path}: array {name} has a chunk {chunk} that the ledger does not list"
     seen: dict[str, int] = {}
     for index, entry in sorted(entries.items()):
         if index < n_shards:

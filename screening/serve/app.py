@@ -74,7 +74,7 @@ class Desk:
             return self.details.known_curves(id) if id in self.details.known_ids else None
         if path == "/api/structures":
             return self._structures(question.get("ids"))
-        raise InputError(f"nothing is asked at {path[:100]}")
+        raise InputError(f"unknown API path {path[:100]}")
 
     def _details(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         with self._lock:
@@ -88,7 +88,7 @@ class Desk:
 
     def _structures(self, ids: object) -> list[dict[str, Any]]:
         if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
-            raise InputError("structures are asked for by a list of ids")
+            raise InputError("ids must be a list of strings")
         if len(ids) > STRUCTURES:
             raise InputError(f"{len(ids)} structures in one bundle: ask for at most {STRUCTURES}")
         wanted = self._wanted(ids)
@@ -136,7 +136,7 @@ class Guard:
         request = Request(scope, receive)
         response: Response
         if not self.is_host(request.headers.get("host", "")):
-            response = PlainTextResponse("this name is not served here", 421)
+            response = PlainTextResponse("this host name is not served", 421)
         elif self.token is not None and not self._knows(request.cookies.get("token", "")):
             if self._knows(request.query_params.get("token", "")) and request.method == "GET":
                 response = RedirectResponse("/", 303)
@@ -162,15 +162,15 @@ class Guard:
         try:
             # A form of another site cannot send this type without asking first, which nothing here allows.
             if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-                raise InputError("questions are put as application/json")
+                raise InputError("the request body must be application/json")
             body = b""
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > LARGEST_QUESTION:
-                    raise InputError("the question is too long")
+                    raise InputError("the request body is too long")
             question = json.loads(body)
             if not isinstance(question, dict):
-                raise InputError("a question is a JSON object")
+                raise InputError("the request body must be a JSON object")
             found, status = await run(self.desk.answer, request.url.path, question), 200
         except (ScreeningError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             found, status = {"error": str(error)[:500]}, 400

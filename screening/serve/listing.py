@@ -91,7 +91,7 @@ class Listing:
         Raises
         ------
         InputError
-            The question is not well put.
+            Malformed request.
         """
         import polars as pl
 
@@ -129,7 +129,7 @@ class Listing:
             tests.append(self._hidden(flag))
         conditions = ask.get("conditions") or []
         if not isinstance(conditions, list):
-            raise InputError("conditions are a list")
+            raise InputError("conditions must be a list")
         for one in conditions:
             tests.append(self._condition(one))
         if ask.get("ids") is not None:
@@ -153,7 +153,7 @@ class Listing:
         import polars as pl
 
         if not isinstance(one, dict) or _words(one, "column") not in self._kinds:
-            raise InputError("a condition names a column")
+            raise InputError("a condition must name a column")
         column, op, wanted = pl.col(one["column"]), one.get("op"), one.get("value")
         kind = self._kinds[one["column"]]
         if op == "has" and isinstance(wanted, str):
@@ -163,7 +163,7 @@ class Listing:
         if op in (">=", "<=") and kind == "number":
             limit = _number(wanted)
             return (column >= limit if op == ">=" else column <= limit).fill_null(value=False)
-        raise InputError("a condition compares what can be compared")
+        raise InputError("this condition does not fit the column")
 
     def _order(self, ask: dict[str, Any], places: pl.Series) -> pl.Series:
         """Return the places sorted; equal rows keep the order of the ranking, empty cells stand last."""
@@ -270,7 +270,7 @@ def _element_tests(must: Sequence[str], never: Sequence[str]) -> list[pl.Expr]:
 def _list(ask: dict[str, Any], name: str) -> list[str]:
     value = ask.get(name) or []
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise InputError(f"{name} is a list of names")
+        raise InputError(f"{name} must be a list of names")
     return value
 
 
@@ -284,7 +284,7 @@ def _words(ask: dict[str, Any], name: str) -> str:
 def _count(ask: dict[str, Any], name: str) -> int:
     value = ask.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
-        raise InputError(f"{name} is a number of rows")
+        raise InputError(f"{name} must be a number of rows")
     return int(value)
 
 
@@ -292,7 +292,7 @@ def _number(value: object) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise InputError("a threshold is a number") from error
+        raise InputError("a threshold must be a number") from error
     if math.isnan(number):
-        raise InputError("a threshold is a number")
+        raise InputError("a threshold must be a number")
     return number

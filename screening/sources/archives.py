@@ -61,7 +61,7 @@ def iter_archive(path: Place, limits: InputLimits) -> Iterator[Raw]:
     except _RatioError as error:
         yield Raw(path.name, path.as_posix(), code=Code.TOO_LARGE, detail=str(error))
     except BROKEN as error:
-        detail = f"the archive breaks off: {type(error).__name__}: {error}"
+        detail = f"the archive is damaged: {type(error).__name__}: {error}"
         yield Raw(path.name, path.as_posix(), code=Code.UNREADABLE, detail=detail)
 
 

@@ -63,7 +63,7 @@ def _of_container(container: str, members: Sequence[Wanted], limits: InputLimits
     except (InputError, OSError) as error:
         reason = f"Its source cannot be read: {error}"
     else:
-        reason = "Its source holds it no more."
+        reason = "Its source no longer contains it."
     return {**{one.id: Missing(reason) for one in members}, **found}
 
 

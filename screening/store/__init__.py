@@ -4,7 +4,15 @@ from screening.store.export import export_features
 from screening.store.lease import is_alive, this_process
 from screening.store.ledger import LedgerEntry
 from screening.store.pointer import point, pointed
-from screening.store.read import differences, iter_tables, read_rejections, read_some, read_table, tables_by_id
+from screening.store.read import (
+    count_flags,
+    differences,
+    iter_tables,
+    read_rejections,
+    read_some,
+    read_table,
+    tables_by_id,
+)
 from screening.store.store import FeatureStore, exists
 from screening.store.tables import ARRAYS, FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureTable, ShardRows
 
@@ -19,6 +27,7 @@ __all__ = [
     "FeatureTable",
     "LedgerEntry",
     "ShardRows",
+    "count_flags",
     "differences",
     "exists",
     "export_features",

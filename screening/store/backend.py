@@ -1,7 +1,7 @@
 """The files of a feature store, on a disk or on an object store: the same names and bytes, kept safe in two ways.
 
 A disk: chunks are written beside their place, renamed and synced; ledger lines are appended and synced.
-An object store: chunks are put whole; each ledger line is an object of its own, ``ledger/<digest>/<number>.json``, put
+An object store: chunks are written whole; each ledger line is an object, ``ledger/<digest>/<number>.json``, put
 only if it is not there, and belongs to the ledger.jsonl with that digest (its first 16 digits). When a run ends they
 are packed into a new ledger.jsonl, and the store looks as it would on a disk.
 """

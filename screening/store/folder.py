@@ -97,7 +97,7 @@ class Folder:
         temporary.replace(self._path / LEDGER)
 
     def settle(self, arrays: Sequence[str], *, n_chunks: int) -> None:
-        """Clear what killed writers left half written."""
+        """Delete leftovers of killed writers; keep exactly n_chunks chunks per array."""
         for name in arrays:
             for partial in (self._path / name).rglob("*.partial"):
                 partial.unlink(missing_ok=True)

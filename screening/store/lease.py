@@ -88,7 +88,7 @@ class Lease:
                     raise FileNotFoundError
                 self._lock.write_bytes(self._text())
             except FileNotFoundError:
-                self._lost = f"{self._lock.parent.parent} was taken over by another run while this one stood still"
+                self._lost = f"{self._lock.parent.parent} was taken over by another run while this one was suspended"
                 return
             except ScreeningError as error:
                 self._lost = str(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import heapq
+from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 from screening.errors import Code, Rejection, StoreError
 from screening.locations import Place
 from screening.store.store import FeatureStore
-from screening.store.tables import FEATURIZED, REJECTED, FeatureTable
+from screening.store.tables import FEATURIZED, REJECTED, STRINGS, FeatureTable
 
 
 def iter_tables(path: Place) -> Iterator[FeatureTable]:
@@ -77,10 +78,21 @@ def tables_by_id(path: Place) -> dict[str, int]:
     return dict(_ids(path))
 
 
+def count_flags(path: Place) -> dict[str, int]:
+    """Return how many featurized crystals carry each flag, by name."""
+    store = FeatureStore.open(path)
+    counts: Counter[str] = Counter()
+    for entry in store.entries():
+        status, strings = store.read_names(entry)
+        for flags in strings[status == FEATURIZED, STRINGS.index("flags")]:
+            counts.update(name for name in str(flags).split(";") if name)
+    return dict(sorted(counts.items()))
+
+
 def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:
     parts = list(tables)
     if not parts:
-        raise StoreError(f"{path} holds no crystal")
+        raise StoreError(f"{path} contains no crystal")
     return FeatureTable(
         ids=np.concatenate([table.ids for table in parts]),
         columns=parts[0].columns,
@@ -105,8 +117,8 @@ def _ids(path: Place) -> Iterator[tuple[str, int]]:
     """Yield the ids of the featurized crystals and the number of their shard's entry, without reading features."""
     store = FeatureStore.open(path)
     for number, entry in enumerate(store.entries()):
-        status, ids = store.read_names(entry)
-        yield from ((str(id), number) for id in ids[status == FEATURIZED])
+        status, strings = store.read_names(entry)
+        yield from ((str(id), number) for id in strings[status == FEATURIZED, 0])
 
 
 def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:

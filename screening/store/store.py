@@ -136,12 +136,12 @@ class FeatureStore:
         path = pointed(path)
         files = storage(path, ARRAYS)
         if not files.is_store():
-            raise StoreError(f"{path} is no feature store: there is no zarr.json in it")
+            raise StoreError(f"{path} is not a feature store: there is no zarr.json in it")
         try:
             group = files.group()
             header = dict(group.attrs)
             if header.get("format") != FORMAT:
-                raise StoreError(f"{path} is a Zarr group, but no feature store (format {header.get('format')!r})")
+                raise StoreError(f"{path} is a Zarr group, but not a feature store (format {header.get('format')!r})")
             if header.get("format_version") != FORMAT_VERSION:
                 raise StoreError(
                     f"{path} has format version {header.get('format_version')}, this program reads {FORMAT_VERSION}: "
@@ -178,7 +178,7 @@ class FeatureStore:
             self._resize(n_rows + RESERVED_AHEAD * self.shard_rows)
 
     def finish(self, n_rows: int) -> None:
-        """Set the final number of rows, forget what lies beyond, and clear what killed writers left half written."""
+        """Set the final number of rows, and delete what lies beyond and what killed writers left behind."""
         last = (n_rows + self.shard_rows - 1) // self.shard_rows
         kept = [entry for entry in self.ledger().values() if entry.shard < last]
         if len(kept) < len(self.ledger()):
@@ -287,7 +287,7 @@ class FeatureStore:
             if digest != entry.chunks[name]:
                 raise StoreError(
                     f"{self.path}: shard {entry.shard} of array {name} is missing or damaged; "
-                    "run the same command again to compute it anew"
+                    "run the same command again to compute it again"
                 )
         span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
         data: dict[str, Any] = {name: np.asarray(self._arrays[name][span]) for name in ARRAYS}
@@ -296,7 +296,7 @@ class FeatureStore:
         return ShardRows(**data, seconds=entry.seconds)
 
     def read_names(self, entry: LedgerEntry) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
-        """Return status and id of the rows of a finished shard, (n,) each, without reading features.
+        """Return status (n,) and strings (n, 6) of the rows of a finished shard, without reading features.
 
         Raises
         ------
@@ -307,12 +307,12 @@ class FeatureStore:
         keys = [key for key in _keys(entry.shard) if key.startswith(("numbers", "strings"))]
         if None in self._files.fetch(keys):
             raise StoreError(
-                f"{self.path}: shard {entry.shard} is missing; run the same command again to compute it anew"
+                f"{self.path}: shard {entry.shard} is missing; run the same command again to compute it again"
             )
         status = np.asarray(self._arrays["numbers"][span, 0])
-        ids = np.asarray(self._arrays["strings"][span, 0])
+        strings = np.asarray(self._arrays["strings"][span]).astype(object)
         self._files.release(keys)
-        return status, ids
+        return status, strings
 
     def is_sound(self, entry: LedgerEntry) -> bool:
         """Return whether the chunks of a finished shard are all there and unchanged."""

@@ -13,7 +13,12 @@ function badges(parent, row) {
   if (cell(row, "in_domain") === false) words.push(["out of domain", "warn"]);
   if (cell(row, "prediction_kind") === "out-of-fold") words.push(["out-of-fold prediction"]);
   for (const [name, word] of Object.entries(data.badges)) if (cell(row, name) === true) words.push([word]);
-  for (const why of String(cell(row, "held_back") ?? "").split(";").filter(Boolean)) words.push([`held back: ${data.held_back[why] ?? why}`, "warn"]);
+  const reasons = String(cell(row, "held_back") ?? "").split(";").filter(Boolean);
+  for (const why of reasons.filter((one) => !one.startsWith("flag:"))) words.push([`held back: ${data.held_back[why] ?? why}`, "warn"]);
+  for (const name of String(cell(row, "flags") ?? "").split(";").filter(Boolean)) {
+    const [kind, sentence] = data.flags[name] ?? ["note", name];
+    if (kind === "contradiction") words.push([`${reasons.includes(`flag:${name}`) ? "held back: " : ""}${sentence}`, "warn"]);
+  }
   if (!isEmpty(cell(row, "elements_unseen"))) words.push([`not in training: ${cell(row, "elements_unseen").replaceAll(";", ", ")}`]);
   if (!isEmpty(cell(row, "same_as_labelled"))) words.push([`is the labelled crystal ${cell(row, "same_as_labelled")}`]);
   if (cell(row, "duplicates") > 0) words.push([`${cell(row, "duplicates")} more ${cell(row, "duplicates") === 1 ? "entry" : "entries"} of the same crystal`]);

@@ -72,6 +72,7 @@ function moreFacts(list, found) {
   const { n_sites: sites, volume, spacegroup, a, b, c, alpha, beta, gamma } = found.facts;
   fact(list, "cell", `${sites} sites, ${volume} Å³${spacegroup > 0 ? `, space group ${spacegroup}` : ""}`);
   if (a !== undefined) fact(list, "a, b, c; α, β, γ", `${[a, b, c].map((x) => x.toFixed(3)).join(", ")} Å; ${[alpha, beta, gamma].map((x) => x.toFixed(1)).join(", ")}°`);
+  for (const [name, sentence] of found.flags ?? []) fact(list, `flag ${name}`, sentence);
   if (found.duplicates.length) fact(list, "same crystal also as", found.duplicates.slice(0, 20).join(", ") + (found.duplicates.length > 20 ? ` and ${found.duplicates.length - 20} more` : ""));
 }
 

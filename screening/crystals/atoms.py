@@ -1,0 +1,281 @@
+"""The atom loop of a CIF block: what each row places, what rows without coordinates amount to, and flags."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import gemmi
+import numpy as np
+
+from screening.config import InputLimits
+from screening.crystals.arrays import FloatArray, IntArray
+from screening.crystals.species import Species, checked_charge, number_of, species_of
+from screening.crystals.syntax import lattice_of, shown
+from screening.elements import NUMBERS
+from screening.errors import Code, RejectionError
+
+COORDINATES = ("fract_x", "fract_y", "fract_z")
+# An atom that fills less of its site than this is a slip of the pen: the least of 254 measured conductors is 0.007.
+SMALLEST_OCCUPANCY = 1e-6
+MOST_OCCUPANCY = 1.5
+# A coordinate beyond this many cells is a slip too.
+MOST_CELLS = 1e4
+# Hydrogen atoms attached to one atom; methane has four.
+MOST_ATTACHED = 8
+_NULL = frozenset({"?", "."})
+# The columns of the loop besides coordinates.
+_OPTIONAL = (
+    "type_symbol",
+    "label",
+    "occupancy",
+    "symmetry_multiplicity",
+    "site_symmetry_multiplicity",
+    "calc_flag",
+    "attached_hydrogens",
+)
+_FRACTION = re.compile(r"([+-]?\d{1,4})/(\d{1,4})\Z")
+_LETTERS = re.compile(r"[A-Za-z]{1,2}")
+_CAPITALS = re.compile(r"([A-Z]{2})(?![A-Za-z])")
+# Two capitals that are one element and not also two: a file with such labels writes all its symbols in capitals.
+_PLAIN_PAIRS = frozenset(
+    symbol.upper() for symbol in NUMBERS if len(symbol) == 2 and not {symbol[0], symbol[1].upper()} <= NUMBERS.keys()
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Atoms:
+    """The atoms of the asymmetric unit that have coordinates, one a row, and what the others amount to."""
+
+    numbers: IntArray  # (m,) atomic number
+    charges: FloatArray  # (m,) oxidation state, NaN: not stated
+    positions: FloatArray  # (m, 3) fractional
+    occupancies: FloatArray  # (m,)
+    multiplicities: FloatArray  # (m,) as stated, NaN where not
+    hydrogens: FloatArray  # (m,) hydrogen atoms held by the atom and not placed, the share of the row included
+    labels: tuple[str, ...]  # (m,)
+    written: tuple[tuple[str, ...], ...]  # (m, 3) coordinates as the file writes them
+    unplaced: dict[int, float]  # atomic number -> atoms per cell without coordinates
+    flags: dict[str, str] = field(default_factory=dict)  # name -> detail
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def read_atoms(
+    block: gemmi.cif.Block, cell: list[float], limits: InputLimits, *, stated: frozenset[str] | None
+) -> Atoms:
+    """Return the atoms of a block.
+
+    Parameters
+    ----------
+    block
+        One data block.
+    cell
+        a, b, c, α, β, γ.
+    limits
+        Sizes beyond which the block is refused.
+    stated
+        Symbols of the stated formula, None where none can be read.
+
+    Raises
+    ------
+    RejectionError
+        bad-element, bad-site, too-large, no-atoms.
+    """
+    columns, cartesian = _columns(block, limits)
+    flags: dict[str, str] = {}
+    rows = _rows(columns, stated, flags)
+    bare = [row for row in rows if columns.bare(row.at)]
+    placed = [row for row in rows if not columns.bare(row.at)] if bare else rows
+    if not placed:
+        raise RejectionError(Code.NO_ATOMS, "the block places no atom")
+    listed = any(row.kind.parts[0][0] == 1 for row in rows)
+    implied = not listed and (stated is None or "H" in stated)
+    attached = not any(row.kind.parts[0][0] == 1 for row in bare)
+    unplaced: dict[int, float] = {}
+    for row in bare:
+        _count(unplaced, row, columns, implied=implied, attached=attached, flags=flags)
+    held = [_held(row, columns, implied=implied, attached=attached) for row in placed]
+    if any(held):
+        flags["atoms-without-coordinates"] = ""
+    texts = [columns.coordinates(row.at) for row in placed]
+    labels = [columns.label[row.at] for row in placed]
+    positions = np.array([[_coordinate(text, label) for text in row] for row, label in zip(texts, labels, strict=True)])
+    if cartesian:
+        positions = positions @ np.linalg.inv(lattice_of(cell))
+    # One row of the loop holds several elements only where its symbol is a mixed one.
+    parts = [(at, *part) for at, row in enumerate(placed) for part in row.kind.parts]
+    at = np.array([index for index, _, _ in parts])
+    first = np.concatenate([[True], at[1:] != at[:-1]])
+    charges = _charges(block)
+    return Atoms(
+        numbers=np.array([number for _, number, _ in parts], dtype=np.int64),
+        charges=np.array([charges.get(columns.symbol[row.at], row.kind.charge) for row in placed])[at],
+        positions=positions[at],
+        occupancies=np.array([row.occupancy for row in placed])[at] * np.array([share for *_, share in parts]),
+        multiplicities=np.array([columns.multiplicity(row.at) for row in placed])[at],
+        hydrogens=np.where(first, np.array(held)[at], 0.0),
+        labels=tuple(labels[index] for index in at),
+        written=tuple(texts[index] for index in at),
+        unplaced=unplaced,
+        flags=flags,
+    )
+
+
+class _Row(NamedTuple):
+    """One row of the loop that stands for atoms."""
+
+    at: int
+    kind: Species
+    occupancy: float
+
+
+class _Columns(NamedTuple):
+    """The columns of the loop, unquoted, each as long as the loop; what a file lacks is None."""
+
+    x: list[str]
+    y: list[str]
+    z: list[str]
+    symbol: list[str]
+    label: list[str]
+    occupancy: list[str] | None
+    counts: tuple[list[str], ...]  # multiplicities
+    calc: list[str] | None
+    attached: list[str] | None
+
+    def coordinates(self, row: int) -> tuple[str, str, str]:
+        return self.x[row], self.y[row], self.z[row]
+
+    def bare(self, row: int) -> bool:
+        return self.x[row] in _NULL and self.y[row] in _NULL and self.z[row] in _NULL
+
+    def multiplicity(self, row: int) -> float:
+        """Return how often the file says that an atom stands in the cell, NaN where it does not say."""
+        for column in self.counts:
+            value = float(gemmi.cif.as_number(column[row]))
+            # No group has more than 192 operations in a cell; a multiplicity beyond that says nothing.
+            if 1 <= value <= 192 and value == int(value):
+                return value
+        return math.nan
+
+
+def _columns(block: gemmi.cif.Block, limits: InputLimits) -> tuple[_Columns, bool]:
+    """Return the columns of the atom loop, and whether its coordinates are Cartesian."""
+    dot = "." if block.find_values("_atom_site.fract_x") or block.find_values("_atom_site.Cartn_x") else "_"
+    prefix = f"_atom_site{dot}"
+    cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
+    names = ("Cartn_x", "Cartn_y", "Cartn_z") if cartesian else COORDINATES
+    table = block.find(prefix, [*names, *(f"?{name}" for name in _OPTIONAL)])
+    if len(table) > 100 * limits.max_sites:
+        detail = f"{len(table)} atoms listed, more than 100 times max_sites = {limits.max_sites}"
+        raise RejectionError(Code.TOO_LARGE, detail)
+    x, y, z = (list(table.column(index)) for index in range(3)) if len(table) else ([], [], [])
+    optional = {
+        name: list(table.column(index)) if len(table) and table.has_column(index) else None
+        for index, name in enumerate(_OPTIONAL, start=3)
+    }
+    counts = (optional["symmetry_multiplicity"], optional["site_symmetry_multiplicity"])
+    return _Columns(
+        x,
+        y,
+        z,
+        _unquoted(optional["type_symbol"], len(x)),
+        _unquoted(optional["label"], len(x)),
+        optional["occupancy"],
+        tuple(column for column in counts if column is not None),
+        optional["calc_flag"],
+        optional["attached_hydrogens"],
+    ), cartesian
+
+
+def _unquoted(column: list[str] | None, length: int) -> list[str]:
+    """Return names without quotes and blanks, empty where the file has none."""
+    if column is None:
+        return [""] * length
+    return [
+        "" if text in _NULL else text if text[0] not in "'\";" else gemmi.cif.as_string(text).strip() for text in column
+    ]
+
+
+def _rows(columns: _Columns, stated: frozenset[str] | None, flags: dict[str, str]) -> list[_Row]:
+    """Return the rows that stand for atoms: dummies and empty sites are left out, with a flag."""
+    capitals = any((pair := _CAPITALS.match(label)) and pair[1] in _PLAIN_PAIRS for label in columns.label)
+    kinds: dict[tuple[str, str], Species] = {}
+    rows: list[_Row] = []
+    for index, key in enumerate(zip(columns.symbol, columns.label, strict=True)):
+        if columns.calc is not None and columns.calc[index] == "dum" and not _bare_hydrogen(columns, index):
+            flags["dummy-atoms"] = ""
+            continue
+        occupancy = 1.0 if columns.occupancy is None else _occupancy(columns.occupancy[index], key[1])
+        kind = kinds.get(key)
+        if kind is None:
+            kind = kinds[key] = species_of(*key, stated=stated, capitals=capitals)
+        if occupancy == 0.0:
+            flags["zero-occupancy"] = ""
+            continue
+        rows.append(_Row(index, kind, occupancy))
+    return rows
+
+
+def _bare_hydrogen(columns: _Columns, row: int) -> bool:
+    """Return whether a row is hydrogen without coordinates, which is no dummy whatever its flag says."""
+    letters = _LETTERS.match(columns.symbol[row] or columns.label[row])
+    return columns.bare(row) and letters is not None and number_of(letters[0]) == 1
+
+
+def _count(  # noqa: PLR0913 - one row and what is known of all of them
+    unplaced: dict[int, float],
+    row: _Row,
+    columns: _Columns,
+    *,
+    implied: bool,
+    attached: bool,
+    flags: dict[str, str],
+) -> None:
+    """Count a row without coordinates, as often as its multiplicity says."""
+    flags["atoms-without-coordinates"] = ""
+    multiplicity = columns.multiplicity(row.at)
+    if math.isnan(multiplicity):
+        flags["multiplicity-unknown"] = ""
+        multiplicity = 1.0
+    for number, share in row.kind.parts:
+        unplaced[number] = unplaced.get(number, 0.0) + row.occupancy * multiplicity * share
+    hydrogens = _held(row, columns, implied=implied, attached=attached)
+    if hydrogens:
+        unplaced[1] = unplaced.get(1, 0.0) + multiplicity * hydrogens
+
+
+def _held(row: _Row, columns: _Columns, *, implied: bool, attached: bool) -> float:
+    """Return the hydrogen atoms that a row counts without placing them, its occupancy included."""
+    if columns.attached is not None and attached:
+        number = gemmi.cif.as_number(columns.attached[row.at])
+        if 0 < number <= MOST_ATTACHED:
+            return float(number) * row.occupancy
+    return row.kind.hydrogens * row.occupancy if implied else 0.0
+
+
+def _charges(block: gemmi.cif.Block) -> dict[str, float]:
+    table = block.find("_atom_type_", ["symbol", "oxidation_number"])
+    charges = {gemmi.cif.as_string(row[0]).strip(): gemmi.cif.as_number(row[1]) for row in table}
+    return {symbol: checked_charge(charge, symbol) for symbol, charge in charges.items() if not math.isnan(charge)}
+
+
+def _occupancy(text: str, label: str) -> float:
+    if text in _NULL:
+        return 1.0
+    value = gemmi.cif.as_number(text)
+    if not (SMALLEST_OCCUPANCY <= value <= MOST_OCCUPANCY or value == 0.0):
+        raise RejectionError(Code.BAD_SITE, f"occupancy {shown(text)!r} of atom {shown(label)!r}")
+    return float(value)
+
+
+def _coordinate(text: str, label: str) -> float:
+    value = gemmi.cif.as_number(text)
+    if math.isnan(value) and (fraction := _FRACTION.match(text)) and int(fraction[2]):
+        value = int(fraction[1]) / int(fraction[2])
+    if not abs(value) < MOST_CELLS:
+        raise RejectionError(Code.BAD_SITE, f"coordinate {shown(text)!r} of atom {shown(label)!r}")
+    return float(value)

@@ -1,0 +1,203 @@
+"""A crystal against what its own file says of it, and against what atoms can do. Cheap: every crystal is checked.
+
+A check returns None where all is well, else a clause for a person; `screening.crystals.flags` has the sentences.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
+
+import gemmi
+import numpy as np
+
+from screening.crystals.arrays import FloatArray, IntArray
+from screening.crystals.formulas import StatedFormula, parsed_formula, reduced_formula
+from screening.crystals.neighbours import Pairs, periodic_pairs
+from screening.crystals.sites import FULL_TOLERANCE, MOST_SHARED
+from screening.crystals.syntax import find_value, shown
+from screening.elements import SYMBOLS
+
+# Largest difference of atomic fractions that is no contradiction.
+FRACTION_TOLERANCE = 0.01
+# In a phase with shared or partly occupied sites, the difference of an element's amount, as a part of it.
+AMOUNT_TOLERANCE = 0.02
+# Atoms that fill more than one place between them are not closer than this times the sum of their covalent radii. The
+# shortest of ordinary bonds are at 0.79 (C-C in alkynes) and 0.77 (N-N in nitrogen).
+CONTACT_FACTOR = 0.6
+FORMULA_TAGS = ("_chemical_formula_sum", "_chemical_formula.sum")
+OTHER_FORMULA_TAGS = ("_chemical_formula_structural", "_chemical_formula_moiety")
+UNITS_TAGS = ("_cell_formula_units_Z", "_cell.formula_units_Z")
+
+
+class Stated(NamedTuple):
+    """What a block states of the composition."""
+
+    formula: StatedFormula | None  # None where none is stated or it cannot be read
+    text: str  # as stated, empty where none is
+    units: float  # formula units a cell, NaN where not stated
+
+    @property
+    def symbols(self) -> frozenset[str] | None:
+        """Symbols of the formula, None where there is none."""
+        return None if self.formula is None else self.formula.symbols
+
+
+def read_stated(block: gemmi.cif.Block) -> Stated:
+    """Return the formula that a block states: the sum, or where it has none another that is plain."""
+    units = find_value(block, *UNITS_TAGS)
+    number = math.nan if units is None else gemmi.cif.as_number(units)
+    number = float(number) if 0 < number < 1e6 else math.nan
+    text = find_value(block, *FORMULA_TAGS)
+    if text is not None:
+        return Stated(parsed_formula(text), text, number)
+    for tag in OTHER_FORMULA_TAGS:
+        text = find_value(block, tag)
+        formula = None if text is None else parsed_formula(_uncharged(text))
+        if text is not None and formula is not None:
+            return Stated(formula, text, number)
+    return Stated(None, "", number)
+
+
+def _uncharged(text: str) -> str:
+    """Return a moiety formula (``Li 1+, Cl 1-``) without the charges of its parts."""
+    return re.sub(r"\s+\d*[+-](?=\s*(?:,|\Z))", "", text)
+
+
+def formula_contradiction(composition: dict[str, float], stated: Stated, *, disordered: bool) -> str | None:
+    """Return how a composition differs from the stated formula or the number of formula units.
+
+    Atomic fractions may differ by `FRACTION_TOLERANCE`, in a disordered phase also by `AMOUNT_TOLERANCE` of the
+    stated one. The number of formula units may be that of a smaller formula (Li2O2 or LiO for Li4 O4): programs write
+    the sum of all atoms of the cell beside it.
+
+    Parameters
+    ----------
+    composition
+        Atoms per cell by symbol.
+    stated
+        What the block states.
+    disordered
+        Whether sites are shared or partly occupied.
+    """
+    if stated.formula is None:
+        return None
+    amounts = stated.formula.amounts
+    total, whole = sum(composition.values()), sum(amounts.values())
+    for symbol in {**amounts, **composition}:
+        said, read = amounts.get(symbol, 0.0) / whole, composition.get(symbol, 0.0) / total
+        most = max(FRACTION_TOLERANCE, AMOUNT_TOLERANCE * said if disordered else 0.0)
+        if abs(said - read) > most + 1e-12:
+            return f"it is stated as {reduced_formula(amounts)}, the atoms are {reduced_formula(composition)}"
+    if math.isnan(stated.units):
+        return None
+    units, common = total / whole, _common_divisor(amounts)
+    ratio = stated.units / units
+    divisor = round(ratio)
+    if divisor > 0 and common % divisor == 0 and abs(ratio - divisor) <= AMOUNT_TOLERANCE * divisor:
+        return None
+    return f"Z = {stated.units:g} of {shown(stated.text)}, the cell holds {units:.4g}"
+
+
+def _common_divisor(amounts: dict[str, float]) -> int:
+    if any(amount != int(amount) for amount in amounts.values()):
+        return 1
+    return math.gcd(*(int(amount) for amount in amounts.values()))
+
+
+def multiplicity_contradiction(
+    stated: FloatArray, images: IntArray, labels: tuple[str, ...], *, operations: int
+) -> str | None:
+    """Return the first site whose number of images is not the stated multiplicity.
+
+    SHELX-97 wrote the order of the site symmetry as multiplicity: images times order are the operations.
+
+    Parameters
+    ----------
+    stated
+        (m,) multiplicities, NaN where none is stated.
+    images
+        (m,) images in the cell.
+    labels
+        (m,) names of the atoms.
+    operations
+        How many operations the cell has.
+    """
+    wrong = ~np.isnan(stated) & (stated != images) & (stated * images != operations)
+    if not wrong.any():
+        return None
+    at = int(np.flatnonzero(wrong)[0])
+    return f"{shown(labels[at])} is stated {stated[at]:g} times a cell, its images are {images[at]}"
+
+
+@cache
+def covalent_radii() -> FloatArray:
+    """Return the covalent radius of each element by atomic number, (119,) Å; 0 for hydrogen, which is left aside.
+
+    Source: Cordero et al., Dalton Trans. 2832 (2008), as tabulated in gemmi; 0 where it has none.
+    """
+    radii = np.array([0.0, *(gemmi.Element(symbol).covalent_r for symbol in SYMBOLS[1:])])
+    radii[1] = 0.0
+    radii[97:] = np.minimum(radii[97:], 1.0)
+    return radii
+
+
+def site_pairs(lattice: FloatArray, positions: FloatArray, radii: FloatArray) -> Pairs:
+    """Return all pairs of sites that may be too close, and all within `FULL_TOLERANCE`.
+
+    Parameters
+    ----------
+    lattice
+        (3, 3) Å.
+    positions
+        (n, 3) fractional.
+    radii
+        (n,) covalent radii, as `site_radii`.
+    """
+    largest = float(radii.max(initial=0.0))
+    return periodic_pairs(lattice, positions, max(2 * CONTACT_FACTOR * largest, FULL_TOLERANCE))
+
+
+def site_radii(numbers: IntArray, site_idx: IntArray) -> FloatArray:
+    """Return the smallest covalent radius among the atoms of each site, (n_sites,) Å, 0 where hydrogen is one."""
+    radii = covalent_radii()[numbers]
+    n_sites = int(site_idx.max()) + 1
+    if n_sites == len(site_idx):
+        return radii
+    least = np.full(n_sites, np.inf)
+    np.minimum.at(least, site_idx, radii)
+    return least
+
+
+def contact_contradiction(
+    pairs: Pairs, radii: FloatArray, occupancies: FloatArray, names: Callable[[], list[str]]
+) -> str | None:
+    """Return the closest contact of sites that fill more than one place between them and are too close for that.
+
+    Parameters
+    ----------
+    pairs
+        Pairs of sites.
+    radii
+        (n,) Å, 0 for sites of hydrogen.
+    occupancies
+        (n,) summed over the atoms of each site.
+    names
+        Returns (n,) what sits there; asked only where there is a contact to name.
+    """
+    limit = CONTACT_FACTOR * (radii[pairs.i] + radii[pairs.j])
+    close = (pairs.distance < limit) & (radii[pairs.i] > 0) & (radii[pairs.j] > 0)
+    if not close.any():
+        return None
+    close &= occupancies[pairs.i] + occupancies[pairs.j] > MOST_SHARED
+    if not close.any():
+        return None
+    rows = np.flatnonzero(close)
+    # The shortest; among equals the first by name, so that the order of sites does not matter.
+    least = rows[pairs.distance[rows] <= pairs.distance[rows].min() + 1e-6]
+    sites = names()
+    ends = min(tuple(sorted((sites[pairs.i[row]], sites[pairs.j[row]]))) for row in least)
+    return f"{shown(ends[0])} and {shown(ends[1])} are {pairs.distance[rows].min():.2f} Å apart"

@@ -1,0 +1,163 @@
+"""Atoms that a file lists more than once: beside the operations that make them, at cell faces, or twice outright."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from screening.crystals.arrays import BoolArray, FloatArray, wrap
+from screening.crystals.atoms import Atoms
+from screening.crystals.linkage import chosen, components
+from screening.crystals.neighbours import Pairs
+from screening.crystals.sites import (
+    COPY_TOLERANCE,
+    EXACT_TOLERANCE,
+    FULL_TOLERANCE,
+    OCCUPANCY_ROUNDING,
+    Expansion,
+    Reading,
+    decimal_step,
+)
+
+
+def without_copies(  # noqa: PLR0913 - two atoms may be one for several reasons
+    expansion: Expansion,
+    atoms: Atoms,
+    pairs: Pairs,
+    lattice: FloatArray,
+    *,
+    operations: int,
+    reading: Reading = Reading.USUAL,
+) -> Expansion:
+    """Return the expansion with atoms that are listed more than once counted once.
+
+    Two listed atoms are one where they are of one element, charge and occupancy, an image of one is at an image of the
+    other, and
+
+    - both are fully occupied (closer than `COPY_TOLERANCE`, or than two steps of their last decimal where the
+      operations make one of the other), or
+    - the file lists them at different coordinates, so that an operation or a cell vector makes one of the other, or
+    - they have one label.
+
+    Half an atom listed twice at one place under two labels stays two halves. Sites of copies that do not coincide are
+    put at the mean of them.
+
+    Parameters
+    ----------
+    expansion
+        n atoms of the cell.
+    atoms
+        The asymmetric unit.
+    pairs
+        Pairs of sites of the expansion, all those closer than `FULL_TOLERANCE` among them.
+    lattice
+        (3, 3) Å.
+    operations
+        How many operations made the expansion.
+    reading
+        `Reading.SPLIT` keeps partly occupied copies; `Reading.JOINED` counts equal ones at one place once whatever
+        their labels.
+    """
+    joined = _joined_sites(expansion, atoms, pairs, lattice, operations=operations)
+    if joined is not None:
+        expansion = joined
+    kept = _kept_rows(expansion, atoms, lattice, reading)
+    if kept.all() and joined is None:
+        return expansion
+    site = np.unique(expansion.site_idx[kept], return_inverse=True)[1]
+    return replace(
+        expansion,
+        positions=expansion.positions[kept],
+        atom_idx=expansion.atom_idx[kept],
+        site_idx=site.astype(np.int64),
+        flags=expansion.flags | {"listed-twice": ""},
+    )
+
+
+def _joined_sites(
+    expansion: Expansion, atoms: Atoms, pairs: Pairs, lattice: FloatArray, *, operations: int
+) -> Expansion | None:
+    """Return the expansion with sites that are copies of each other, but not quite at one place, at their mean."""
+    near = np.flatnonzero((pairs.distance < FULL_TOLERANCE) & (pairs.i != pairs.j))
+    if len(near) == 0:
+        return None
+    rows = [np.flatnonzero(expansion.site_idx == site) for site in range(int(expansion.site_idx.max()) + 1)]
+    longest = float(np.sqrt((lattice**2).sum(axis=1)).max())
+    mask = np.zeros(len(pairs.i), dtype=bool)
+    for pair in near:
+        first, second = rows[pairs.i[pair]], rows[pairs.j[pair]]
+        mask[pair] = any(
+            a != b
+            and _full_copies(atoms, a, b)
+            and pairs.distance[pair] < _reach(atoms, a, b, longest=longest, operations=operations)
+            for a in expansion.atom_idx[first]
+            for b in expansion.atom_idx[second]
+        )
+    if not mask.any():
+        return None
+    group, shift, _ = components(len(rows), chosen(pairs, mask))
+    sites = expansion.site_positions() + shift
+    count = np.bincount(group)
+    mean = np.stack([np.bincount(group, weights=column) for column in sites.T], axis=1) / count[:, None]
+    moved = count[group] > 1
+    moved_rows = moved[expansion.site_idx]
+    positions = np.where(moved_rows[:, None], wrap(mean)[group[expansion.site_idx]], expansion.positions)
+    return replace(expansion, positions=positions, site_idx=group[expansion.site_idx])
+
+
+def _kept_rows(expansion: Expansion, atoms: Atoms, lattice: FloatArray, reading: Reading) -> BoolArray:
+    """Return (n,) which rows are not copies of another at the same site; the fullest of copies is kept."""
+    kept = np.ones(len(expansion.atom_idx), dtype=bool)
+    key = expansion.site_idx * 128 + atoms.numbers[expansion.atom_idx]
+    _, group, size = np.unique(key, return_inverse=True, return_counts=True)
+    shared = np.flatnonzero(size[group] > 1)
+    if len(shared) == 0:
+        return kept
+    occupancies = atoms.occupancies[expansion.atom_idx]
+    last = -1
+    first: list[int] = []  # rows kept so far of one element at one site
+    for row in shared[np.lexsort((shared, -occupancies[shared], group[shared]))].tolist():
+        if group[row] != last:
+            last, first = int(group[row]), []
+        atom = expansion.atom_idx[row]
+        if any(_copies(atoms, expansion.atom_idx[other], atom, lattice, reading) for other in first):
+            kept[row] = False
+        else:
+            first.append(row)
+    return kept
+
+
+def _copies(atoms: Atoms, a: int, b: int, lattice: FloatArray, reading: Reading) -> bool:
+    """Return whether two listed atoms with an image at one site are one atom."""
+    if _full_copies(atoms, a, b):
+        return True
+    if a == b:
+        return True
+    if reading is Reading.SPLIT or not _alike(atoms, a, b):
+        return False
+    apart = np.linalg.norm((atoms.positions[a] - atoms.positions[b]) @ lattice) > EXACT_TOLERANCE
+    named = atoms.labels[a] == atoms.labels[b] and any(char.isdigit() for char in atoms.labels[a])
+    return bool(apart or named or reading is Reading.JOINED)
+
+
+def _full_copies(atoms: Atoms, a: int, b: int) -> bool:
+    return bool(min(atoms.occupancies[a], atoms.occupancies[b]) >= 1.0 - OCCUPANCY_ROUNDING) and _alike(atoms, a, b)
+
+
+def _alike(atoms: Atoms, a: int, b: int) -> bool:
+    """Return whether two listed atoms are of one element, charge and occupancy."""
+    charges = atoms.charges[a], atoms.charges[b]
+    return bool(
+        atoms.numbers[a] == atoms.numbers[b]
+        and abs(atoms.occupancies[a] - atoms.occupancies[b]) <= OCCUPANCY_ROUNDING
+        and (charges[0] == charges[1] or np.isnan(charges).any())
+    )
+
+
+def _reach(atoms: Atoms, a: int, b: int, *, longest: float, operations: int) -> float:
+    """Return how far apart copies of one fully occupied atom may lie, Å."""
+    if operations == 1:
+        return COPY_TOLERANCE
+    step = max(decimal_step(text) for atom in (a, b) for text in atoms.written[atom])
+    return min(max(COPY_TOLERANCE, 2 * step * longest), FULL_TOLERANCE)

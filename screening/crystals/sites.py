@@ -1,0 +1,224 @@
+"""The atoms of the cell that the operations make of the asymmetric unit: special positions, copies, sites."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.crystals.arrays import BoolArray, FloatArray, IntArray, wrap
+from screening.crystals.atoms import Atoms
+from screening.crystals.symmetry import Symmetry
+
+# A partly occupied atom that an operation moves by less than this sits on that operation's element, unless its images
+# have room side by side: three decimals of a 20 Å cell leave 0.02 Å. Å.
+SPECIAL_TOLERANCE = 0.05
+# What the decimals of its coordinates explain puts an atom on the element if its images are closer than this, for no
+# two nuclei of a crystal are: H-H in hydrogen is 0.74 Å. Two decimals of a 25 Å cell leave 0.43 Å (1/8 as 0.12). Å.
+FULL_TOLERANCE = 0.5
+# Occupancies are typed by hand with two to four decimals; a sum over a site that misses 1 by less is rounding.
+OCCUPANCY_ROUNDING = 0.011
+# Images that fill at most this between them may stand side by side.
+MOST_SHARED = 1.02
+# A coordinate is off by at most this part of its last decimal: 1/3 as 0.34 and 2/3 as 0.66 by two thirds of one. Less
+# than 1, so that no position one step beside a plane at 0 or 1/2 is taken for one on it.
+ROUNDING = 0.7
+# Decimals that rounding is judged by: 0.5 is a half, not somewhere from 0.45 to 0.55.
+FEWEST_DECIMALS, MOST_DECIMALS = 2, 8
+# Atoms at equal coordinates share a site; fractional. The offset keeps short decimals away from the edges of the cells.
+SITE_KEY = 1e-5
+SITE_OFFSET = 0.6180339887498949
+# Coordinates that are equal but for float noise and the eighth decimal. Å.
+EXACT_TOLERANCE = 1e-4
+# The same fully occupied atom listed twice, as given by two programs or two roundings. Å.
+COPY_TOLERANCE = 0.05
+_DECIMALS = re.compile(r"[+-]?\d*\.(\d+)")
+
+
+class Reading(StrEnum):
+    """How atoms beside an element of symmetry, and atoms listed twice, are taken."""
+
+    USUAL = "usual"  # occupancies, decimals and stated multiplicities decide
+    SPLIT = "split"  # side by side, wherever rounding does not explain them
+    JOINED = "joined"  # on the element, and once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expansion:
+    """All atoms of the cell, grouped by the atom of the asymmetric unit that they come from."""
+
+    positions: FloatArray  # (n, 3) fractional
+    atom_idx: IntArray  # (n,) row of the asymmetric unit
+    site_idx: IntArray  # (n,) equal for atoms sharing a site
+    images: IntArray  # (m,) images in the cell of each atom of the asymmetric unit, copies among them
+    flags: dict[str, str] = field(default_factory=dict)  # name -> detail
+
+    def site_positions(self) -> FloatArray:
+        """Return fractional coordinates of the sites, (n_sites, 3)."""
+        if int(self.site_idx.max()) + 1 == len(self.site_idx):
+            return self.positions
+        return self.positions[np.unique(self.site_idx, return_index=True)[1]]
+
+
+def expand(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, *, reading: Reading = Reading.USUAL) -> Expansion:
+    """Return the atoms of the cell made by the operations from the asymmetric unit.
+
+    An atom beside a symmetry element is put onto it (the mean of its images under its stabiliser), so that its
+    remaining images coincide to rounding and are counted once, where
+
+    - the decimals of its coordinates do not tell it from one on the element (0.33 for 1/3) and its images are closer
+      than `FULL_TOLERANCE`; for a fully occupied site decimals that are zero are not counted (0.3300), or
+    - its images are closer than `SPECIAL_TOLERANCE` and fill more than one site between them, or the file states the
+      multiplicity of the element.
+
+    Parameters
+    ----------
+    atoms
+        The asymmetric unit, m atoms.
+    symmetry
+        k operations.
+    lattice
+        (3, 3) Å, row vectors.
+    reading
+        What to make of doubtful atoms.
+    """
+    k = len(symmetry.rotations)
+    flags: dict[str, str] = {}
+    if k == 1:
+        images = atoms.positions[:, None, :] + symmetry.translations
+    else:
+        snapped, flags = _snapped(atoms, symmetry, lattice, reading)
+        images = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
+    images -= np.floor(images)
+    keys = _position_keys(images.reshape(-1, 3))
+    atom = np.repeat(np.arange(len(atoms)), images.shape[1])
+    # First image of each (atom, place), in order of atom and operation.
+    _, place = np.unique(keys, return_inverse=True)
+    first = np.arange(len(atom))
+    if k > 1:
+        pair = atom * (int(place.max()) + 1) + place
+        _, first = np.unique(pair, return_index=True)
+        first.sort()
+    rows = atom[first]
+    site_idx = _numbered(place[first])
+    return Expansion(images.reshape(-1, 3)[first], rows, site_idx, np.bincount(rows, minlength=len(atoms)), flags)
+
+
+def _numbered(place: IntArray) -> IntArray:
+    """Return places numbered in order of their first appearance."""
+    _, earliest, inverse = np.unique(place, return_index=True, return_inverse=True)
+    order = np.argsort(np.argsort(earliest))
+    return order[inverse].astype(np.int64)
+
+
+def _snapped(
+    atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, reading: Reading
+) -> tuple[FloatArray, dict[str, str]]:
+    """Return positions (m, 3) with each atom on the symmetry elements that it sits on."""
+    positions = atoms.positions
+    images = (positions @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
+    shift = images - positions[:, None, :]
+    shift -= np.round(shift)
+    squared = ((shift @ lattice) ** 2).sum(axis=2)
+    fine = squared < EXACT_TOLERANCE**2
+    near = squared < SPECIAL_TOLERANCE**2
+    close = squared < FULL_TOLERANCE**2
+    doubtful = np.flatnonzero((close & ~fine).any(axis=1))
+    if len(doubtful) == 0:
+        snapped, _, flags = _settled(positions, [fine], np.zeros(len(positions), dtype=np.int64), shift, symmetry)
+        return snapped, flags
+    # From the surest to the most lenient: what the decimals explain, what is near, what trailing zeros may hide.
+    written = [atoms.written[row] for row in doubtful]
+    fine[doubtful] |= close[doubtful] & _within(_steps(written), symmetry, shift[doubtful])
+    near |= fine
+    bare = [[text.split("(")[0].rstrip("0") for text in row] for row in written]
+    wide = near.copy()
+    wide[doubtful] |= close[doubtful] & _within(_steps(bare), symmetry, shift[doubtful])
+    choice = _choice(atoms, fine, near, reading, k=len(symmetry.rotations))
+    snapped, level, flags = _settled(positions, [fine, near, wide], choice, shift, symmetry)
+    if (wide & ~near)[level == 2].any():
+        flags["near-special-position"] = ""
+    return snapped, flags
+
+
+def _steps(written: Sequence[Sequence[str]]) -> FloatArray:
+    """Return (m, 3) the last decimal of coordinates as written."""
+    return np.array([[decimal_step(text) for text in row] for row in written])
+
+
+def _within(steps: FloatArray, symmetry: Symmetry, shift: FloatArray) -> BoolArray:
+    """Return (m, k) whether coordinates rounded to steps (m, 3) may be moved by shift (m, k, 3)."""
+    # x' - x = (R - 1) x + t, so that an error of e in x moves x' - x by (R - 1) e.
+    spread = np.abs(symmetry.rotations - np.eye(3))
+    most = np.einsum("kij,mj->mki", spread, ROUNDING * steps)
+    return np.asarray((np.abs(shift) <= most + 1e-9).all(axis=2))
+
+
+def decimal_step(text: str) -> float:
+    """Return the last decimal of a coordinate as written: 0.01 for .33."""
+    match = _DECIMALS.match(text)
+    digits = len(match[1]) if match else MOST_DECIMALS if "/" in text else 0
+    return float(10.0 ** -min(max(digits, FEWEST_DECIMALS), MOST_DECIMALS))
+
+
+def _choice(atoms: Atoms, fine: BoolArray, near: BoolArray, reading: Reading, *, k: int) -> IntArray:
+    """Return (m,) which of fine (0), near (1) and wide (2) tells the operations that keep each atom."""
+    total = _shared_occupancy(atoms)
+    full = total >= 1.0 - 2 * OCCUPANCY_ROUNDING
+    if reading is Reading.SPLIT:
+        return np.zeros(len(atoms), dtype=np.int64)
+    # Side by side if they have room, or if the file says so; else on the element.
+    side = near.sum(axis=1) / fine.sum(axis=1)
+    room = total * side <= MOST_SHARED
+    states = k / near.sum(axis=1) == atoms.multiplicities
+    joined = ~room | states | (reading is Reading.JOINED)
+    return np.where(full, 2, np.where(joined, 1, 0))
+
+
+def _shared_occupancy(atoms: Atoms) -> FloatArray:
+    """Return (m,) how far the atoms listed at the place of each atom fill it."""
+    if (atoms.occupancies >= 1.0).all():
+        return atoms.occupancies
+    _, place = np.unique(_position_keys(wrap(atoms.positions)), return_inverse=True)
+    return np.asarray(np.bincount(place, weights=atoms.occupancies)[place])
+
+
+def _settled(
+    positions: FloatArray, masks: list[BoolArray], choice: IntArray, shift: FloatArray, symmetry: Symmetry
+) -> tuple[FloatArray, IntArray, dict[str, str]]:
+    """Return each position on its element, and the mask that tells so.
+
+    It is the mean of its images under the operations of the chosen mask if these keep it, else under those of the mask
+    below, -1 where none does: images within a tolerance of each other only in a chain are not those of one site.
+    """
+    flags: dict[str, str] = {}
+    result = positions.copy()
+    settled = np.full(len(positions), -1, dtype=np.int64)
+    for level in range(len(masks) - 1, -1, -1):
+        rows = np.flatnonzero((settled < 0) & (choice >= level))
+        if len(rows) == 0:
+            continue
+        fixed = masks[level][rows]
+        weights = fixed / fixed.sum(axis=1)[:, None]
+        snapped = positions[rows] + (weights[:, None, :] @ shift[rows])[:, 0, :]
+        # The mean is a fixed point of the stabiliser if these operations form a group.
+        again = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
+        again -= snapped[:, None, :]
+        again -= np.round(again)
+        sure = (np.abs(again).max(axis=2) * fixed).max(axis=1) <= 1e-9
+        result[rows[sure]] = snapped[sure]
+        settled[rows[sure]] = level
+        if not sure.all():
+            flags["near-special-position"] = ""
+    return result, settled, flags
+
+
+def _position_keys(positions: FloatArray) -> NDArray[np.int64]:
+    steps = round(1.0 / SITE_KEY)
+    cells = np.floor(positions / SITE_KEY + SITE_OFFSET).astype(np.int64) % steps
+    result: NDArray[np.int64] = (cells[:, 0] * steps + cells[:, 1]) * steps + cells[:, 2]
+    return result
