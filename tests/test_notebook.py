@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crystals import write_set
-from test_pipeline import SMALL, screening
+from command import SMALL, screening
+from made_crystals import write_set
 
 from screening import load
 from screening.errors import InputError
