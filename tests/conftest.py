@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from finished import Finished, finish
 from paths import SHARED
 
 from screening.errors import DeviceUnavailableError
@@ -34,3 +35,9 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared/data beside the repository: real crystals not tested")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """A finished RUN, made once for all tests that only read it."""
+    return finish(tmp_path_factory.mktemp("finished"))

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from command import SMALL, screening
-from made_crystals import write_set
+from finished import Finished
 
 from screening import load
 from screening.errors import InputError
@@ -18,14 +17,8 @@ from screening.ranking.rank import write_ranking
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("notebook")
-    labels = write_set(folder / "crystals", labelled=40, candidates=6)
-    (folder / "small.toml").write_text(SMALL)
-    screening(
-        "run", folder / "crystals", "--labels", labels, "--out", folder / "RUN", "--config", folder / "small.toml"
-    )
-    return load(folder / "RUN")
+def run(finished_run: Finished) -> Run:
+    return load(finished_run.run)
 
 
 def test_tables_are_those_of_the_run(run: Run) -> None:

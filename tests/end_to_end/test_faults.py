@@ -16,7 +16,7 @@ import psutil
 import pytest
 from child_runs import CONFIG, end, lines, same, start, wait_for, workers_of
 from command import screening
-from made_crystals import random_crystal, write_set
+from made_crystals import random_crystal
 
 from screening.runs.verify import verify
 from screening.store.store import FeatureStore, read_rejections
@@ -51,16 +51,6 @@ class Finder:
 
 sys.meta_path.insert(0, Finder())
 """
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Crystals, small.toml, and whole.zarr of an uninterrupted run."""
-    folder = tmp_path_factory.mktemp("faults")
-    write_set(folder / "crystals", labelled=40, candidates=20)
-    (folder / "small.toml").write_text(CONFIG)
-    screening("featurize", folder / "crystals", "--out", folder / "whole.zarr", "--config", folder / "small.toml")
-    return folder
 
 
 def test_a_killed_worker_is_replaced(whole: Path, tmp_path: Path) -> None:

@@ -16,9 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from child_runs import CONFIG, end, lines, same, wait_for
-from command import screening
-from made_crystals import write_set
+from child_runs import end, lines, same, wait_for
 
 pytestmark = pytest.mark.slow
 SLOWLY = """
@@ -123,11 +121,8 @@ def start_worker(hosts: Hosts, name: str, folder: Path) -> None:
     hosts.start(name, *worker, *more, env={"PYTHONPATH": str(folder / "site")})
 
 
-def test_a_host_that_is_cut_off_costs_nothing_but_time(hosts: Hosts, tmp_path: Path) -> None:
-    write_set(tmp_path / "crystals", labelled=40, candidates=20)
-    (tmp_path / "small.toml").write_text(CONFIG)
-    config = str(tmp_path / "small.toml")
-    screening("featurize", tmp_path / "crystals", "--out", tmp_path / "whole.zarr", "--config", config)
+def test_a_host_that_is_cut_off_costs_nothing_but_time(hosts: Hosts, whole: Path, tmp_path: Path) -> None:
+    config = str(whole / "small.toml")
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(SLOWLY)
     dask = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "10.77.0.1", "--no-dashboard"]
@@ -135,7 +130,7 @@ def test_a_host_that_is_cut_off_costs_nothing_but_time(hosts: Hosts, tmp_path: P
     hosts.start("hub", *dask, env=settings)
     for name in hosts.names:
         start_worker(hosts, name, tmp_path)
-    command = [sys.executable, "-m", "screening", "featurize", str(tmp_path / "crystals"), "--config", config]
+    command = [sys.executable, "-m", "screening", "featurize", str(whole / "crystals"), "--config", config]
     store = tmp_path / "s.zarr"
     run = hosts.start("hub", *command, "--out", str(store), "--scheduler", SCHEDULER, env={})
     wait_for(lambda: lines(store) >= 4, run)
@@ -146,7 +141,7 @@ def test_a_host_that_is_cut_off_costs_nothing_but_time(hosts: Hosts, tmp_path: P
     assert code == 0, told
     assert cut_at < 25, "the run was over before the host was cut off"
     assert "1 worker" in told  # the loss was told
-    same(tmp_path / "whole.zarr", store)
+    same(whole / "whole.zarr", store)
 
     # Healed, and its worker started again, as whatever supervises the host does: the next run is shared by both.
     hosts.cut("b", off=False)
@@ -158,7 +153,7 @@ def test_a_host_that_is_cut_off_costs_nothing_but_time(hosts: Hosts, tmp_path: P
         run = hosts.start("hub", *command, "--out", str(again), "--scheduler", SCHEDULER, env={})
         code, told = end(run)
         assert code == 0, told
-        same(tmp_path / "whole.zarr", again)
+        same(whole / "whole.zarr", again)
         if "2 workers" in told:
             break
         assert time.monotonic() < deadline, "the host that was healed did not come back"

@@ -18,9 +18,10 @@ from pathlib import Path
 import fsspec
 import pytest
 import zarr
-from command import SMALL, arrays
+from child_runs import wait_for
+from command import arrays
 from command import screening as screening_command
-from made_crystals import write_set
+from finished import Finished
 from made_store import COLUMNS, HEADER, files, filled, rows
 
 import screening.locations.location
@@ -498,22 +499,15 @@ def s3(server: Server) -> Remote:
 
 
 @pytest.fixture(scope="module")
-def runs(s3: Remote, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A local folder with crystals/, small.toml and a finished RUN; crystals/ is in the bucket too."""
-    folder = tmp_path_factory.mktemp("s3")
-    write_set(folder / "crystals")
-    (folder / "small.toml").write_text(SMALL)
-    for file in sorted((folder / "crystals").iterdir()):
+def runs(s3: Remote, finished_run: Finished) -> Finished:
+    """A finished RUN here; its crystals and a RUN of them in the bucket too."""
+    for file in sorted(finished_run.crystals.iterdir()):
         (s3 / f"crystals/{file.name}").write_bytes(file.read_bytes())
-    labels = folder / "crystals" / "labels.csv"
-    screening_command(
-        "run", folder / "crystals", "--labels", labels, "--out", folder / "RUN", "--config", folder / "small.toml"
-    )
     screening_command(
         *("run", f"{s3}/crystals", "--labels", f"{s3}/crystals/labels.csv", "--out", f"{s3}/RUN"),
-        *("--config", folder / "small.toml", "--workers", "2"),
+        *("--config", finished_run.config, "--workers", "2"),
     )
-    return folder
+    return finished_run
 
 
 def test_conditional_puts_and_pages_on_s3(s3: Remote, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -542,12 +536,12 @@ def test_zarr_reads_the_store_on_s3(s3: Remote) -> None:
     assert group["strings"][:, 0].tolist() == [f"id{n}" for n in range(10)]  # type: ignore[index, union-attr]
 
 
-def local(text: str, runs: Path) -> str:
-    return text.replace("s3://bucket/crystals", (runs / "crystals").as_posix())
+def local(text: str, runs: Finished) -> str:
+    return text.replace("s3://bucket/crystals", runs.crystals.as_posix())
 
 
-def test_a_run_on_s3_equals_a_run_here(s3: Remote, runs: Path) -> None:
-    here, there = runs / "RUN", objects(s3 / "RUN")
+def test_a_run_on_s3_equals_a_run_here(s3: Remote, runs: Finished) -> None:
+    here, there = runs.run, objects(s3 / "RUN")
     for name in ("ranking.csv", "duplicates.csv", "rejected.csv", "explanation/kinds.csv", "model/scores.json"):
         assert local(there[name].decode(), runs) == (here / name).read_text(), name
     boosters = sorted(name for name in there if name.startswith("model/booster"))
@@ -570,9 +564,9 @@ def test_a_run_on_s3_equals_a_run_here(s3: Remote, runs: Path) -> None:
     assert len(there["report.html"]) > 10_000
 
 
-def test_a_url_with_a_secret_reaches_no_file(runs: Path, tmp_path: Path) -> None:
+def test_a_url_with_a_secret_reaches_no_file(runs: Finished, tmp_path: Path) -> None:
     told = screening_command(
-        *("run", f"s3://key:{SECRET}@bucket/crystals", "--labels", runs / "crystals" / "labels.csv"),
+        *("run", f"s3://key:{SECRET}@bucket/crystals", "--labels", runs.labels),
         *("--out", tmp_path / "RUN"),
         check=1,
     )
@@ -581,23 +575,23 @@ def test_a_url_with_a_secret_reaches_no_file(runs: Path, tmp_path: Path) -> None
     assert all(SECRET not in file.read_text() for file in tmp_path.rglob("*") if file.is_file())
 
 
-def test_every_command_takes_urls(s3: Remote, runs: Path, tmp_path: Path) -> None:
+def test_every_command_takes_urls(s3: Remote, runs: Finished, tmp_path: Path) -> None:
     run = f"{s3}/RUN"
     assert "complete and unchanged" in screening_command("verify", run).stdout
     assert screening_command("status", run).stdout.startswith("finished")
     screening_command(
         *("train", "--features", f"{run}/features.zarr", "--labels", f"{s3}/crystals/labels.csv"),
-        *("--out", f"{s3}/M", "--config", runs / "small.toml"),
+        *("--out", f"{s3}/M", "--config", runs.config),
     )
     assert (s3 / "M/booster-0.txt").read_bytes() == (s3 / "RUN/model/booster-0.txt").read_bytes()
     again = ("--features", f"{run}/features.zarr", "--model", f"{s3}/M")
-    screening_command("rank", *again, "--out", f"{s3}/new.csv", "--config", runs / "small.toml")
+    screening_command("rank", *again, "--out", f"{s3}/new.csv", "--config", runs.config)
     assert (s3 / "new.csv").read_bytes() == (s3 / "RUN/ranking.csv").read_bytes()
     assert (s3 / "new-duplicates.csv").is_file()
     screening_command("explain", *again, "--out", f"{s3}/E")
     assert (s3 / "E/kinds.csv").is_file()
     screening_command("export", f"{run}/features.zarr", "--out", f"{s3}/f.parquet")
-    screening_command("export", runs / "RUN/features.zarr", "--out", tmp_path / "f.parquet")
+    screening_command("export", runs.store, "--out", tmp_path / "f.parquet")
     assert (s3 / "f.parquet").read_bytes() == (tmp_path / "f.parquet").read_bytes()
     before = (s3 / "RUN/report.html").read_bytes()
     (s3 / "RUN/report.html").unlink()
@@ -619,7 +613,7 @@ def test_every_command_takes_urls(s3: Remote, runs: Path, tmp_path: Path) -> Non
     ],
 )
 def test_damage_on_s3_is_found(
-    s3: Remote, runs: Path, name: str, change: Callable[[bytes], bytes] | None, told: str
+    s3: Remote, runs: Finished, name: str, change: Callable[[bytes], bytes] | None, told: str
 ) -> None:
     target = s3 / f"RUN/{name}"
     before = target.read_bytes()
@@ -636,13 +630,11 @@ def test_damage_on_s3_is_found(
     assert verify(s3 / "RUN") == []
 
 
-def begin(runs: Path, out: str) -> subprocess.Popen[str]:
+def begin(runs: Finished, out: str) -> subprocess.Popen[str]:
     """Start featurizing into `out` in a process group of its own, two workers, a shard per crystal."""
-    config = runs / "slow.toml"
-    config.write_text(SMALL.replace("shard_rows = 8", "shard_rows = 1"))
     command = [sys.executable, "-m", "screening", "featurize", "s3://bucket/crystals", "--out", out]
     return subprocess.Popen(
-        [*command, "--config", str(config), "--workers", "2"],
+        [*command, "--config", str(runs.single), "--workers", "2"],
         start_new_session=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -654,16 +646,8 @@ def committed(store: Remote) -> int:
     return sum(len(list(folder.place.iterdir())) for folder in (store / "ledger").iterdir())
 
 
-def wait_for(condition: Callable[[], bool], run: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        assert run.poll() is None, "the run ended before the fault"
-        time.sleep(0.01)
-
-
 @pytest.mark.slow
-def test_a_killed_client_is_resumed_and_a_second_one_refused(s3: Remote, runs: Path) -> None:
+def test_a_killed_client_is_resumed_and_a_second_one_refused(s3: Remote, runs: Finished) -> None:
     store = s3 / "killed.zarr"
     run = begin(runs, str(store))
     wait_for(lambda: committed(store) >= 5, run)
@@ -674,7 +658,7 @@ def test_a_killed_client_is_resumed_and_a_second_one_refused(s3: Remote, runs: P
     os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
     done = committed(store)
-    assert 5 <= done < 36
+    assert 5 <= done < 37
     assert (store / "lock/00000001.json").is_file()  # what a killed run leaves behind
     again = begin(runs, str(store))
     told = again.communicate(timeout=240)
@@ -690,7 +674,7 @@ def test_a_killed_client_is_resumed_and_a_second_one_refused(s3: Remote, runs: P
 
 
 @pytest.mark.slow
-def test_a_server_that_stands_still_is_waited_for(server: Server, s3: Remote, runs: Path) -> None:
+def test_a_server_that_stands_still_is_waited_for(server: Server, s3: Remote, runs: Finished) -> None:
     store = s3 / "lost.zarr"
     run = begin(runs, str(store))
     wait_for(lambda: committed(store) >= 3, run)
@@ -705,18 +689,16 @@ def test_a_server_that_stands_still_is_waited_for(server: Server, s3: Remote, ru
 
 @pytest.mark.slow
 def test_a_server_that_goes_away_ends_the_run_with_one_line(
-    server: Server, runs: Path, monkeypatch: pytest.MonkeyPatch
+    server: Server, runs: Finished, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = Server()
     own.start()
     s3fs = fsspec.filesystem("s3", endpoint_url=own.environment["AWS_ENDPOINT_URL"], use_listings_cache=False)
     s3fs.mkdir("other")
     monkeypatch.setenv("AWS_ENDPOINT_URL", own.environment["AWS_ENDPOINT_URL"])
-    config = runs / "one.toml"
-    config.write_text(SMALL.replace("shard_rows = 8", "shard_rows = 1"))
-    command = [sys.executable, "-m", "screening", "featurize", str(runs / "crystals"), "--workers", "2"]
+    command = [sys.executable, "-m", "screening", "featurize", str(runs.crystals), "--workers", "2"]
     run = subprocess.Popen(
-        [*command, "--out", "s3://other/x.zarr", "--config", str(config)],
+        [*command, "--out", "s3://other/x.zarr", "--config", str(runs.single)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -730,15 +712,15 @@ def test_a_server_that_goes_away_ends_the_run_with_one_line(
     assert "the same command goes on from here" in told
 
 
-def test_a_bucket_or_server_that_is_not_there_is_one_line(s3: Remote, runs: Path, tmp_path: Path) -> None:
-    told = screening_command("featurize", runs / "crystals", "--out", "s3://nosuch/x.zarr", check=1).stderr
+def test_a_bucket_or_server_that_is_not_there_is_one_line(s3: Remote, runs: Finished, tmp_path: Path) -> None:
+    told = screening_command("featurize", runs.crystals, "--out", "s3://nosuch/x.zarr", check=1).stderr
     assert "Traceback" not in told
     assert "NoSuchBucket" in told or "does not exist" in told
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         nobody = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{probe.getsockname()[1]}", "AWS_MAX_ATTEMPTS": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "screening", "featurize", str(runs / "crystals"), "--out", "s3://bucket/x.zarr"],
+        [sys.executable, "-m", "screening", "featurize", str(runs.crystals), "--out", "s3://bucket/x.zarr"],
         env={**os.environ, **nobody},
         capture_output=True,
         text=True,
@@ -752,13 +734,11 @@ def test_a_bucket_or_server_that_is_not_there_is_one_line(s3: Remote, runs: Path
 
 
 @pytest.mark.slow
-def test_status_from_another_process_while_it_runs(s3: Remote, runs: Path) -> None:
+def test_status_from_another_process_while_it_runs(s3: Remote, runs: Finished) -> None:
     labels = f"{s3}/crystals/labels.csv"
-    config = runs / "slow.toml"
-    config.write_text(SMALL.replace("shard_rows = 8", "shard_rows = 1"))
     command = [sys.executable, "-m", "screening", "run", f"{s3}/crystals", "--labels", labels]
     run = subprocess.Popen(
-        [*command, "--out", f"{s3}/LIVE", "--config", str(config), "--workers", "2"],
+        [*command, "--out", f"{s3}/LIVE", "--config", str(runs.single), "--workers", "2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

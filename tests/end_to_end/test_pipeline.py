@@ -6,40 +6,28 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
-import sys
 import tarfile
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from command import SMALL, arrays, screening
-from made_crystals import rocksalt, write_set
+from child_runs import lines, start, wait_for
+from command import arrays, in_a_process, screening
+from finished import Finished
+from made_crystals import rocksalt
 
 from screening.errors import StoreError
 from screening.store.store import FeatureStore, read_table
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with crystals/, labels.csv in it, small.toml, and a finished RUN."""
-    folder = tmp_path_factory.mktemp("run")
-    write_set(folder / "crystals")
-    (folder / "small.toml").write_text(SMALL)
-    labels = folder / "crystals" / "labels.csv"
-    screening(
-        "run", folder / "crystals", "--labels", labels, "--out", folder / "RUN", "--config", folder / "small.toml"
-    )
-    return folder
-
-
-def test_a_run_holds_what_it_says(small: Path) -> None:
-    run = small / "RUN"
+def test_a_run_holds_what_it_says(finished_run: Finished) -> None:
+    run = finished_run.run
     record = json.loads((run / "run.json").read_text())
     counts = record["counts"]
-    assert counts["found"] == counts["featurized"] + counts["rejected"] == 36
+    assert counts["found"] == counts["featurized"] + counts["rejected"] == 37
     assert counts["labelled"] == 24
     assert record["status"] == "finished"
     assert record["engine"] == "periodic"
@@ -49,50 +37,59 @@ def test_a_run_holds_what_it_says(small: Path) -> None:
     assert set(ranking["id"]) == {f"c{n:03d}" for n in range(24, 36)}
     assert ranking["prediction"].is_monotonic_decreasing
     assert ((ranking["lower"] <= ranking["prediction"]) & (ranking["prediction"] <= ranking["upper"])).all()
-    assert (run / "rejected.csv").read_text() == "id,source,code,detail\n"
+    assert (run / "rejected.csv").read_text().splitlines()[0] == "id,source,code,detail"
     for name in ("report.html", "model/model.json", "explanation/kinds.csv"):
         assert (run / name).stat().st_size > 100
 
 
-def test_the_stages_one_by_one_give_what_run_gives(small: Path, tmp_path: Path) -> None:
-    config, labels = small / "small.toml", small / "crystals" / "labels.csv"
-    store = tmp_path / "features.zarr"
-    screening("featurize", small / "crystals", "--out", store, "--config", config, "--workers", "1")
-    assert arrays(store) == arrays(small / "RUN" / "features.zarr")
-    screening("train", "--features", store, "--labels", labels, "--out", tmp_path / "model", "--config", config)
-    screening("rank", "--features", store, "--model", tmp_path / "model", "--out", tmp_path / "ranking.csv")
-    assert (tmp_path / "ranking.csv").read_bytes() == (small / "RUN" / "ranking.csv").read_bytes()
-    screening(
-        "rank", "--features", store, "--model", tmp_path / "model", "--out", tmp_path / "r.parquet", "--rank-labelled"
-    )
+def test_the_stages_one_by_one_give_what_run_gives(finished_run: Finished, tmp_path: Path) -> None:
+    """Every file: the store but for its ledger's wall times, the model, the ranking, the explanation, the page."""
+    config, run = finished_run.config, finished_run.copy(tmp_path)
+    store, model = tmp_path / "features.zarr", tmp_path / "model"
+    in_a_process("featurize", finished_run.crystals, "--out", store, "--config", config, "--workers", "1")
+    assert arrays(store) == arrays(finished_run.store)
+    stored, settings = ("--features", store), ("--config", config)
+    in_a_process("train", *stored, "--labels", finished_run.labels, "--out", model, *settings)
+    assert bytes_of(model) == bytes_of(finished_run.run / "model")
+    in_a_process("rank", *stored, "--model", model, "--out", tmp_path / "ranking.csv", *settings)
+    for name in ("ranking.csv", "duplicates.csv"):
+        assert (tmp_path / name).read_bytes() == (finished_run.run / name).read_bytes(), name
+    screening("rank", *stored, "--model", model, "--out", tmp_path / "r.parquet", "--rank-labelled")
     assert len(pd.read_parquet(tmp_path / "r.parquet")) == 36
-    screening("explain", "--features", store, "--model", tmp_path / "model", "--out", tmp_path / "why")
-    assert (tmp_path / "why" / "kinds.csv").read_bytes() == (small / "RUN" / "explanation" / "kinds.csv").read_bytes()
-    screening("report", small / "RUN")
+    in_a_process("explain", *stored, "--model", model, "--out", tmp_path / "why", *settings)
+    assert bytes_of(tmp_path / "why") == bytes_of(finished_run.run / "explanation")
+    page = (run / "report.html").read_bytes()
+    (run / "report.html").unlink()
+    in_a_process("report", run)
+    assert (run / "report.html").read_bytes() == page
 
 
-def test_export_names_its_columns(small: Path, tmp_path: Path) -> None:
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def test_export_names_its_columns(finished_run: Finished, tmp_path: Path) -> None:
     for suffix, read in ((".parquet", pd.read_parquet), (".csv", pd.read_csv)):
-        screening("export", small / "RUN" / "features.zarr", "--out", tmp_path / f"f{suffix}")
+        screening("export", finished_run.store, "--out", tmp_path / f"f{suffix}")
         frame = read(tmp_path / f"f{suffix}")
         assert frame.columns[0] == "id"
         assert "Li/beta1/3.20" in frame.columns
         assert len(frame) == 36
-    screening("export", small / "RUN" / "features.zarr", "--out", tmp_path / "f.xyz", check=1)
+    screening("export", finished_run.store, "--out", tmp_path / "f.xyz", check=1)
 
 
-def test_the_same_command_again_computes_nothing_anew(small: Path) -> None:
-    store = small / "RUN" / "features.zarr"
+def test_the_same_command_again_computes_nothing_anew(finished_run: Finished, tmp_path: Path) -> None:
+    store = finished_run.copy(tmp_path) / "features.zarr"
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*") if path.is_file()}
-    done = screening("featurize", small / "crystals", "--out", store, "--config", small / "small.toml")
-    assert "36 found = 36 featurized + 0 rejected" in done.stdout
+    done = screening("featurize", finished_run.crystals, "--out", store, "--config", finished_run.config)
+    assert "37 found = 36 featurized + 1 rejected" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*") if path.is_file()} == before
 
 
-def test_changed_inputs_and_damage_are_computed_again(small: Path, tmp_path: Path) -> None:
-    crystals, store, config = tmp_path / "crystals", tmp_path / "f.zarr", small / "small.toml"
-    write_set(crystals)
-    screening("featurize", crystals, "--out", store, "--config", config)
+def test_changed_inputs_and_damage_are_computed_again(finished_run: Finished, tmp_path: Path) -> None:
+    store, config = finished_run.copy(tmp_path) / "features.zarr", finished_run.config
+    crystals = shutil.copytree(finished_run.crystals, tmp_path / "crystals")
+    screening("featurize", crystals, "--out", store, "--config", config)  # the same texts, now found elsewhere
     whole = arrays(store)
     chunk = store / "features" / "c" / "1" / "0"
     chunk.write_bytes(chunk.read_bytes()[:-7])
@@ -106,60 +103,36 @@ def test_changed_inputs_and_damage_are_computed_again(small: Path, tmp_path: Pat
     assert arrays(store) == whole
 
 
-def test_other_settings_are_refused_with_what_differs(small: Path) -> None:
-    done = screening("featurize", small / "crystals", "--out", small / "RUN" / "features.zarr", check=1)
+def test_other_settings_are_refused_with_what_differs(finished_run: Finished) -> None:
+    done = screening("featurize", finished_run.crystals, "--out", finished_run.store, check=1)
     assert "homology.r_max" in done.stderr
     assert "shard_rows" in done.stderr
 
 
-def kill_when(run: subprocess.Popen[bytes], store: Path, shards: int) -> None:
+def kill_when(run: subprocess.Popen[str], store: Path, shards: int) -> None:
     """Kill the whole process group once so many shards are in the ledger."""
-    ledger = store / "ledger.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and run.poll() is None:
-        if ledger.exists() and ledger.read_bytes().count(b"\n") >= shards:
-            break
-        time.sleep(0.005)
-    assert run.poll() is None, "the run ended before it could be killed"
+    wait_for(lambda: lines(store) >= shards, run)
     os.killpg(run.pid, signal.SIGKILL)
-    run.wait()
+    run.communicate()
 
 
-def test_killed_and_run_again_gives_the_same(small: Path, tmp_path: Path) -> None:
-    crystals, config = tmp_path / "crystals", tmp_path / "small.toml"
-    config.write_text(SMALL.replace("shard_rows = 8", "shard_rows = 2").replace("5.0", "7.0"))
-    write_set(crystals, labelled=40, candidates=20)
-    stores = {}
-    for name, kills in (("whole", ()), ("killed", (1, 9, 17))):
-        store = tmp_path / f"{name}.zarr"
-        command = [
-            sys.executable,
-            "-m",
-            "screening",
-            "featurize",
-            str(crystals),
-            "--out",
-            str(store),
-            "--config",
-            str(config),
-        ]
-        for shards in kills:
-            run = subprocess.Popen(
-                command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            kill_when(run, store, shards)
-            finished = FeatureStore.open(store).ledger()
-            assert shards <= len(finished) < 30
-            with pytest.raises(StoreError, match="unfinished"):
-                read_table(store)
-        screening("featurize", crystals, "--out", store, "--config", config)
-        screening("export", store, "--out", tmp_path / f"{name}.parquet")
-        stores[name] = arrays(store)
-    assert stores["whole"] == stores["killed"]
+def test_killed_and_run_again_gives_the_same(whole: Path, tmp_path: Path) -> None:
+    """The run that goes on keeps what the killed ones finished; the store and all that is made of it come out equal."""
+    store = tmp_path / "killed.zarr"
+    for shards in (1, 9, 17):
+        kill_when(start(whole / "crystals", store, whole / "small.toml"), store, shards)
+        finished = FeatureStore.open(store).ledger()
+        assert shards <= len(finished) < 30
+        with pytest.raises(StoreError, match="unfinished"):
+            read_table(store)
+    screening("featurize", whole / "crystals", "--out", store, "--config", whole / "small.toml")
+    assert arrays(store) == arrays(whole / "whole.zarr")
+    for path in (store, whole / "whole.zarr"):
+        screening("export", path, "--out", tmp_path / f"{path.stem}.parquet")
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "killed.parquet").read_bytes()
 
 
-def test_a_folder_of_bad_files(small: Path, tmp_path: Path) -> None:
+def test_a_folder_of_bad_files(finished_run: Finished, tmp_path: Path) -> None:
     """Every bad input is a row with its code; the good ones are ranked; nothing is written outside the RUN."""
     folder = tmp_path / "in" / "mixed"
     folder.mkdir(parents=True)
@@ -179,12 +152,13 @@ def test_a_folder_of_bad_files(small: Path, tmp_path: Path) -> None:
             archive.addfile(info, io.BytesIO(good.encode()))
     before = set(tmp_path.rglob("*"))
     run = tmp_path / "RUN"
-    labels = small / "crystals" / "labels.csv"
-    screening("run", small / "crystals", folder, "--labels", labels, "--out", run, "--config", small / "small.toml")
+    labels = finished_run.labels
+    screening("run", finished_run.crystals, folder, "--labels", labels, "--out", run, "--config", finished_run.config)
     with (run / "rejected.csv").open(newline="") as file:
         rejected = {row["id"]: row["code"] for row in csv.DictReader(file)}
     assert rejected == {
         "empty": "empty",
+        "empty~2": "empty",
         "binary": "not-cif",
         "truncated": "not-cif",
         "noatoms": "no-atoms",
@@ -194,7 +168,7 @@ def test_a_folder_of_bad_files(small: Path, tmp_path: Path) -> None:
     }
     assert {"good1", "good2"} <= set(pd.read_csv(run / "ranking.csv")["id"])
     counts = json.loads((run / "run.json").read_text())["counts"]
-    assert (counts["found"], counts["featurized"], counts["rejected"]) == (45, 38, 7)
+    assert (counts["found"], counts["featurized"], counts["rejected"]) == (46, 38, 8)
     assert {path for path in tmp_path.rglob("*") if run not in (path, *path.parents)} == before
 
 
@@ -211,7 +185,7 @@ def test_a_folder_of_bad_files(small: Path, tmp_path: Path) -> None:
     ],
 )
 def test_mistakes_are_one_line_and_an_exit_code(
-    arguments: list[str], code: int, message: str, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], code: int, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.cif").write_text(rocksalt())
@@ -220,6 +194,6 @@ def test_mistakes_are_one_line_and_an_exit_code(
 
 
 def test_doctor_and_config_and_version() -> None:
-    assert "engine periodic" in screening("doctor").stdout
+    assert "engine periodic" in in_a_process("doctor").stdout
     assert "[homology]" in screening("config").stdout
-    assert screening("--version").stdout.strip()
+    assert in_a_process("--version").stdout.strip()

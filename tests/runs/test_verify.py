@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,8 +13,8 @@ import numpy as np
 import psutil
 import pytest
 import zarr
-from command import SMALL, screening
-from made_crystals import write_set
+from command import in_a_process, screening
+from finished import Finished
 
 from screening.errors import StoreError
 from screening.pipeline import RunPaths
@@ -25,24 +24,15 @@ from screening.runs.verify import verify
 from screening.store.lease import is_alive
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def run(finished_run: Finished) -> Path:
     """A finished RUN with one rejected input."""
-    folder = tmp_path_factory.mktemp("verify")
-    write_set(folder / "crystals")
-    (folder / "crystals" / "empty.cif").write_text("")
-    (folder / "small.toml").write_text(SMALL)
-    labels = folder / "crystals" / "labels.csv"
-    screening(
-        "run", folder / "crystals", "--labels", labels, "--out", folder / "RUN", "--config", folder / "small.toml"
-    )
-    return folder / "RUN"
+    return finished_run.run
 
 
 @pytest.fixture
-def copy(run: Path, tmp_path: Path) -> Path:
-    shutil.copytree(run, tmp_path / "RUN")
-    return tmp_path / "RUN"
+def copy(finished_run: Finished, tmp_path: Path) -> Path:
+    return finished_run.copy(tmp_path)
 
 
 def chunk(run: Path, array: str = "features", index: int = 1) -> Path:
@@ -206,7 +196,7 @@ def test_corruptions_are_found(copy: Path, corrupt: Callable[[Path], None], told
 
 
 def test_the_command(copy: Path) -> None:
-    assert "complete and unchanged" in screening("verify", copy).stdout
+    assert "complete and unchanged" in in_a_process("verify", copy).stdout
     flipped_byte(copy)
     assert "damaged" in screening("verify", copy, check=1).stdout
     screening("verify", copy / "model", check=1)
@@ -227,7 +217,7 @@ def test_status_of_a_finished_run(run: Path) -> None:
     assert found.done == found.found == record["counts"]["found"]
     assert found.codes == {"empty": 1} == record["rejected_by_code"]
     assert found.seconds_left is None
-    assert "finished" in screening("status", run).stdout
+    assert "finished" in in_a_process("status", run).stdout
 
 
 def test_the_log_is_lines_of_json(run: Path) -> None:
