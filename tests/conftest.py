@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 from finished import Finished, finish
 from paths import SHARED
 
@@ -41,3 +43,12 @@ def shared_data() -> Path:
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A finished RUN, made once for all tests that only read it."""
     return finish(tmp_path_factory.mktemp("finished"))
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """Address of a scheduler with one worker, for tests of what is computed, not of how workers come and go."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
+    ) as workers:
+        yield workers.scheduler_address

@@ -22,11 +22,11 @@ def run(finished_run: Finished) -> Run:
 
 
 def test_tables_are_those_of_the_run(run: Run) -> None:
-    assert len(run.ranking) == run.record["counts"]["ranked"]
+    assert len(run.ranking) == run.record.counts.ranked
     pd.testing.assert_series_equal(
         run.ranking["prediction"], pd.read_csv(run.paths.ranking)["prediction"], check_exact=True
     )
-    assert len(run.rejections) == run.record["counts"]["rejected"]
+    assert len(run.rejections) == run.record.counts.rejected
     assert set(run.scores["splits"]) >= {"grouped", "random"}
     assert run.explanation["share"].sum() == pytest.approx(1.0, abs=1e-6)
     assert "ranked" in repr(run)

@@ -53,6 +53,13 @@ sys.meta_path.insert(0, Finder())
 """
 
 
+def go_on(whole: Path, store: Path, scheduler: str) -> None:
+    """Run the command again, with workers that are there already."""
+    screening(
+        *("featurize", whole / "crystals", "--out", store, "--config", whole / "small.toml", "--scheduler", scheduler)
+    )
+
+
 def test_a_killed_worker_is_replaced(whole: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.zarr"
     run = start(whole / "crystals", store, whole / "small.toml")
@@ -249,7 +256,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_a_full_disk_ends_the_run_which_goes_on_when_there_is_room(whole: Path, small_disk: Path) -> None:
+def test_a_full_disk_ends_the_run_which_goes_on_when_there_is_room(
+    whole: Path, small_disk: Path, scheduler: str
+) -> None:
     store = small_disk / "s.zarr"
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 350_000)
@@ -262,11 +271,11 @@ def test_a_full_disk_ends_the_run_which_goes_on_when_there_is_room(whole: Path, 
     assert lines(store) < 30
     ballast.unlink()
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
-    screening("featurize", whole / "crystals", "--out", store, "--config", whole / "small.toml")
+    go_on(whole, store, scheduler)
     same(whole / "whole.zarr", store)
 
 
-def test_a_read_only_store(whole: Path, small_disk: Path) -> None:
+def test_a_read_only_store(whole: Path, small_disk: Path, scheduler: str) -> None:
     subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
     store = small_disk / "s.zarr"
     shutil.copytree(whole / "whole.zarr", store)
@@ -278,7 +287,7 @@ def test_a_read_only_store(whole: Path, small_disk: Path) -> None:
     assert "Read-only file system" in told
     assert "Traceback" not in told
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
-    screening("featurize", whole / "crystals", "--out", store, "--config", whole / "small.toml")
+    go_on(whole, store, scheduler)
     same(whole / "whole.zarr", store)
 
 
@@ -296,7 +305,7 @@ def test_two_runs_on_one_store(whole: Path, tmp_path: Path) -> None:
     same(whole / "whole.zarr", store)
 
 
-def test_chunks_that_a_power_loss_took_are_computed_again(whole: Path, tmp_path: Path) -> None:
+def test_chunks_that_a_power_loss_took_are_computed_again(whole: Path, tmp_path: Path, scheduler: str) -> None:
     """Bytes that never reached the disk read as zeros or are cut short though the ledger has their line."""
     store = tmp_path / "s.zarr"
     shutil.copytree(whole / "whole.zarr", store)
@@ -307,7 +316,7 @@ def test_chunks_that_a_power_loss_took_are_computed_again(whole: Path, tmp_path:
     ledger = (store / "ledger.jsonl").read_bytes()
     (store / "ledger.jsonl").write_bytes(ledger[:-30])
     assert len(verify(store)) >= 4
-    screening("featurize", whole / "crystals", "--out", store, "--config", whole / "small.toml")
+    go_on(whole, store, scheduler)
     same(whole / "whole.zarr", store)
 
 

@@ -78,28 +78,30 @@ def test_export_names_its_columns(finished_run: Finished, tmp_path: Path) -> Non
     screening("export", finished_run.store, "--out", tmp_path / "f.xyz", check=1)
 
 
-def test_the_same_command_again_computes_nothing_anew(finished_run: Finished, tmp_path: Path) -> None:
+def test_the_same_command_again_computes_nothing_anew(finished_run: Finished, scheduler: str, tmp_path: Path) -> None:
     store = finished_run.copy(tmp_path) / "features.zarr"
     before = {path: path.stat().st_mtime_ns for path in store.rglob("*") if path.is_file()}
-    done = screening("featurize", finished_run.crystals, "--out", store, "--config", finished_run.config)
+    given = ("--config", finished_run.config, "--scheduler", scheduler)
+    done = screening("featurize", finished_run.crystals, "--out", store, *given)
     assert "37 found = 36 featurized + 1 rejected" in done.stdout
     assert {path: path.stat().st_mtime_ns for path in store.rglob("*") if path.is_file()} == before
 
 
-def test_changed_inputs_and_damage_are_computed_again(finished_run: Finished, tmp_path: Path) -> None:
+def test_changed_inputs_and_damage_are_computed_again(finished_run: Finished, scheduler: str, tmp_path: Path) -> None:
     store, config = finished_run.copy(tmp_path) / "features.zarr", finished_run.config
     crystals = shutil.copytree(finished_run.crystals, tmp_path / "crystals")
-    screening("featurize", crystals, "--out", store, "--config", config)  # the same texts, now found elsewhere
+    again = ("featurize", crystals, "--out", store, "--config", config, "--scheduler", scheduler)
+    screening(*again)  # the same texts, now found elsewhere
     whole = arrays(store)
     chunk = store / "features" / "c" / "1" / "0"
     chunk.write_bytes(chunk.read_bytes()[:-7])
     original = (crystals / "c020.cif").read_text()
     (crystals / "c020.cif").write_text(rocksalt(anion="I"))
-    screening("featurize", crystals, "--out", store, "--config", config)
+    screening(*again)
     changed = read_table(store)
     assert changed.facts["formula"][list(changed.ids).index("c020")] == "LiI"
     (crystals / "c020.cif").write_text(original)
-    screening("featurize", crystals, "--out", store, "--config", config)
+    screening(*again)
     assert arrays(store) == whole
 
 
@@ -116,7 +118,7 @@ def kill_when(run: subprocess.Popen[str], store: Path, shards: int) -> None:
     run.communicate()
 
 
-def test_killed_and_run_again_gives_the_same(whole: Path, tmp_path: Path) -> None:
+def test_killed_and_run_again_gives_the_same(whole: Path, scheduler: str, tmp_path: Path) -> None:
     """The run that goes on keeps what the killed ones finished; the store and all that is made of it come out equal."""
     store = tmp_path / "killed.zarr"
     for shards in (1, 9, 17):
@@ -125,14 +127,15 @@ def test_killed_and_run_again_gives_the_same(whole: Path, tmp_path: Path) -> Non
         assert shards <= len(finished) < 30
         with pytest.raises(StoreError, match="unfinished"):
             read_table(store)
-    screening("featurize", whole / "crystals", "--out", store, "--config", whole / "small.toml")
+    given = ("--config", whole / "small.toml", "--scheduler", scheduler)
+    screening("featurize", whole / "crystals", "--out", store, *given)
     assert arrays(store) == arrays(whole / "whole.zarr")
     for path in (store, whole / "whole.zarr"):
         screening("export", path, "--out", tmp_path / f"{path.stem}.parquet")
     assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "killed.parquet").read_bytes()
 
 
-def test_a_folder_of_bad_files(finished_run: Finished, tmp_path: Path) -> None:
+def test_a_folder_of_bad_files(finished_run: Finished, scheduler: str, tmp_path: Path) -> None:
     """Every bad input is a row with its code; the good ones are ranked; nothing is written outside the RUN."""
     folder = tmp_path / "in" / "mixed"
     folder.mkdir(parents=True)
@@ -152,8 +155,8 @@ def test_a_folder_of_bad_files(finished_run: Finished, tmp_path: Path) -> None:
             archive.addfile(info, io.BytesIO(good.encode()))
     before = set(tmp_path.rglob("*"))
     run = tmp_path / "RUN"
-    labels = finished_run.labels
-    screening("run", finished_run.crystals, folder, "--labels", labels, "--out", run, "--config", finished_run.config)
+    given = ("--labels", finished_run.labels, "--config", finished_run.config, "--scheduler", scheduler)
+    screening("run", finished_run.crystals, folder, "--out", run, *given)
     with (run / "rejected.csv").open(newline="") as file:
         rejected = {row["id"]: row["code"] for row in csv.DictReader(file)}
     assert rejected == {

@@ -180,7 +180,7 @@ CORRUPTIONS = [
     (added_file, "extra.txt is new"),
     (edited_counts, "the store holds"),
     (other_inputs, "was computed from other inputs"),
-    (no_record, "run.json cannot be read"),
+    (no_record, "run.json: No such file"),
 ]
 
 
