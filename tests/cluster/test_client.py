@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import subprocess
-import sys
 import threading
 import time
 import warnings
@@ -12,14 +10,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from command import screening
 from distributed import Client, LocalCluster
 from made_crystals import rocksalt
 
-from screening import pipeline
 from screening.cluster import client as cluster
 from screening.cluster import dispatch as compute
 from screening.cluster.dispatch import submit_steps
-from screening.cluster.featurize_all import featurize_all, open_store
+from screening.cluster.featurize_all import featurize_all, open_store, settle
 from screening.cluster.progress import Progress
 from screening.config import Config, read_config
 from screening.errors import ConfigError, DeviceUnavailableError, InputError
@@ -27,7 +25,7 @@ from screening.features.shard import Prepared, assemble, featurize_shard, prepar
 from screening.host.gpu import Device, Gpu
 from screening.sources.blocks import Item
 
-true_versions = pipeline.versions
+true_versions = compute.versions
 ON_GPU = Device("cuda", "cuda, in a test", gpus=(Gpu(0, "none", 8 << 30, (9, 0)),) * 2, arrays="numpy")
 ON_CPU = Device("cpu", "cpu, in a test")
 QUICK = read_config(None, {"store": {"shard_rows": 2}, "cloud": {"channels": ["mobile", "anion"]}})
@@ -142,37 +140,34 @@ def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
         assert held.status == "pending"
 
 
-def test_a_scheduler_without_gpu_workers_is_refused(tmp_path: Path) -> None:
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers:
-        overrides = {"device": "cuda", "cluster": {"scheduler": workers.scheduler_address}}
-        config = read_config(None, overrides)
-        (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
-        with pytest.raises(DeviceUnavailableError, match=r"none of the 1 workers .* offers the resource GPU"):
-            featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "s", progress=Progress())
-
-
-def test_an_external_scheduler_does_the_work(tmp_path: Path) -> None:
+def test_a_scheduler_without_gpu_workers_is_refused(tmp_path: Path, scheduler: str) -> None:
+    config = read_config(None, {"device": "cuda", "cluster": {"scheduler": scheduler}})
     (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers:
-        config = read_config(None, {"cluster": {"scheduler": workers.scheduler_address}})
-        progress = Progress()
-        featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "there", progress=progress)
-        assert progress.done == 1
-        with Client(workers) as client:  # the user's cluster is left as it was
-            assert client.submit(sum, [1, 2]).result(timeout=30) == 3
-    featurize_all([str(tmp_path / "a.cif")], config=Config(), out=tmp_path / "here", progress=Progress())
+    with pytest.raises(DeviceUnavailableError, match=r"none of the 1 workers .* offers the resource GPU"):
+        featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "s", progress=Progress())
+
+
+def test_an_external_scheduler_does_the_work(tmp_path: Path, scheduler: str) -> None:
+    (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
+    config = read_config(None, {"cluster": {"scheduler": scheduler}})
+    progress = Progress()
+    featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "there", progress=progress)
+    assert progress.done == 1
+    with Client(scheduler) as client:  # the user's cluster is left as it was
+        assert client.submit(sum, [1, 2]).result(timeout=30) == 3
+    config = read_config(None, {"cluster": {"workers": 1}})
+    featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "here", progress=Progress())
     assert stored(tmp_path / "there") == stored(tmp_path / "here")
 
 
-def test_workers_of_other_versions_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_of_other_versions_are_refused(tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers:
-        config = read_config(None, {"cluster": {"scheduler": workers.scheduler_address}})
-        monkeypatch.setattr(compute, "versions", versions_elsewhere)
-        with Client(workers) as client, pytest.raises(InputError, match=r"other versions: gemmi \S+, here 0\.0\.1"):
-            compute._check_versions(client)
-        with pytest.raises(InputError, match="other versions"):
-            featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "s", progress=Progress())
+    config = read_config(None, {"cluster": {"scheduler": scheduler}})
+    monkeypatch.setattr(compute, "versions", versions_elsewhere)
+    with Client(scheduler) as client, pytest.raises(InputError, match=r"other versions: gemmi \S+, here 0\.0\.1"):
+        compute._check_versions(client)
+    with pytest.raises(InputError, match="other versions"):
+        featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "s", progress=Progress())
 
 
 def test_options_of_a_gpu_node(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,31 +238,29 @@ def test_settings_that_cannot_be() -> None:
 
 def test_the_engine_that_auto_means() -> None:
     said: list[str] = []
-    config, device = pipeline.settle(read_config(None, {"homology": {"engine": "auto"}, "device": "cpu"}), said.append)
+    progress = Progress()
+    progress.subscribe(lambda _, event: said.append(event.text))
+    config, device = settle(read_config(None, {"homology": {"engine": "auto"}, "device": "cpu"}), progress)
     assert config.homology.engine == "periodic"
     assert device.kind == "cpu"
     assert [line.split()[0] for line in said] == ["device", "engine"]
     wanted = read_config(None, {"homology": {"engine": "ripserpp"}, "device": "cpu"})
     with pytest.raises(DeviceUnavailableError, match="engine ripserpp computes on a GPU"):
-        pipeline.settle(wanted, said.append)
+        settle(wanted, progress)
 
 
 @pytest.mark.parametrize("command", ["run", "featurize"])
-def test_device_cuda_without_a_gpu_stops_before_work(tmp_path: Path, command: str) -> None:
+def test_device_cuda_without_a_gpu_stops_before_work(
+    tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("screening.host.gpu")
     (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
     (tmp_path / "l.csv").write_text("id,conductivity\na,1e-4\n")
     labels = ["--labels", str(tmp_path / "l.csv")] if command == "run" else []
     out = tmp_path / "out"
     arguments = [command, str(tmp_path / "a.cif"), *labels, "--out", str(out), "--device", "cuda"]
-    done = subprocess.run(
-        [sys.executable, "-m", "screening", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/bin:/bin", "CUDA_VISIBLE_DEVICES": ""},
-    )
-    assert done.returncode == 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    done = screening(*arguments, check=1)
     assert done.stderr.count("\n") == 1, done.stderr
     assert "--device cpu" in done.stderr
     assert not out.exists()

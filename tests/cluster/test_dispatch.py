@@ -76,7 +76,7 @@ def test_shards_hold_every_input_once() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_large_texts_are_carried_without_a_warning_and_the_rows_are_the_same(tmp_path: Path) -> None:
+def test_large_texts_are_carried_without_a_warning_and_the_rows_are_the_same(tmp_path: Path, scheduler: str) -> None:
     """Comments blow files up to 8 MB: a shard is above the 10 MB at which Dask warns, and goes alone with 1 MiB."""
     write_set(tmp_path / "crystals", labelled=6, candidates=6)
     files = sorted((tmp_path / "crystals").iterdir())
@@ -85,7 +85,7 @@ def test_large_texts_are_carried_without_a_warning_and_the_rows_are_the_same(tmp
             file.write_bytes(file.read_bytes() + b"\n" + b"# nothing but a comment\n" * 350_000)
     (tmp_path / "small.toml").write_text(SMALL)
     for name, bound in (("wide", 256), ("tight", 1)):
-        config = read_config(tmp_path / "small.toml", {"cluster": {"bytes_in_flight": bound, "workers": 2}})
+        config = read_config(tmp_path / "small.toml", {"cluster": {"bytes_in_flight": bound, "scheduler": scheduler}})
         featurize_all([str(tmp_path / "crystals")], config=config, out=tmp_path / f"{name}.zarr", progress=Progress())
     assert arrays(tmp_path / "wide.zarr") == arrays(tmp_path / "tight.zarr")
     assert verify(tmp_path / "tight.zarr") == []
