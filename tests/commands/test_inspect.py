@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import SHARED
 from typer.testing import CliRunner
 
 from screening.cli import app
@@ -14,7 +15,7 @@ from screening.commands.inspect import inspected
 from screening.config import Config
 from screening.crystals.flags import CONTRADICTIONS, NOTES
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "field-cases"
+CASES = SHARED.parent / "field-cases"
 KEYS = "id source formula composition n_sites cell space_group symmetry_source clouds flags code detail".split()
 # What the detail of a refusal must name, one of them.
 CAUSES = {
