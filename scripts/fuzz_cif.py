@@ -5,9 +5,9 @@
 
 A find is an exception that is no rejection, a crystal that breaks its own rules, a detail that is no short printable
 line, or an input of at most 64 KB that takes longer than the limit. The seeds are the embedded known conductors and one
-text of every hostile kind of tests/hostile.py. The engine `own` mutates lines, words, numbers and bytes; `atheris`
-(pip install atheris) is guided by the branches taken, with the same mutations beside its own. Ends with 1 if anything
-was found.
+text of every hostile kind of tests/support/hostile.py. The engine `own` mutates lines, words, numbers and bytes;
+`atheris` (pip install atheris) is guided by the branches taken, with the same mutations beside its own. Ends with 1 if
+anything was found.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 LARGEST = 64_000
 LIMIT_S = 5.0  # processor time of one input; ordinary ones take a millisecond

@@ -5,12 +5,13 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import paths
 import pytest
 
 from screening.config import Config, as_toml, read_config
 from screening.errors import ConfigError
 
-CONFIGS = sorted((Path(__file__).resolve().parents[1] / "configs").glob("*.toml"))
+CONFIGS = sorted(paths.CONFIGS.glob("*.toml"))
 
 
 def test_printed_settings_read_back_as_themselves(tmp_path: Path) -> None:

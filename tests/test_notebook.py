@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crystals import write_set
-from test_pipeline import SMALL, screening
+from finished import Finished
 
 from screening import load
 from screening.errors import InputError
@@ -18,22 +17,16 @@ from screening.ranking.rank import write_ranking
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    folder = tmp_path_factory.mktemp("notebook")
-    labels = write_set(folder / "crystals", labelled=40, candidates=6)
-    (folder / "small.toml").write_text(SMALL)
-    screening(
-        "run", folder / "crystals", "--labels", labels, "--out", folder / "RUN", "--config", folder / "small.toml"
-    )
-    return load(folder / "RUN")
+def run(finished_run: Finished) -> Run:
+    return load(finished_run.run)
 
 
 def test_tables_are_those_of_the_run(run: Run) -> None:
-    assert len(run.ranking) == run.record["counts"]["ranked"]
+    assert len(run.ranking) == run.record.counts.ranked
     pd.testing.assert_series_equal(
         run.ranking["prediction"], pd.read_csv(run.paths.ranking)["prediction"], check_exact=True
     )
-    assert len(run.rejections) == run.record["counts"]["rejected"]
+    assert len(run.rejections) == run.record.counts.rejected
     assert set(run.scores["splits"]) >= {"grouped", "random"}
     assert run.explanation["share"].sum() == pytest.approx(1.0, abs=1e-6)
     assert "ranked" in repr(run)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from crystals import write_set
+from made_crystals import write_set
 from pymatgen.core import Lattice, Structure
 from sklearn.base import clone
 from sklearn.linear_model import Ridge

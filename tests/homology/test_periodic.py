@@ -1,0 +1,414 @@
+"""The laws of the periodic engine, each against a way to the same number that shares no code with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import redzed_tda
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_points import random_points
+from oracles_homology import (
+    betti_by_ranks,
+    betti_of_bars,
+    images_within,
+    orbits,
+    sorted_bars,
+    supercell,
+    torus_distances,
+)
+from ripser import ripser
+
+from screening.config import Config, InputLimits
+from screening.crystals.cif import read_cif
+from screening.crystals.clouds import channel_clouds
+from screening.crystals.crystal import CloudBatch
+from screening.errors import Code, ConfigError, RejectionError
+from screening.homology.barcodes import RESOLUTION, radii_of, ticks
+from screening.homology.engines import engine
+from screening.homology.periodic import PRIME, barcodes, periodic_barcodes
+
+FCC = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
+BCC = np.array([[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]])
+ORIGIN = np.zeros((1, 3))
+
+
+def batch(*crystals):
+    return CloudBatch.from_clouds(
+        [(np.asarray(cell, float), np.asarray(x, float), np.ones(len(x))) for cell, x in crystals]
+    )
+
+
+def assert_same_bars(first, second, *, repeats=1):
+    for a, b in zip(first.bars, second.bars, strict=True):
+        np.testing.assert_array_equal(sorted_bars(np.repeat(a, repeats, axis=0)), sorted_bars(b))
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_betti_numbers_equal_ranks_of_boundary_matrices(seed):
+    lattice, positions, r_max = random_points(np.random.default_rng(seed), tied=seed % 2 == 1)
+    found = periodic_barcodes((lattice, positions), r_max=r_max, primitive=False)
+    for tick, betti in betti_by_ranks(lattice, positions, r_max).items():
+        assert tuple(betti_of_bars(found.bars[dim], radii_of(tick)) for dim in range(3)) == betti
+
+
+MATRICES = [
+    np.diag([2, 1, 1]),
+    np.diag([1, 2, 3]),
+    np.diag([2, 2, 2]),
+    [[1, 1, 0], [-1, 1, 0], [0, 0, 1]],
+    [[1, 2, 0], [0, 2, 1], [0, 0, -3]],
+]
+
+
+@pytest.mark.parametrize("matrix", MATRICES, ids=lambda m: str(np.asarray(m).tolist()))
+@pytest.mark.parametrize("tied", [False, True])
+def test_supercell_repeats_every_bar(matrix, tied):
+    copies = abs(round(np.linalg.det(matrix)))
+    lattice, positions, r_max = random_points(np.random.default_rng(copies), tied=tied)
+    cell = periodic_barcodes((lattice, positions), r_max=r_max, primitive=False)
+    big = periodic_barcodes(supercell(lattice, positions, matrix), r_max=r_max, primitive=False)
+    assert sum(map(len, cell.bars)) > 0
+    assert big.n_points == copies * cell.n_points
+    assert_same_bars(cell, big, repeats=copies)
+
+
+def test_primitive_cell_gives_the_bars_of_the_given_cell_once_each():
+    conventional = supercell(FCC * 5.64, ORIGIN, [[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
+    given_cell = periodic_barcodes(conventional, r_max=7.0, primitive=False)
+    smallest = periodic_barcodes(conventional, r_max=7.0)
+    assert (given_cell.n_points, smallest.n_points) == (4, 1)
+    assert_same_bars(smallest, given_cell, repeats=4)
+
+
+def test_torus_curves_approach_ours_as_one_over_width():
+    """Betti curves of L x L x L tori by RedZeD, per cell: the largest difference falls with L, as the theorem says."""
+    rng = np.random.default_rng(0)
+    lattice = np.eye(3) * 5.0 + rng.normal(0, 0.5, (3, 3))
+    positions = rng.random((3, 3))
+    radii = np.arange(0.5, 5.5, 0.1)
+    ours = periodic_barcodes((lattice, positions), r_max=5.5)
+    errors = []
+    for repeats in (4, 6):
+        distances = radii_of(ticks(torus_distances(lattice, positions, repeats)))
+        bars = [np.asarray(b) for b in redzed_tda.rips(distances, maxdim=2, threshold=5.5)]
+        errors.append(
+            max(
+                abs(betti_of_bars(bars[dim], r) / repeats**3 - betti_of_bars(ours.bars[dim], r))
+                for dim in range(3)
+                for r in radii
+            )
+        )
+    assert errors[1] < errors[0] < 0.5
+    assert errors[1] <= 0.85 * errors[0]  # 4/6 = 0.67 in the limit
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bars_depend_on_neither_units_nor_prime(seed):
+    rng = np.random.default_rng(100 + seed)
+    lattice, positions, r_max = random_points(rng, n_sites=6, tied=seed % 2 == 1)
+    clouds = batch((lattice, positions))
+    first = barcodes(clouds, r_max=r_max)
+    for prime, units in [(PRIME, 2), (PRIME, 12345), (2147483629, 1), (1073741789, 7), (1048583, 3)]:
+        other = barcodes(clouds, r_max=r_max, prime=prime, seed=units)
+        for name in ("birth", "death", "dim"):
+            np.testing.assert_array_equal(getattr(first, name), getattr(other, name))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_bars_depend_on_no_description_of_the_crystal(seed):
+    rng = np.random.default_rng(seed)
+    lattice, positions, r_max = random_points(rng, n_sites=4)
+    reference = periodic_barcodes((lattice, positions), r_max=r_max)
+    rotation, _ = np.linalg.qr(rng.normal(size=(3, 3)))  # left- or right-handed
+    shear = np.eye(3, dtype=int)
+    for _ in range(4):
+        a, b = rng.permutation(3)[:2]
+        shear[a] += int(rng.integers(-2, 3)) * shear[b]
+    basis = shear[rng.permutation(3)]
+    moved = (positions + rng.uniform(-3, 3, 3))[rng.permutation(4)] @ np.linalg.inv(basis)
+    assert_same_bars(reference, periodic_barcodes((basis @ lattice @ rotation, moved), r_max=r_max))
+
+
+def test_scaling_the_crystal_scales_the_bars():
+    lattice, positions, r_max = random_points(np.random.default_rng(3), n_sites=4)
+    small = periodic_barcodes((lattice, positions), r_max=r_max)
+    large = periodic_barcodes((3 * lattice, positions), r_max=3 * r_max)
+    for a, b in zip(small.bars, large.bars, strict=True):
+        finite = b[np.isfinite(b).all(axis=1)]
+        scaled = 3 * a[np.isfinite(a).all(axis=1)]
+        # bars shorter than the tick's rounding may come or go
+        keep = [x[np.diff(x, axis=1)[:, 0] > 10 * RESOLUTION] for x in (scaled, finite)]
+        np.testing.assert_allclose(sorted_bars(keep[0]), sorted_bars(keep[1]), atol=4 * RESOLUTION)
+
+
+def test_components_end_when_they_merge_or_run_to_infinity():
+    lattice, positions, _ = random_points(np.random.default_rng(8), n_sites=4)
+    found = periodic_barcodes((lattice, positions), r_max=12.0, max_dim=0)
+    assert (found.bars[0][:, 0] == 0).all()
+    assert len(found.bars[0]) == 4
+    assert np.isfinite(found.bars[0]).all()  # no component of positive density is finite in the end
+    # A pair 1 Å apart in a cell of 4 Å: one bar ends as the pair joins, the other as the pairs join to the next cell.
+    pair = periodic_barcodes((np.eye(3) * 4, [[0, 0, 0], [0.25, 0, 0]]), r_max=6.0, max_dim=0)
+    assert pair.bars[0].tolist() == [[0, 1], [0, 3]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_molecule_in_a_huge_cell_has_its_ordinary_barcode(seed):
+    rng = np.random.default_rng(seed)
+    points = rng.normal(0, 2.0, (24, 3)) if seed else np.array(list(np.ndindex(3, 3, 3)), float) * 1.5
+    found = periodic_barcodes((np.eye(3) * 60, points / 60), r_max=9.0)
+    distances = ticks(np.linalg.norm(points[:, None] - points[None, :], axis=-1)).astype(float)
+    np.fill_diagonal(distances, 0)
+    expected = ripser(distances, maxdim=2, thresh=float(ticks(9.0)), distance_matrix=True)["dgms"]
+    assert len(found.bars[1]) > 0
+    for dim in range(3):
+        bars = expected[dim].astype(float) * RESOLUTION
+        bars = bars[bars[:, 1] > bars[:, 0]]
+        np.testing.assert_allclose(sorted_bars(found.bars[dim]), sorted_bars(bars), rtol=0, atol=1e-9)
+
+
+CHAIN = np.diag([2.0, 40.0, 40.0])
+SQUARE = np.diag([2.0, 2.0, 40.0])
+HCP = np.array([[1, 0, 0], [-0.5, 0.75**0.5, 0], [0, 0, (8 / 3) ** 0.5]])
+DIAMOND = np.array([[0, 0, 0], [0.25, 0.25, 0.25]])
+# Bars by hand, as (count per cell, birth, death) per dimension; docs/periodic-persistence.md derives the first three.
+LATTICES = {
+    "chain": (CHAIN, ORIGIN, 7.0, [[(1, 0, 2)], [], []]),
+    "square": (SQUARE, ORIGIN, 5.0, [[(1, 0, 2)], [(1, 2, 8**0.5)], []]),
+    # Edges 3 per site, no triangle: 1 - 3 = -2. The face diagonals fill the squares; a cube of points without its body
+    # diagonals is a 3-sphere, with no H1 or H2.
+    "sc": (np.eye(3) * 2, ORIGIN, 5.0, [[(1, 0, 2)], [(2, 2, 8**0.5)], []]),
+    # 4 edges per site and no triangle; then the complex is the Delaunay tetrahedra of bcc, which fill space.
+    "bcc": (BCC * 2, ORIGIN, 3.2, [[(1, 0, 3**0.5)], [(3, 3**0.5, 2)], []]),
+    # Tetrahedra filled, octahedra hollow, one octahedron per site; its diagonal is the cell's edge.
+    "fcc": (FCC * 4, ORIGIN, 5.0, [[(1, 0, 8**0.5)], [], [(1, 8**0.5, 4)]]),
+    "hcp": (HCP * 3, [[1 / 3, 2 / 3, 0.25], [2 / 3, 1 / 3, 0.75]], 5.0, [[(2, 0, 3)], [], [(2, 3, 18**0.5)]]),
+    # Two sites, four bonds: 2 - 4 = -2; the second shell fills the hexagons.
+    "diamond": (FCC * 4, DIAMOND, 3.5, [[(2, 0, 3**0.5)], [(2, 3**0.5, 8**0.5)], None]),
+}
+
+
+@pytest.mark.parametrize("name", LATTICES)
+def test_highly_tied_lattices_have_their_known_bars(name):
+    lattice, positions, r_max, expected = LATTICES[name]
+    found = periodic_barcodes((lattice, positions), r_max=r_max)
+    for dim, bars in enumerate(expected):
+        if bars is not None:
+            rows = [(birth, death) for count, birth, death in bars for _ in range(count)]
+            np.testing.assert_allclose(found.bars[dim], np.reshape(rows, (-1, 2)), atol=RESOLUTION)
+
+
+def test_fcc_cavities_per_site_are_one_whatever_the_cell():
+    """A torus supercell of fcc gives 2.963, 1.031 or 1.062 cavities per site, by its size; the crystal has 1."""
+    for matrix in (np.eye(3, dtype=int), np.diag([3, 3, 3]), np.diag([4, 4, 4])):
+        found = periodic_barcodes(supercell(FCC * 5.64, ORIGIN, matrix), r_max=7.0, primitive=False)
+        assert len(found.bars[2]) == found.n_points
+        assert np.isfinite(found.bars[2]).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([0.002, 0.01, 0.05]))
+def test_moving_atoms_by_eps_moves_bar_ends_by_two_eps(seed, eps):
+    """Of bars longer than twice the slack, as many live from birth + slack to death - slack as from birth to death.
+
+    Half of the crystals are symmetric, so that the jitter multiplies the primitive cell.
+    """
+    rng = np.random.default_rng(seed)
+    if seed % 2:
+        lattice, positions, r_max = random_points(rng, n_sites=4)
+    else:
+        lattice, positions = supercell(FCC * 4, ORIGIN, [[-1, 1, 1], [1, -1, 1], [1, 1, -1]])
+        r_max = 4.5
+    step = rng.normal(size=positions.shape)
+    step *= eps * rng.random((len(step), 1)) / np.linalg.norm(step, axis=1, keepdims=True)
+    moved = positions + step @ np.linalg.inv(lattice)
+    before, after = (periodic_barcodes((lattice, x), r_max=r_max) for x in (positions, moved))
+    slack = 2 * eps + 1.01 * RESOLUTION
+
+    def alive(found, dim, birth, death):  # bars of the whole cell born by `birth` and dead after `death`
+        bars = found.bars[dim]
+        return ((bars[:, 0] <= birth) & (bars[:, 1] > death)).sum() * (len(positions) // found.n_points)
+
+    assert len(positions) == after.n_points
+    for dim in range(3):
+        ends = np.unique(np.concatenate([before.bars[dim].ravel(), after.bars[dim].ravel()]))
+        ends = ends[np.isfinite(ends)]
+        for birth in ends:
+            for death in ends[(ends >= birth + 2 * slack) & (ends + slack < r_max)]:
+                wide = birth + slack, death - slack
+                assert alive(before, dim, birth, death) <= alive(after, dim, *wide)
+                assert alive(after, dim, birth, death) <= alive(before, dim, *wide)
+
+
+def test_threads_and_batches_give_the_same_bytes():
+    rng = np.random.default_rng(11)
+    crystals = [random_points(rng, n_sites=int(n))[:2] for n in rng.integers(1, 12, 20)] + [
+        (np.eye(3), np.empty((0, 3)))
+    ]
+    clouds = batch(*crystals)
+    r_max = rng.uniform(2, 5, len(clouds))
+    one, many = barcodes(clouds, r_max=r_max, threads=1), barcodes(clouds, r_max=r_max, threads=3)
+    for name in ("birth", "death", "dim", "offsets", "n_points", "r_cut"):
+        assert getattr(one, name).tobytes() == getattr(many, name).tobytes()
+    for index, (crystal, radius) in enumerate(zip(crystals, r_max, strict=True)):
+        alone = periodic_barcodes(crystal, r_max=radius)
+        for dim in range(3):
+            np.testing.assert_array_equal(alone.bars[dim], one.bars(index, dim))
+    assert one.n_points[-1] == 0
+    assert one.offsets[-1] == one.offsets[-2]  # the empty cloud has no bars
+
+
+@pytest.mark.parametrize("budget", [1, 10, 200, 700])
+def test_over_budget_the_radius_is_cut_and_says_so(budget):
+    lattice, positions, _ = random_points(np.random.default_rng(2), n_sites=4)
+    asked = 6.5
+    full = periodic_barcodes((lattice, positions), r_max=asked)
+    cut = periodic_barcodes((lattice, positions), r_max=asked, budget=budget)
+    assert 0 < cut.r_cut < asked == full.r_cut
+    for dim in range(3):
+        born = full.bars[dim][full.bars[dim][:, 0] <= cut.r_cut].copy()
+        born[born[:, 1] > cut.r_cut, 1] = np.inf
+        np.testing.assert_array_equal(sorted_bars(born), cut.bars[dim])
+    # The next tick at which a simplex enters would pass the budget.
+    levels = orbits(lattice, positions, cut.r_cut + 1.0)
+    later = min(t for level in levels[2:] for t in level.values() if t > ticks(cut.r_cut))
+    counts = [sum(t <= at for level in levels[2:] for t in level.values()) for at in (ticks(cut.r_cut), later)]
+    assert counts[0] <= budget < counts[1]
+
+
+def test_simplices_open_and_close_their_bars():
+    lattice, positions, r_max = random_points(np.random.default_rng(26), n_sites=8)
+    positions = positions - 2  # shifts count from the points as given
+    found = periodic_barcodes((lattice, positions), r_max=r_max, with_simplices=True)
+    plain = periodic_barcodes((lattice, positions), r_max=r_max)
+    assert_same_bars(plain, found)
+
+    def width(simplex):
+        points = np.array([(positions[v.site] + v.shift) @ lattice for v in simplex])
+        return radii_of(ticks(np.linalg.norm(points[:, None] - points[None, :], axis=-1).max()))
+
+    for dim in range(3):
+        for bar, birth, death in zip(
+            found.bars[dim], found.birth_simplices[dim], found.death_simplices[dim], strict=True
+        ):
+            assert len(set(birth)) == len(birth) == dim + 1
+            assert birth[0].shift == (0, 0, 0)
+            assert width(birth) == bar[0]
+            if np.isfinite(bar[1]):
+                assert len(set(death)) == len(death) == dim + 2
+                assert width(death) == bar[1]
+            else:
+                assert death == ()
+    assert len(found.bars[2]) > 0
+
+
+def test_lower_dimensions_do_not_depend_on_the_highest():
+    lattice, positions, r_max = random_points(np.random.default_rng(6), n_sites=8)
+    top = periodic_barcodes((lattice, positions), r_max=r_max)
+    for max_dim in (0, 1):
+        low = periodic_barcodes((lattice, positions), r_max=r_max, max_dim=max_dim)
+        assert len(low.bars) == max_dim + 1
+        for a, b in zip(low.bars, top.bars, strict=False):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("cell", [np.diag([1.3, 30, 30]), np.diag([9, 9.5, 1.1]), np.diag([-4.0, 5, 6])])
+def test_needle_plate_and_left_handed_cells(cell):
+    positions = np.array([[0.1, 0.2, 0.3], [0.15, 0.23, 0.8]])
+    found = periodic_barcodes((cell, positions), r_max=3.0, primitive=False)
+    for tick, betti in betti_by_ranks(cell, positions, 3.0).items():
+        assert tuple(betti_of_bars(found.bars[dim], radii_of(tick)) for dim in range(3)) == betti
+
+
+def test_very_thin_needle_is_a_chain():
+    found = periodic_barcodes((np.diag([0.01, 50, 50]), ORIGIN), r_max=5.2)
+    assert [bars.tolist() for bars in found.bars] == [[[0, 0.01]], [], []]
+
+
+def test_below_every_distance_each_site_is_a_component():
+    found = periodic_barcodes((np.eye(3) * 5, [[0, 0, 0], [0.5, 0.5, 0.4]]), r_max=1.0)
+    assert found.bars[0].tolist() == [[0, np.inf]] * 2
+    assert len(found.bars[1]) == len(found.bars[2]) == 0
+    assert periodic_barcodes((np.eye(3) * 5, ORIGIN), r_max=0.0).bars[0].tolist() == [[0, np.inf]]
+
+
+@pytest.mark.parametrize(
+    ("lattice", "positions", "code"),
+    [
+        (np.eye(3) * 5, [[0.1, 0, 0], [1.1, 0, 0]], Code.BAD_SITE),
+        (np.eye(3) * 5, [[0.1, 0, 0], [np.nan, 0, 0]], Code.BAD_SITE),
+        (np.diag([5.0, 5.0, 0.0]), [[0.1, 0, 0]], Code.BAD_CELL),
+        (np.full((3, 3), np.inf), [[0.1, 0, 0]], Code.BAD_CELL),
+    ],
+)
+def test_unusable_clouds_are_refused_by_name(lattice, positions, code):
+    with pytest.raises(RejectionError, match="cloud 1") as caught:
+        barcodes(batch((np.eye(3), ORIGIN), (lattice, positions)), r_max=3.0)
+    assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"r_max": -1.0},
+        {"r_max": np.nan},
+        {"max_dim": 3},
+        {"threads": 0},
+        {"budget": 0},
+        {"prime": 2**31 - 3},
+        {"prime": 5},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        barcodes(batch((np.eye(3), ORIGIN)), **{"r_max": 2.0, **wrong})
+
+
+def test_engine_is_asked_for_by_name():
+    assert engine("periodic").function_itself is barcodes
+    with pytest.raises(ConfigError, match="periodic, supercell, ripser"):
+        engine("alpha")
+
+
+def test_pymatgen_structure_is_taken_as_it_is():
+    from pymatgen.core import Lattice, Structure
+
+    structure = Structure(Lattice.cubic(4.0), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    assert_same_bars(
+        periodic_barcodes(structure, r_max=5.0), periodic_barcodes((np.eye(3) * 4, structure.frac_coords), r_max=5.0)
+    )
+
+
+def test_edges_are_those_of_plain_enumeration():
+    """Deaths of components are ticks of distances, by the rule of barcodes.py, to the bit."""
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        lattice, positions, _ = random_points(rng, n_sites=3)
+        deaths = periodic_barcodes((lattice, positions), r_max=9.0, max_dim=0).bars[0][:, 1]
+        distances = [d for row in images_within(lattice, positions, 9.1).values() for d in row.values()]
+        assert set(deaths) <= set(radii_of(ticks(np.array(distances))))
+
+
+def test_real_crystals_have_the_same_bars_in_any_cell(shared_data):
+    """Given cell, primitive cell, and a sheared double cell of one in sixteen labelled crystals: equal to the bit."""
+    config, limits = Config(), InputLimits()
+    clouds = []
+    for path in sorted((shared_data / "obelix-train" / "cifs").glob("*.cif"))[::16]:
+        crystal = read_cif(path.read_bytes(), id=path.stem, source=str(path), limits=limits)
+        if 3 in crystal.numbers:
+            clouds += [cloud for cloud in channel_clouds(crystal, config.cloud).values() if 0 < len(cloud[1]) < 80]
+    doubled = [supercell(lattice, positions, [[1, 1, 0], [0, 1, 0], [0, 0, 2]]) for lattice, positions, _ in clouds]
+    assert len(clouds) > 50
+    primitive = barcodes(CloudBatch.from_clouds(clouds), r_max=5.0)
+    as_given = barcodes(CloudBatch.from_clouds(clouds), r_max=5.0, primitive=False)
+    from_double = barcodes(batch(*doubled), r_max=5.0)
+    np.testing.assert_array_equal(primitive.n_points, from_double.n_points)
+    assert (as_given.n_points > primitive.n_points).sum() > 5
+    for index in range(len(clouds)):
+        copies = int(as_given.n_points[index] / primitive.n_points[index])
+        for dim in range(3):
+            bars = primitive.bars(index, dim)
+            np.testing.assert_array_equal(bars, from_double.bars(index, dim))
+            np.testing.assert_array_equal(np.repeat(bars, copies, axis=0), as_given.bars(index, dim))
