@@ -20,6 +20,7 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<said>run|not run: [^\n]*) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)^```$\n?", re.M | re.S
 )
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+INPUTS = ROOT / "docs" / "inputs.md"
 COLUMNS = ROOT / "docs" / "reference" / "ranking-columns.md"
 IMPORT_ORDER = re.compile(r"^```text\n(errors,.*?)^```$", re.M | re.S)
 THEIR_WORKER = "https://unpkg.com/iframe-worker/shim"
@@ -136,10 +137,20 @@ def ranking_columns() -> str:
     return "\n".join(lines) + "\n"
 
 
+def flags() -> str:
+    """Return a table of the flags of crystals with their sentences."""
+    from screening.crystals import FLAGS
+
+    lines = ["| flag | kind | meaning |", "|---|---|---|"]
+    lines += [f"| `{flag.name}` | {flag.kind.value} | {flag.sentence} |" for flag in FLAGS.values()]
+    return "\n".join(lines) + "\n"
+
+
 # Parts of pages that are kept in the repository: page, name, what writes it.
 PARTS: tuple[tuple[Path, str, Callable[[], str]], ...] = (
     (ARCHITECTURE, "modules", module_table),
     (COLUMNS, "columns", ranking_columns),
+    (INPUTS, "flags", flags),
 )
 
 
