@@ -92,7 +92,9 @@ def wide_lines(page: str) -> list[str]:
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_page_keeps_its_width(path: Path) -> None:
-    assert wide_lines(path.read_text(encoding="utf-8")) == []
+    page = path.read_text(encoding="utf-8")
+    assert wide_lines(page) == []
+    assert not re.search(r"^(?:<{7} |={7}$|>{7} )", page, re.M)  # left by a merge
 
 
 def test_a_wide_line_is_seen() -> None:
