@@ -115,7 +115,7 @@ class PrimitiveCell {
   bool maps_to_itself(const Lattice& lattice, const WrappedPoints& points, const double t[3], double tolerance) {
     const std::int32_t n = static_cast<std::int32_t>(images_of_.size());
     // |d| >= |fractional part| * height of the cell over the other two axes >= |..| * star of the last axis.
-    const double window = tolerance / lattice.star[2];
+    const double window = tolerance / lattice.forward.star[2];
     for (std::int32_t i = 0; i < n; ++i) {
       const double* from = &points.fractional[3 * i];
       std::int32_t hit = -1;
