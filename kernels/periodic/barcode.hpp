@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <limits>
 #include <vector>
 
 #include "edges.hpp"
@@ -52,7 +51,7 @@ class BarcodeEngine {
     if (edges_.has_coincident_points()) return fail(Status::kCoincident, result, percolation);
     if (settings.max_dim >= 1) keep_matrices_small(n, result.tick_cut);
     build(n, settings, result.tick_cut);
-    const bool narrow = !settings.wide && table_.tick_of.size() < std::numeric_limits<std::uint16_t>::max();
+    const bool narrow = narrow_ranks_;
     if (narrow)
       find_bars(narrow_, n, settings, result, percolation);
     else
@@ -100,7 +99,11 @@ class BarcodeEngine {
   void build(std::int32_t n, const Settings& settings, std::int32_t& tick_cut) {
     table_.build(n, edges_, settings.prime, settings.seed, powers_);
     if (settings.max_dim == 0) return;
-    while (!digits_.fit(table_)) {  // millions of edges, and thousands of them at one site: no crystal is known
+    for (;;) {
+      narrow_ranks_ = !settings.wide && Digits::narrow().fit(table_);
+      digits_ = narrow_ranks_ ? Digits::narrow() : Digits::wide(table_);
+      if (digits_.fit(table_)) break;
+      // Millions of edges, and thousands of them at one site: no such crystal is known.
       cut(static_cast<std::int32_t>(tick_cut * 0.8), tick_cut);
       table_.build(n, edges_, settings.prime, settings.seed, powers_);
     }
@@ -227,7 +230,8 @@ class BarcodeEngine {
   EdgeList edges_;
   NeighbourTable table_;
   EdgeIndex index_;
-  Digits digits_;
+  bool narrow_ranks_ = true;
+  Digits digits_ = Digits::narrow();
   UnitPowers powers_;
   Components components_;
   std::vector<char> kills_, died_;

@@ -18,23 +18,27 @@ using Order = std::uint64_t;  // rank and key
 
 // Widths of the digits of keys.
 struct Digits {
-  int place = 0;  // bits of a place in a row
-  int key = 0;    // bits of the longest key
+  int place;  // bits of a place in a row
+  int key;    // bits of the longest key
 
-  // False if rank and key do not fit into 64 bits.
-  bool fit(const NeighbourTable& table) {
-    std::uint32_t degree = 1;
-    for (std::int32_t i = 0; i < table.n_sites; ++i) degree = table.count(i) > degree ? table.count(i) : degree;
-    place = bits_of(degree);
-    key = bits_of(table.site.size()) + 2 * place;
-    return key + bits_of(table.tick_of.size()) < 64;
+  static constexpr Digits narrow() { return {12, 48}; }  // an entry has 24 bits, by kEdgeLimit
+  static Digits wide(const NeighbourTable& table) {
+    const int place = bits_of(table.widest_row());
+    return {place, bits_of(table.site.size()) + 2 * place};
   }
+
+  // True if ranks, places and keys have room.
+  bool fit(const NeighbourTable& table) const {
+    return table.widest_row() < std::uint32_t{1} << place && key + bits_of(table.tick_of.size() + 1) <= 64;
+  }
+  Key key_of(Order simplex) const { return simplex & ((Key{1} << key) - 1); }
+
+ private:
   static int bits_of(std::uint64_t number) {
     int bits = 0;
     for (; number; number >>= 1) ++bits;
     return bits;
   }
-  Key key_of(Order simplex) const { return simplex & ((Key{1} << key) - 1); }
 };
 
 template <int K>
@@ -70,14 +74,13 @@ class Complex {
           const Field& field)
       : table_(table), index_(index), lunes_(lunes), digits_(digits), field_(field), minus_one_(field.p - 1) {}
 
-  const Digits& digits() const { return digits_; }
-  Rank rank_of(Order simplex) const { return static_cast<Rank>(simplex >> digits_.key); }
-  Key key_of(Order simplex) const { return digits_.key_of(simplex); }
-  Order order(std::uint32_t rank, Key key) const { return static_cast<Order>(rank) << digits_.key | key; }
+  Rank rank_of(Order simplex) const { return static_cast<Rank>(simplex >> digits().key); }
+  Key key_of(Order simplex) const { return digits().key_of(simplex); }
+  Order order(std::uint32_t rank, Key key) const { return static_cast<Order>(rank) << digits().key | key; }
   Order edge(std::uint32_t e) const { return order(table_.rank[e], e); }
   template <int K>
   Places<K> places(Order simplex) const {
-    return places_of<K>(table_, digits_, key_of(simplex));
+    return places_of<K>(table_, digits(), key_of(simplex));
   }
 
   // Calls f(coface, coefficient of the simplex in the coface's boundary) for every coface after `after` of ranks up to
@@ -86,15 +89,18 @@ class Complex {
   void for_each_coface(Order simplex, Order after, Rank last, F&& f) const {
     const Places<K> p = places<K>(simplex);
     const Rank own = rank_of(simplex), least = rank_of(after);
-    const Rank *x = lunes_.row_of(p.i, p.at[0]), *y = K >= 2 ? lunes_.row_of(p.i, p.at[K - 1]) : x;
-    for_each_within(x, y, 0, lunes_.length(p.i), last, [&](std::uint32_t w) {
-      const Rank rank = larger(own, larger(x[w], y[w]));
-      if (rank < least) return true;
+    const Rank *x = lunes_.row_of(p.e), *y = K >= 2 ? lunes_.row_of(p.begin + p.at[K - 1]) : x;
+    const auto visit = [&](std::uint32_t w) {
       std::uint32_t coefficient;
+      const Rank rank = larger(own, larger(x[w], y[w]));
       const Order coface = order(rank, coface_key<K>(p, w, coefficient));
       if (coface > after) f(coface, coefficient);
       return true;
-    });
+    };
+    if (least > own)
+      for_each_between(x, y, lunes_.length(p.i), least, last, visit);
+    else
+      for_each_within(x, y, 0, lunes_.length(p.i), last, visit);
   }
 
   // The smallest coface by a vertex from place `from` on, if it has the simplex's own rank; its coefficient is never
@@ -102,7 +108,7 @@ class Complex {
   template <int K>
   bool smallest_equal_coface(Order simplex, const Places<K>& p, std::uint32_t from, Order& found) const {
     const Rank own = rank_of(simplex);
-    const Rank *x = lunes_.row_of(p.i, p.at[0]), *y = K >= 2 ? lunes_.row_of(p.i, p.at[K - 1]) : x;
+    const Rank *x = lunes_.row_of(p.e), *y = K >= 2 ? lunes_.row_of(p.begin + p.at[K - 1]) : x;
     const std::uint32_t first_upper = table_.upper[p.i] - p.begin;
     bool any = false, mixed = false;
     for_each_within(x, y, from, lunes_.length(p.i), own, [&](std::uint32_t w) {
@@ -138,12 +144,12 @@ class Complex {
         const std::int32_t k = table_.site[p.e];
         const std::uint32_t to_b = index_.between(p.e, p.begin + b), to_c = index_.between(p.e, p.begin + c);
         const std::uint32_t e = table_.row[k] + to_b;
-        const Rank rank = larger(static_cast<Rank>(table_.rank[e]), lunes_.row_of(k, to_b)[to_c]);
-        return order(rank, static_cast<Key>(e) << digits_.place | to_c);
+        const Rank rank = larger(static_cast<Rank>(table_.rank[e]), lunes_.row_of(e)[to_c]);
+        return order(rank, static_cast<Key>(e) << digits().place | to_c);
       }
       const std::uint32_t first = which == 1 ? b : a, second = which == 3 ? b : c;
-      return order(larger(radial[first], lunes_.row_of(p.i, first)[second]),
-                   static_cast<Key>(p.begin + first) << digits_.place | second);
+      return order(larger(radial[first], lunes_.row_of(p.begin + first)[second]),
+                   static_cast<Key>(p.begin + first) << digits().place | second);
     }
   }
 
@@ -162,6 +168,17 @@ class Complex {
     }
     if (best.inverse == 0) best.inverse = field_.inverse(best.coef);
     return best;
+  }
+
+  // The entry of the largest facet of a triangle of that rank, looked up only where it may be the one opposite vertex
+  // 0.
+  std::uint32_t longest_edge(const Places<2>& p, Rank rank) const {
+    const std::uint32_t to_a = p.e, to_b = p.begin + p.at[1];
+    const std::uint32_t known = lunes_.radial_of(p.i)[p.at[1]] == rank ? to_b : to_a;
+    // A lune's rank is at least that of the edge between its neighbour and its far end.
+    if (lunes_.row_of(to_a)[p.at[1]] < rank || lunes_.row_of(to_b)[p.at[0]] < rank) return known;
+    const Order opposite = facet<2>(p, 0);
+    return opposite > edge(known) ? static_cast<std::uint32_t>(key_of(opposite)) : known;
   }
 
   // True if the K-simplex is the smallest coface of its largest facet, at the same rank: an apparent pair, which has
@@ -185,6 +202,12 @@ class Complex {
     return true;
   }
 
+  // Known when this is compiled for ranks of 16 bits.
+  Digits digits() const {
+    if constexpr (sizeof(Rank) == 2) return Digits::narrow();
+    return digits_;
+  }
+
   static Rank larger(Rank a, Rank b) { return a > b ? a : b; }
 
  private:
@@ -196,20 +219,20 @@ class Complex {
       const std::uint32_t back = table_.reverse[entry];
       coefficient = table_.coef[back];
       Key key = back;
-      for (int k = 0; k < K; ++k) key = key << digits_.place | index_.between(entry, p.begin + p.at[k]);
+      for (int k = 0; k < K; ++k) key = key << digits().place | index_.between(entry, p.begin + p.at[k]);
       return key;
     }
-    Key key = p.begin;
-    int position = 0;
-    for (; position < K && p.at[position] < w; ++position) key = append(key, p.at[position], position);
-    coefficient = position % 2 ? 1 : minus_one_;
-    key = append(key, w, position);
-    for (int k = position; k < K; ++k) key = append(key, p.at[k], k + 1);
-    return key;
-  }
-
-  Key append(Key key, std::uint32_t place, int position) const {
-    return position == 0 ? key + place : key << digits_.place | place;
+    // Sorted without a branch: which case it is cannot be foreseen.
+    const std::uint32_t first = p.at[0], last = p.at[K - 1];
+    const std::uint32_t low = first < w ? first : w, high = last > w ? last : w;
+    const Key key = static_cast<Key>(p.begin + low) << digits().place;
+    if constexpr (K == 1) {
+      coefficient = first < w ? 1 : minus_one_;
+      return key | high;
+    } else {
+      coefficient = (first < w) != (last < w) ? 1 : minus_one_;
+      return (key | (first + last + w - low - high)) << digits().place | high;
+    }
   }
 
   const NeighbourTable& table_;

@@ -7,6 +7,12 @@
 
 #include "neighbour_table.hpp"
 
+#if defined(__GNUC__) || defined(__clang__)
+#define PERIODIC_COLD __attribute__((noinline, cold))
+#else
+#define PERIODIC_COLD
+#endif
+
 namespace periodic {
 
 // For vertices a < b that are joined, the place of b - a in the row of the site of a.
@@ -30,8 +36,8 @@ class EdgeIndex {
 
   // For entries a and b of one row that stand for joined neighbours, a before b.
   std::uint32_t between(std::uint32_t a, std::uint32_t b) const {
-    const std::int32_t from = table_->site[a], to = table_->site[b];
-    return searched_ ? search(a, b) : places_[start(from, to) + (linear_[b] - linear_[a])];
+    if (searched_) return search(a, b);
+    return places_[start(table_->site[a], table_->site[b]) + (linear_[b] - linear_[a])];
   }
 
  private:
@@ -70,7 +76,7 @@ class EdgeIndex {
     return true;
   }
 
-  std::uint32_t search(std::uint32_t a, std::uint32_t b) const {
+  PERIODIC_COLD std::uint32_t search(std::uint32_t a, std::uint32_t b) const {
     const NeighbourTable& table = *table_;
     const std::int32_t i = table.site[a];
     std::int32_t wanted[3];

@@ -17,10 +17,8 @@ constexpr std::int64_t kMatrixLimit = 64'000'000;  // sum of squared degrees: 13
 template <class Rank>
 class LuneTable {
  public:
-  const Rank* row_of(std::int32_t i, std::uint32_t a) const {
-    return &lunes_[block_[i] + static_cast<std::size_t>(a) * stride_[i]];
-  }
-  const Rank* radial_of(std::int32_t i) const { return &radial_[radial_at_[i]]; }  // ranks of the row, padded
+  const Rank* row_of(std::uint32_t entry) const { return &lunes_[row_at_[entry]]; }  // of an upper entry
+  const Rank* radial_of(std::int32_t i) const { return &radial_[radial_at_[i]]; }    // ranks of the row, padded
   std::uint32_t length(std::int32_t i) const { return stride_[i]; }
 
   void build(const NeighbourTable& table) {
@@ -42,16 +40,13 @@ class LuneTable {
 
   void lay_out(const NeighbourTable& table) {
     const std::int32_t n = table.n_sites;
-    block_.resize(n), stride_.resize(n), radial_at_.resize(n);
-    std::size_t cells = 0, places = 0;
+    stride_.resize(n), radial_at_.resize(n), row_at_.resize(table.site.size());
+    std::uint32_t cells = 0, places = 0;  // both far below 2^32, by kMatrixLimit
     for (std::int32_t i = 0; i < n; ++i) {
-      const std::uint32_t first_upper = table.upper[i] - table.row[i];
       stride_[i] = (table.count(i) + kBlock - 1) / kBlock * kBlock;
-      // Rows of lower neighbours are left out: the block begins before its first row.
-      block_[i] = cells - static_cast<std::size_t>(first_upper) * stride_[i];
       radial_at_[i] = places;
-      cells += static_cast<std::size_t>(stride_[i]) * (table.count(i) - first_upper);
       places += stride_[i];
+      for (std::uint32_t at = table.upper[i]; at < table.row[i + 1]; ++at, cells += stride_[i]) row_at_[at] = cells;
     }
     lunes_.assign(cells, kNeverRank<Rank>);
     radial_.assign(places, kNeverRank<Rank>);
@@ -66,11 +61,10 @@ class LuneTable {
     const Rank* radial = radial_of(i);
     const Rank far = static_cast<Rank>(table.rank[b.entry]), to_a = radial[a], to_b = radial[b.place];
     const std::uint32_t first = table.row[i] + a;
-    const std::int32_t k = table.site[first];
-    lunes_[block_[i] + static_cast<std::size_t>(a) * stride_[i] + b.place] = far > to_b ? far : to_b;
-    lunes_[block_[i] + static_cast<std::size_t>(b.place) * stride_[i] + a] = far > to_a ? far : to_a;
-    lunes_[block_[k] + static_cast<std::size_t>(b.entry - table.row[k]) * stride_[k] +
-           (table.reverse[first] - table.row[k])] = to_a > to_b ? to_a : to_b;
+    const std::uint32_t back = table.reverse[first] - table.row[table.site[first]];
+    lunes_[row_at_[first] + b.place] = far > to_b ? far : to_b;
+    lunes_[row_at_[table.row[i] + b.place] + a] = far > to_a ? far : to_a;
+    lunes_[row_at_[b.entry] + back] = to_a > to_b ? to_a : to_b;
   }
 
   // A dense grid from vertex to place in the row of i: a vertex (k, u) stands at k * cube + (u as digits, centred); it
@@ -132,8 +126,8 @@ class LuneTable {
     return 0;
   }
 
-  std::vector<std::size_t> block_, radial_at_;
-  std::vector<std::uint32_t> stride_;
+  std::vector<std::uint32_t> stride_, radial_at_;  // per site: length of its rows, where its ranks begin
+  std::vector<std::uint32_t> row_at_;              // per upper entry
   std::vector<Rank> lunes_, radial_;
   std::vector<std::int32_t> linear_;
   std::vector<std::uint16_t> grid_;

@@ -29,6 +29,11 @@ class NeighbourTable {
   std::vector<std::int32_t> tick_of;         // per rank, ascending
 
   std::uint32_t count(std::int32_t i) const { return row[i + 1] - row[i]; }
+  std::uint32_t widest_row() const {
+    std::uint32_t most = 0;
+    for (std::int32_t i = 0; i < n_sites; ++i) most = std::max(most, count(i));
+    return most;
+  }
   bool is_upper(std::uint32_t entry) const { return entry >= upper[owner[entry]]; }
 
   // Units that send a shift of an edge to 1 or -1 are not generic: the next seed is taken. That hardly ever happens.

@@ -78,7 +78,7 @@ class Persistence {
     bits_.assign(static_cast<std::size_t>(end - begin) * words, 0);
     for (std::uint32_t a = begin; a < end; ++a) {
       if (radial[a] > t) continue;
-      const Rank* lune = lunes_.row_of(i, a);
+      const Rank* lune = lunes_.row_of(table_->row[i] + a);
       for (std::uint32_t b = a + 1; b < end; ++b)
         if (lune[b] <= t)
           bits_[static_cast<std::size_t>(a - begin) * words + (b - begin) / 64] |= std::uint64_t{1}
@@ -93,24 +93,25 @@ class Persistence {
     std::uint32_t earlier = first_upper;  // neighbours at sites before i
     while (earlier > 0 && table_->site[begin + earlier - 1] == i) --earlier;
     for (std::uint32_t a = first_upper; a < end; ++a) {
-      const Rank* lune = lunes_.row_of(i, a);
-      for (std::uint32_t b = a + 1; b < end; ++b) {
-        if (lune[b] == kNeverRank<Rank>) continue;
-        const Rank rank = Complex<Rank>::larger(radial[a], lune[b]);
-        // A coface of the same rank by a vertex at a site before i: its other facets begin there and have smaller
-        // keys, and so does it beside other cofaces. The smallest such coface and the triangle are apparent.
-        if (any_within(lune, lunes_.row_of(i, b), earlier, rank)) continue;
-        const Order triangle = complex.order(rank, static_cast<Key>(begin + a) << digits_.place | b);
-        if (is_column(complex, triangle, {i, begin + a, begin, {a, b}}, earlier))
-          triangles_.cochains.columns.push_back(triangle);
-      }
+      const Rank* lune = lunes_.row_of(table_->row[i] + a);
+      for_each_within(
+          lune, lune, a + 1, lunes_.length(i), static_cast<Rank>(kNeverRank<Rank> - 1), [&](std::uint32_t b) {
+            if (b <= a) return true;
+            const Rank rank = Complex<Rank>::larger(radial[a], lune[b]);
+            // A coface of the same rank by a vertex at a site before i: its other facets begin there and have smaller
+            // keys, and so does it beside other cofaces. The smallest such coface and the triangle are apparent.
+            if (any_within(lune, lunes_.row_of(begin + b), earlier, rank)) return true;
+            const Order triangle = complex.order(rank, static_cast<Key>(begin + a) << complex.digits().place | b);
+            if (is_column(complex, triangle, {i, begin + a, begin, {a, b}}, earlier))
+              triangles_.cochains.columns.push_back(triangle);
+            return true;
+          });
     }
   }
 
   // True if the triangle is in no apparent pair and closes no loop; it has no equal coface by a place before `earlier`.
   bool is_column(const Complex<Rank>& complex, Order triangle, const Places<2>& places, std::uint32_t earlier) const {
-    typename Complex<Rank>::Facet facet;
-    if (complex.template apparent_facet<2>(triangle, partners_, facet)) return false;
+    if (partners_[complex.longest_edge(places, complex.rank_of(triangle))] == triangle) return false;
     Order coface;
     if (complex.template smallest_equal_coface<2>(triangle, places, earlier, coface) &&
         complex.template is_largest_facet<3>(triangle, coface))
@@ -120,7 +121,7 @@ class Persistence {
 
   const NeighbourTable* table_ = nullptr;
   const EdgeIndex* index_ = nullptr;
-  Digits digits_;
+  Digits digits_ = Digits::narrow();
   LuneTable<Rank> lunes_;
   std::vector<Order> partners_;  // per entry of an edge in an apparent pair: its triangle, else 0
   std::vector<std::uint64_t> bits_;

@@ -439,7 +439,7 @@ class Rings {
   const NeighbourTable* table_ = nullptr;
   const Field* field_ = nullptr;
   const Cochains* cochains_ = nullptr;
-  Digits digits_;
+  Digits digits_ = Digits::narrow();
   std::uint32_t first_ = 0, end_ = 0;  // ranks of the edges of that length
   RingSearch search_;
   std::vector<char> wanted_;

@@ -47,12 +47,40 @@ inline unsigned lowest_bit(unsigned bits) {
 #endif
 }
 
+// The same of one row.
+template <class Rank>
+inline unsigned within_block(const Rank* x, Rank t) {
+  unsigned bits = 0;
+  for (unsigned k = 0; k < kBlock; ++k) bits |= static_cast<unsigned>(x[k] <= t) << k;
+  return bits;
+}
+
+#ifdef PERIODIC_SSE2
+template <>
+inline unsigned within_block(const std::uint16_t* x, std::uint16_t t) {
+  const __m128i limit = _mm_set1_epi16(static_cast<short>(t)), zero = _mm_setzero_si128();
+  const auto within = [&](int at) {
+    return _mm_cmpeq_epi16(_mm_subs_epu16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + at)), limit), zero);
+  };
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(within(0), within(8))));
+}
+#endif
+
 // Calls f(place) in ascending order from the block of `from` on until it returns false; `length` a multiple of kBlock.
 template <class Rank, class F>
 inline void for_each_within(const Rank* x, const Rank* y, std::uint32_t from, std::uint32_t length, Rank t, F&& f) {
   for (std::uint32_t at = from & ~(kBlock - 1); at < length; at += kBlock)
     for (unsigned bits = within_block(x + at, y + at, t); bits; bits &= bits - 1)
       if (!f(at + lowest_bit(bits))) return;
+}
+
+// The same for the places where x or y is at least `least` as well; `least` is above 0.
+template <class Rank, class F>
+inline void for_each_between(const Rank* x, const Rank* y, std::uint32_t length, Rank least, Rank t, F&& f) {
+  const Rank below = static_cast<Rank>(least - 1);
+  for (std::uint32_t at = 0; at < length; at += kBlock)
+    for (unsigned bits = within_block(x + at, y + at, t) & ~within_block(x + at, y + at, below); bits; bits &= bits - 1)
+      f(at + lowest_bit(bits));
 }
 
 // True if some place before `end` has x and y at most t.
