@@ -95,12 +95,11 @@ class Complex {
       const Rank rank = larger(own, larger(x[w], y[w]));
       const Order coface = order(rank, coface_key<K>(p, w, coefficient));
       if (coface > after) f(coface, coefficient);
-      return true;
     };
-    if (least > own)
-      for_each_between(x, y, lunes_.length(p.i), least, last, visit);
-    else
-      for_each_within(x, y, 0, lunes_.length(p.i), last, visit);
+    const auto within = [&](std::uint32_t at, Rank t) {
+      return K == 1 ? within_block(x + at, t) : within_block(x + at, y + at, t);
+    };
+    for_each_between(within, lunes_.length(p.i), least > own ? least - std::int64_t{1} : -1, last, visit);
   }
 
   // The smallest coface by a vertex from place `from` on, if it has the simplex's own rank; its coefficient is never

@@ -55,16 +55,22 @@ class LuneTable {
         radial_[radial_at_[i] + at - table.row[i]] = static_cast<Rank>(table.rank[at]);
   }
 
-  // The triangle of (i, 0), its upper neighbours at places a < b, and the entry from a to b: where it stands in the
-  // rows of its three edges.
-  void put(const NeighbourTable& table, std::int32_t i, std::uint32_t a, const Hit& b) {
-    const Rank* radial = radial_of(i);
-    const Rank far = static_cast<Rank>(table.rank[b.entry]), to_a = radial[a], to_b = radial[b.place];
-    const std::uint32_t first = table.row[i] + a;
+  // The triangles of (i, 0), its upper neighbour `first` and later ones: where they stand in the rows of their edges.
+  void put(const NeighbourTable& table, std::uint32_t first, std::uint32_t n_hits) {
+    const std::int32_t i = table.owner[first];
+    const std::uint32_t begin = table.row[i], a = first - begin;
     const std::uint32_t back = table.reverse[first] - table.row[table.site[first]];
-    lunes_[row_at_[first] + b.place] = far > to_b ? far : to_b;
-    lunes_[row_at_[table.row[i] + b.place] + a] = far > to_a ? far : to_a;
-    lunes_[row_at_[b.entry] + back] = to_a > to_b ? to_a : to_b;
+    const Rank* radial = radial_of(i);
+    const Rank to_a = radial[a];
+    const std::uint32_t *ranks = table.rank.data(), *row_at = row_at_.data();
+    Rank *lunes = lunes_.data(), *row_of_a = lunes + row_at[first];
+    for (std::uint32_t k = 0; k < n_hits; ++k) {
+      const Hit b = hits_[k];
+      const Rank far = static_cast<Rank>(ranks[b.entry]), to_b = radial[b.place];
+      row_of_a[b.place] = far > to_b ? far : to_b;
+      lunes[row_at[begin + b.place] + a] = far > to_a ? far : to_a;
+      lunes[row_at[b.entry] + back] = to_a > to_b ? to_a : to_b;
+    }
   }
 
   // A dense grid from vertex to place in the row of i: a vertex (k, u) stands at k * cube + (u as digits, centred); it
@@ -91,12 +97,13 @@ class LuneTable {
         if (hits_.size() < last - table.upper[k]) hits_.resize(last - table.upper[k]);
         // No branch: what is no upper neighbour of i has place 0 and is written over.
         std::uint32_t found = 0;
+        const std::uint16_t* grid = grid_.data() + move;
         for (std::uint32_t next = table.upper[k]; next < last; ++next) {
-          const std::uint32_t place = grid_[linear_[next] + move];
+          const std::uint32_t place = grid[linear_[next]];
           hits_[found] = {place, next};
           found += place != 0;
         }
-        for (std::uint32_t hit = 0; hit < found; ++hit) put(table, i, at - begin, hits_[hit]);
+        put(table, at, found);
       }
       for (std::uint32_t at = table.upper[i]; at < end; ++at) grid_[linear_[at] + centre] = 0;
     }
@@ -108,11 +115,13 @@ class LuneTable {
       for (std::uint32_t at = table.upper[i]; at < table.row[i + 1]; ++at) {
         const std::int32_t k = table.site[at];
         std::uint32_t low = at + 1;
+        hits_.clear();
         for (std::uint32_t next = table.upper[k]; next < table.row[k + 1]; ++next) {
           while (low < table.row[i + 1] && compare(table, low, at, next) < 0) ++low;
           if (low == table.row[i + 1]) break;
-          if (compare(table, low, at, next) == 0) put(table, i, at - table.row[i], {low - table.row[i], next});
+          if (compare(table, low, at, next) == 0) hits_.push_back({low - table.row[i], next});
         }
+        put(table, at, static_cast<std::uint32_t>(hits_.size()));
       }
   }
 

@@ -37,11 +37,11 @@ inline unsigned within_block(const std::uint16_t* x, const std::uint16_t* y, std
 }
 #endif
 
-inline unsigned lowest_bit(unsigned bits) {
+inline std::uint32_t lowest_bit(std::uint64_t bits) {
 #if defined(__GNUC__) || defined(__clang__)
-  return static_cast<unsigned>(__builtin_ctz(bits));
+  return static_cast<std::uint32_t>(__builtin_ctzll(bits));
 #else
-  unsigned k = 0;
+  std::uint32_t k = 0;
   while (!(bits >> k & 1u)) ++k;
   return k;
 #endif
@@ -74,13 +74,20 @@ inline void for_each_within(const Rank* x, const Rank* y, std::uint32_t from, st
       if (!f(at + lowest_bit(bits))) return;
 }
 
-// The same for the places where x or y is at least `least` as well; `least` is above 0.
-template <class Rank, class F>
-inline void for_each_between(const Rank* x, const Rank* y, std::uint32_t length, Rank least, Rank t, F&& f) {
-  const Rank below = static_cast<Rank>(least - 1);
-  for (std::uint32_t at = 0; at < length; at += kBlock)
-    for (unsigned bits = within_block(x + at, y + at, t) & ~within_block(x + at, y + at, below); bits; bits &= bits - 1)
-      f(at + lowest_bit(bits));
+// Calls f(place) for the places that `within(first place of a block, rank)` has in its bits at `t`, but not at `spent`, if
+// there is any such rank. Hits are few and lie apart: looking at many places before acting on one spares branches.
+template <class Rank, class Within, class F>
+inline void for_each_between(Within&& within, std::uint32_t length, std::int64_t spent, Rank t, F&& f) {
+  constexpr std::uint32_t kMany = 64;
+  for (std::uint32_t at = 0; at < length; at += kMany) {
+    const std::uint32_t end = length - at < kMany ? length - at : kMany;
+    std::uint64_t bits = 0, gone = 0;
+    for (std::uint32_t k = 0; k < end; k += kBlock) bits |= static_cast<std::uint64_t>(within(at + k, t)) << k;
+    if (spent >= 0)
+      for (std::uint32_t k = 0; k < end; k += kBlock)
+        gone |= static_cast<std::uint64_t>(within(at + k, static_cast<Rank>(spent))) << k;
+    for (bits &= ~gone; bits; bits &= bits - 1) f(at + lowest_bit(bits));
+  }
 }
 
 // True if some place before `end` has x and y at most t.
