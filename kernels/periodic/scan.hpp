@@ -74,8 +74,8 @@ inline void for_each_within(const Rank* x, const Rank* y, std::uint32_t from, st
       if (!f(at + lowest_bit(bits))) return;
 }
 
-// Calls f(place) for the places that `within(first place of a block, rank)` has in its bits at `t`, but not at `spent`, if
-// there is any such rank. Hits are few and lie apart: looking at many places before acting on one spares branches.
+// Calls f(place) for the places that `within(first place of a block, rank)` has in its bits at `t`, but not at `spent`,
+// if there is any such rank. Hits are few and lie apart: looking at many places before acting on one spares branches.
 template <class Rank, class Within, class F>
 inline void for_each_between(Within&& within, std::uint32_t length, std::int64_t spent, Rank t, F&& f) {
   constexpr std::uint32_t kMany = 64;
@@ -93,11 +93,16 @@ inline void for_each_between(Within&& within, std::uint32_t length, std::int64_t
 // True if some place before `end` has x and y at most t.
 template <class Rank>
 inline bool any_within(const Rank* x, const Rank* y, std::uint32_t end, Rank t) {
-  for (std::uint32_t at = 0; at < end; at += kBlock) {
-    const unsigned bits = within_block(x + at, y + at, t);
+  std::uint32_t at = 0;
+  // Two blocks at once: in which of them the first hit lies cannot be foreseen.
+  for (; at + kBlock < end; at += 2 * kBlock) {
+    const std::uint32_t bits = within_block(x + at, y + at, t) | within_block(x + at + kBlock, y + at + kBlock, t)
+                                                                     << kBlock;
     if (bits) return at + lowest_bit(bits) < end;  // ascending: a first hit at or after `end` is in the last block
   }
-  return false;
+  if (at >= end) return false;
+  const unsigned bits = within_block(x + at, y + at, t);
+  return bits && at + lowest_bit(bits) < end;
 }
 
 }  // namespace periodic
