@@ -97,9 +97,8 @@ class LuneTable {
         if (hits_.size() < last - table.upper[k]) hits_.resize(last - table.upper[k]);
         // No branch: what is no upper neighbour of i has place 0 and is written over.
         std::uint32_t found = 0;
-        const std::uint16_t* grid = grid_.data() + move;
         for (std::uint32_t next = table.upper[k]; next < last; ++next) {
-          const std::uint32_t place = grid[linear_[next]];
+          const std::uint32_t place = grid_[linear_[next] + move];
           hits_[found] = {place, next};
           found += place != 0;
         }
