@@ -22,7 +22,7 @@ nb::object array(std::vector<T>&& values, std::size_t columns = 0) {
   return nb::cast(nb::ndarray<nb::numpy, T>(owned->data(), {owned->size() / columns, columns}, owner));
 }
 
-// Columns (i, j, shift, distance), or None for a cell without volume, or False for a position that is no number.
+// Status (0; 1 a cell without volume; 2 a position that is no number), and columns i, j, shift, distance.
 nb::object periodic_pairs(Doubles lattice, Doubles positions, double cutoff) {
   std::vector<std::int64_t> first, second, shifts;
   std::vector<double> distances;
@@ -34,20 +34,19 @@ nb::object periodic_pairs(Doubles lattice, Doubles positions, double cutoff) {
     cell_ok = periodic::reduce_lattice(lattice.data(), reduced);
     points_ok = cell_ok && points.assign(reduced, positions.data(), positions.size() / 3);
     if (points_ok) {
-      periodic::for_each_pair(reduced, points, cutoff,
-                              [&](std::int32_t i, std::int32_t j, const std::int32_t z[3], double distance) {
-                                std::int64_t s[3];
-                                periodic::given_shift(reduced, points, i, j, z, s);
-                                first.push_back(i);
-                                second.push_back(j);
-                                shifts.insert(shifts.end(), s, s + 3);
-                                distances.push_back(distance);
-                              });
+      periodic::for_each_pair<2>(reduced, points, cutoff,
+                                 [&](std::int32_t i, std::int32_t j, const std::int32_t z[3], double distance) {
+                                   std::int64_t s[3];
+                                   periodic::given_shift(reduced, points, i, j, z, s);
+                                   first.push_back(i);
+                                   second.push_back(j);
+                                   shifts.insert(shifts.end(), s, s + 3);
+                                   distances.push_back(distance);
+                                 });
     }
   }
-  if (!cell_ok) return nb::none();
-  if (!points_ok) return nb::bool_(false);
-  return nb::make_tuple(array(std::move(first)), array(std::move(second)), array(std::move(shifts), 3),
+  const int status = !cell_ok ? 1 : !points_ok ? 2 : 0;
+  return nb::make_tuple(status, array(std::move(first)), array(std::move(second)), array(std::move(shifts), 3),
                         array(std::move(distances)));
 }
 
@@ -55,18 +54,52 @@ periodic::Batch batch_of(const Doubles& lattices, const Doubles& positions, cons
   return {lattices.data(), positions.data(), offsets.data(), offsets.size() - 1};
 }
 
+// Bars of a batch, flat.
+struct FlatBars {
+  std::vector<std::int32_t> status, points, cuts, births, deaths, ring_sizes;
+  std::vector<std::int64_t> bar_offsets{0}, vertices, rings;
+  std::vector<std::int8_t> dims;
+
+  void append(const periodic::CloudResult& result) {
+    status.push_back(static_cast<std::int32_t>(result.status));
+    points.push_back(result.n_points);
+    cuts.push_back(result.tick_cut);
+    for (const periodic::Bar& bar : result.bars) {
+      dims.push_back(static_cast<std::int8_t>(bar.dim));
+      births.push_back(bar.birth);
+      deaths.push_back(bar.death);
+    }
+    bar_offsets.push_back(static_cast<std::int64_t>(dims.size()));
+    vertices.insert(vertices.end(), result.vertices.begin(), result.vertices.end());
+    ring_sizes.insert(ring_sizes.end(), result.ring_sizes.begin(), result.ring_sizes.end());
+    rings.insert(rings.end(), result.rings.begin(), result.rings.end());
+  }
+};
+
+// Events of a batch, flat.
+struct FlatRanks {
+  std::vector<std::int32_t> status, points, ticks;
+  std::vector<std::int64_t> event_offsets{0}, counts;
+
+  void append(const periodic::PercolationResult& result) {
+    status.push_back(static_cast<std::int32_t>(result.status));
+    points.push_back(result.n_points);
+    ticks.insert(ticks.end(), result.ticks.begin(), result.ticks.end());
+    counts.insert(counts.end(), result.counts.begin(), result.counts.end());
+    event_offsets.push_back(static_cast<std::int64_t>(ticks.size()));
+  }
+};
+
 // Per cloud: status, points, last complete tick. Bars: offsets, dim, birth, death (ticks). Vertices: offsets, (n, 4).
 // Rings: corners of each H1 bar's, (n, 4).
 nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max, double resolution,
                     double phase, int max_dim, int threads, std::int64_t budget, double tolerance, std::uint32_t prime,
-                    std::uint64_t seed, bool with_simplices, std::int32_t ring_groups, std::int32_t ring_members) {
-  const periodic::Settings settings{{resolution, phase}, max_dim,     budget,      tolerance, prime, seed,
-                                    with_simplices,      ring_groups, ring_members};
+                    std::uint64_t seed, bool with_simplices, std::int32_t ring_groups, std::int32_t ring_members,
+                    bool wide) {
+  const periodic::Settings settings{{resolution, phase}, max_dim,     budget,       tolerance, prime, seed,
+                                    with_simplices,      ring_groups, ring_members, wide};
   const periodic::Batch batch = batch_of(lattices, positions, offsets);
-  std::vector<std::int32_t> status(batch.n_clouds), points(batch.n_clouds), cuts(batch.n_clouds), births, deaths,
-      ring_sizes;
-  std::vector<std::int64_t> bar_offsets{0}, vertex_offsets{0}, vertices, rings;
-  std::vector<std::int8_t> dims;
+  FlatBars flat;
   {
     nb::gil_scoped_release unlocked;
     std::vector<periodic::CloudResult> results(batch.n_clouds);
@@ -74,36 +107,20 @@ nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubl
         batch, threads, [&](periodic::BarcodeEngine& engine, std::size_t k) {
           engine.run(batch.lattice(k), batch.points(k), batch.count(k), r_max.data()[k], settings, results[k]);
         });
-    for (std::size_t k = 0; k < batch.n_clouds; ++k) {
-      const periodic::CloudResult& result = results[k];
-      status[k] = static_cast<std::int32_t>(result.status);
-      points[k] = result.n_points;
-      cuts[k] = result.tick_cut;
-      for (const periodic::Bar& bar : result.bars) {
-        dims.push_back(static_cast<std::int8_t>(bar.dim));
-        births.push_back(bar.birth);
-        deaths.push_back(bar.death);
-      }
-      bar_offsets.push_back(static_cast<std::int64_t>(dims.size()));
-      vertices.insert(vertices.end(), result.vertices.begin(), result.vertices.end());
-      vertex_offsets.push_back(static_cast<std::int64_t>(vertices.size() / 4));
-      ring_sizes.insert(ring_sizes.end(), result.ring_sizes.begin(), result.ring_sizes.end());
-      rings.insert(rings.end(), result.rings.begin(), result.rings.end());
-    }
+    for (const periodic::CloudResult& result : results) flat.append(result);
   }
-  return nb::make_tuple(array(std::move(status)), array(std::move(points)), array(std::move(cuts)),
-                        array(std::move(bar_offsets)), array(std::move(dims)), array(std::move(births)),
-                        array(std::move(deaths)), array(std::move(vertex_offsets)), array(std::move(vertices), 4),
-                        array(std::move(ring_sizes)), array(std::move(rings), 4));
+  return nb::make_tuple(array(std::move(flat.status)), array(std::move(flat.points)), array(std::move(flat.cuts)),
+                        array(std::move(flat.bar_offsets)), array(std::move(flat.dims)), array(std::move(flat.births)),
+                        array(std::move(flat.deaths)), array(std::move(flat.vertices), 4),
+                        array(std::move(flat.ring_sizes)), array(std::move(flat.rings), 4));
 }
 
 // Per cloud: status, points. Events: offsets, ticks, counts (n, 4).
 nb::object percolation(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max, double resolution,
                        double phase, int threads, double tolerance) {
-  const periodic::Settings settings{{resolution, phase}, 0, 0, tolerance, 2, 0, false, 0, 0};
+  const periodic::PercolationSettings settings{{resolution, phase}, tolerance};
   const periodic::Batch batch = batch_of(lattices, positions, offsets);
-  std::vector<std::int32_t> status(batch.n_clouds), points(batch.n_clouds), ticks;
-  std::vector<std::int64_t> event_offsets{0}, counts;
+  FlatRanks flat;
   {
     nb::gil_scoped_release unlocked;
     std::vector<periodic::PercolationResult> results(batch.n_clouds);
@@ -111,16 +128,38 @@ nb::object percolation(Doubles lattices, Doubles positions, Integers offsets, Do
         batch, threads, [&](periodic::PercolationEngine& engine, std::size_t k) {
           engine.run(batch.lattice(k), batch.points(k), batch.count(k), r_max.data()[k], settings, results[k]);
         });
-    for (std::size_t k = 0; k < batch.n_clouds; ++k) {
-      status[k] = static_cast<std::int32_t>(results[k].status);
-      points[k] = results[k].n_points;
-      ticks.insert(ticks.end(), results[k].ticks.begin(), results[k].ticks.end());
-      counts.insert(counts.end(), results[k].counts.begin(), results[k].counts.end());
-      event_offsets.push_back(static_cast<std::int64_t>(ticks.size()));
-    }
+    for (const periodic::PercolationResult& result : results) flat.append(result);
   }
-  return nb::make_tuple(array(std::move(status)), array(std::move(points)), array(std::move(event_offsets)),
-                        array(std::move(ticks)), array(std::move(counts), 4));
+  return nb::make_tuple(array(std::move(flat.status)), array(std::move(flat.points)),
+                        array(std::move(flat.event_offsets)), array(std::move(flat.ticks)),
+                        array(std::move(flat.counts), 4));
+}
+
+// Both in one pass over the neighbours of each cloud. Per cloud: status, points, last complete tick. Bars: offsets,
+// dim, birth, death (ticks). Events: offsets, ticks, counts (n, 4).
+nb::object barcodes_and_percolation(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max,
+                                    double resolution, double phase, int max_dim, int threads, std::int64_t budget,
+                                    double tolerance, std::uint32_t prime, std::uint64_t seed) {
+  const periodic::Settings settings{{resolution, phase}, max_dim, budget, tolerance, prime, seed, false, 0, 0, false};
+  const periodic::Batch batch = batch_of(lattices, positions, offsets);
+  FlatBars bars;
+  FlatRanks ranks;
+  {
+    nb::gil_scoped_release unlocked;
+    std::vector<periodic::CloudResult> results(batch.n_clouds);
+    std::vector<periodic::PercolationResult> of_components(batch.n_clouds);
+    periodic::for_each_cloud<periodic::BarcodeEngine>(
+        batch, threads, [&](periodic::BarcodeEngine& engine, std::size_t k) {
+          engine.run(batch.lattice(k), batch.points(k), batch.count(k), r_max.data()[k], settings, results[k],
+                     &of_components[k]);
+        });
+    for (const periodic::CloudResult& result : results) bars.append(result);
+    for (const periodic::PercolationResult& result : of_components) ranks.append(result);
+  }
+  return nb::make_tuple(array(std::move(bars.status)), array(std::move(bars.points)), array(std::move(bars.cuts)),
+                        array(std::move(bars.bar_offsets)), array(std::move(bars.dims)), array(std::move(bars.births)),
+                        array(std::move(bars.deaths)), array(std::move(ranks.event_offsets)),
+                        array(std::move(ranks.ticks)), array(std::move(ranks.counts), 4));
 }
 
 // Per cloud: status, cell vectors (n, 9). Points: offsets, indices into the given cloud, fractional positions (n, 3).
@@ -162,7 +201,10 @@ NB_MODULE(_kernels, m) {
   m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
   m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
         "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a, "seed"_a, "with_simplices"_a,
-        "ring_groups"_a, "ring_members"_a);
+        "ring_groups"_a, "ring_members"_a, "wide"_a = false);
+  m.def("barcodes_and_percolation", &barcodes_and_percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a,
+        nb::kw_only(), "resolution"_a, "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a,
+        "seed"_a);
   m.def("percolation", &percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
         "phase"_a, "threads"_a, "tolerance"_a);
   m.def("primitive_cells", &primitive_cells, "lattices"_a, "positions"_a, "offsets"_a, nb::kw_only(), "tolerance"_a,

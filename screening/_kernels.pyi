@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 def periodic_pairs(
     lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | bool | None: ...
+) -> tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]: ...
 def barcodes(
     lattices: NDArray[np.float64],
     positions: NDArray[np.float64],
@@ -23,6 +23,7 @@ def barcodes(
     with_simplices: bool,
     ring_groups: int,
     ring_members: int,
+    wide: bool = False,
 ) -> tuple[
     NDArray[np.int32],
     NDArray[np.int32],
@@ -32,6 +33,31 @@ def barcodes(
     NDArray[np.int32],
     NDArray[np.int32],
     NDArray[np.int64],
+    NDArray[np.int32],
+    NDArray[np.int64],
+]: ...
+def barcodes_and_percolation(
+    lattices: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    r_max: NDArray[np.float64],
+    *,
+    resolution: float,
+    phase: float,
+    max_dim: int,
+    threads: int,
+    budget: int,
+    tolerance: float,
+    prime: int,
+    seed: int,
+) -> tuple[
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[np.int8],
+    NDArray[np.int32],
+    NDArray[np.int32],
     NDArray[np.int64],
     NDArray[np.int32],
     NDArray[np.int64],

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "cell.hpp"
-#include "cohomology.hpp"
-#include "components.hpp"
+#include "edges.hpp"
+#include "percolation.hpp"
+#include "persistence.hpp"
 #include "rings.hpp"
 
 namespace periodic {
@@ -21,6 +21,7 @@ struct Settings {
   std::uint64_t seed;
   bool with_simplices;
   std::int32_t ring_groups, ring_members;  // rings of so many kinds of H1 bars, so many each; 0: none
+  bool wide = false;                       // ranks of 32 bits where 16 would do
 };
 
 struct CloudResult {
@@ -34,33 +35,29 @@ struct CloudResult {
   std::vector<std::int64_t> rings;  // (site, shift) of their corners, 4 numbers each
 };
 
-constexpr std::int64_t kEdgeLimit = 4'000'000;     // 100 MB
-constexpr std::int64_t kMatrixLimit = 64'000'000;  // places in all matrices, 512 MB
-
 class BarcodeEngine {
  public:
+  // Also gives what PercolationEngine does, if asked for: the components are the same.
   void run(const double lattice[9], const double* positions, std::int32_t n, double r_max, const Settings& settings,
-           CloudResult& result) {
+           CloudResult& result, PercolationResult* percolation = nullptr) {
     result = CloudResult();
     result.n_points = n;
-    result.tick_cut = settings.rule.tick(r_max);
+    if (percolation) *percolation = {Status::kGood, n, {}, {}};
+    const std::int32_t asked = result.tick_cut = settings.rule.tick(r_max);
     const Status status = prepare_cell(lattice, positions, n, settings.tolerance, cell_);
-    if (status != Status::kGood) return fail(result, status);
+    if (status != Status::kGood) return fail(status, result, percolation);
     result.n_points = n = cell_.n;
-    list_edges(settings.rule, result.tick_cut);
-    for (const Edge& edge : edges_)
-      if (edge.tick <= 0) return fail(result, Status::kCoincident);
+    edges_.list(cell_, settings.rule, result.tick_cut);
+    if (edges_.has_coincident_points()) return fail(Status::kCoincident, result, percolation);
     if (settings.max_dim >= 1) keep_matrices_small(n, result.tick_cut);
-    build(n, settings);
-    if (settings.max_dim >= 1) {
-      keep_within_budget(n, settings, result.tick_cut);
-      const Complex complex(table_, field_);
-      finite_components(n, result.bars);
-      loops(complex, result);
-      if (settings.max_dim >= 2) cavities(complex, result);
-    } else {
-      finite_components(n, result.bars);
-    }
+    build(n, settings, result.tick_cut);
+    const bool narrow = narrow_ranks_;
+    if (narrow)
+      find_bars(narrow_, n, settings, result, percolation);
+    else
+      find_bars(wide_, n, settings, result, percolation);
+    if (percolation && result.tick_cut < asked && components_.sites()[3] < n)
+      percolation_.run(cell_, settings.rule, asked, *percolation);
     std::sort(result.bars.begin(), result.bars.end(), [](const Bar& a, const Bar& b) {
       if (a.dim != b.dim) return a.dim < b.dim;
       if (a.birth != b.birth) return a.birth < b.birth;
@@ -68,42 +65,27 @@ class BarcodeEngine {
       return a.birth_key < b.birth_key;
     });
     if (settings.with_simplices) describe(result);
-    if (settings.ring_groups > 0) describe_rings(settings, result);
+    if (settings.ring_groups > 0)
+      describe_rings(narrow ? narrow_.edge_cochains() : wide_.edge_cochains(), settings, result);
   }
 
  private:
-  static void fail(CloudResult& result, Status status) {
+  static void fail(Status status, CloudResult& result, PercolationResult* percolation) {
     result.status = status;
     result.bars.clear();
-  }
-
-  // All edges of ticks up to tick_cut; with more than kEdgeLimit of them a smaller radius is tried.
-  void list_edges(const TickRule& rule, std::int32_t& tick_cut) {
-    for (;;) {
-      edges_.clear();
-      bool complete = true;
-      const auto add = [&](std::int32_t i, std::int32_t j, const std::int32_t z[3], double distance) {
-        const std::int32_t t = rule.tick(distance);
-        if (t > tick_cut || !complete) return;
-        complete = static_cast<std::int64_t>(edges_.size()) < kEdgeLimit;
-        edges_.push_back({i, j, {z[0], z[1], z[2]}, t});
-      };
-      for_each_pair(cell_.lattice, cell_.points, rule.reach(tick_cut), add);
-      if (complete) return;
-      tick_cut = static_cast<std::int32_t>(tick_cut * 0.8);
-    }
+    if (percolation) *percolation = {status, result.n_points, {}, {}};
   }
 
   void keep_matrices_small(std::int32_t n, std::int32_t& tick_cut) {
     std::vector<std::int32_t> degree(n, 0);
-    for (const Edge& e : edges_) ++degree[e.i], ++degree[e.j];
+    for (const Edge& e : edges_.edges) ++degree[e.i], ++degree[e.j];
     std::int64_t places = 0;
     for (const std::int32_t d : degree) places += static_cast<std::int64_t>(d) * (d + 8);
     if (places <= kMatrixLimit) return;
-    std::sort(edges_.begin(), edges_.end(), [](const Edge& a, const Edge& b) { return a.tick < b.tick; });
     std::fill(degree.begin(), degree.end(), 0);
     places = 0;
-    for (const Edge& e : edges_) {
+    for (const std::uint32_t place : edges_.by_tick) {
+      const Edge& e = edges_.edges[place];
       for (const std::int32_t k : {e.i, e.j}) places += 2 * static_cast<std::int64_t>(degree[k]++) + 9;
       if (places > kMatrixLimit) return cut(e.tick - 1, tick_cut);
     }
@@ -111,53 +93,39 @@ class BarcodeEngine {
 
   void cut(std::int32_t tick, std::int32_t& tick_cut) {
     tick_cut = tick;
-    edges_.erase(std::remove_if(edges_.begin(), edges_.end(), [&](const Edge& e) { return e.tick > tick; }),
-                 edges_.end());
+    edges_.cut(tick);
   }
 
-  void build(std::int32_t n, const Settings& settings) {
-    // A unit that sends some edge's shift to +-1 is no generic one: the next seed is taken. Hardly ever happens.
-    for (std::uint64_t seed = settings.seed;; ++seed) {
-      const Units units(settings.prime, seed);
-      field_ = units.field;
-      if (table_.build_rows(n, edges_, units)) break;
+  void build(std::int32_t n, const Settings& settings, std::int32_t& tick_cut) {
+    table_.build(n, edges_, settings.prime, settings.seed, powers_);
+    if (settings.max_dim == 0) return;
+    for (;;) {
+      narrow_ranks_ = !settings.wide && Digits::narrow().fit(table_);
+      digits_ = narrow_ranks_ ? Digits::narrow() : Digits::wide(table_);
+      if (digits_.fit(table_)) break;
+      // Millions of edges, and thousands of them at one site: no such crystal is known.
+      cut(static_cast<std::int32_t>(tick_cut * 0.8), tick_cut);
+      table_.build(n, edges_, settings.prime, settings.seed, powers_);
     }
-    if (settings.max_dim >= 1) table_.build_matrices();
+    index_.build(table_);
   }
 
-  // Triangles, and tetrahedra if `solid`, of ticks <= t; stops counting beyond `limit`.
-  std::int64_t count(std::int32_t t, bool solid, std::int64_t limit) {
-    std::int64_t total = 0;
-    for (std::int32_t i = 0; i < table_.n_sites; ++i) {
-      const std::uint32_t begin = table_.upper[i] - table_.row[i], end = table_.count(i);
-      const std::int32_t* radial = table_.radial_of(i);
-      const std::uint32_t words = (end - begin + 63) / 64;
-      bits_.assign(static_cast<std::size_t>(end - begin) * words, 0);
-      for (std::uint32_t a = begin; a < end; ++a) {
-        if (radial[a] > t) continue;
-        const std::int32_t* ticks = table_.ticks_of(i, a);
-        for (std::uint32_t b = a + 1; b < end; ++b)
-          if (radial[b] <= t && ticks[b] <= t)
-            bits_[static_cast<std::size_t>(a - begin) * words + (b - begin) / 64] |= 1ull << ((b - begin) % 64);
-      }
-      for (std::uint32_t a = 0; a < end - begin; ++a) {
-        const std::uint64_t* mine = &bits_[static_cast<std::size_t>(a) * words];
-        for (std::uint32_t word = a / 64; word < words; ++word)
-          for (std::uint64_t left = mine[word]; left; left &= left - 1) {
-            ++total;
-            if (!solid) continue;
-            const std::uint32_t b = 64 * word + static_cast<std::uint32_t>(__builtin_ctzll(left));
-            const std::uint64_t* other = &bits_[static_cast<std::size_t>(b) * words];  // holds only places above b
-            for (std::uint32_t w = b / 64; w < words; ++w) total += __builtin_popcountll(mine[w] & other[w]);
-          }
-        if (total > limit) return total;
-      }
+  template <class Rank>
+  void find_bars(Persistence<Rank>& persistence, std::int32_t n, const Settings& settings, CloudResult& result,
+                 PercolationResult* percolation) {
+    if (settings.max_dim >= 1) {
+      persistence.prepare(table_, index_, digits_);
+      keep_within_budget(persistence, n, settings, result.tick_cut);
     }
-    return total;
+    finite_components(n, result.bars, percolation);
+    if (settings.max_dim >= 1) persistence.loops(powers_.field, kills_, result.bars);
+    if (settings.max_dim >= 2) persistence.cavities(powers_.field, result.bars);
   }
 
   // Cuts back to the largest tick at which the orbits number at most the budget.
-  void keep_within_budget(std::int32_t n, const Settings& settings, std::int32_t& tick_cut) {
+  template <class Rank>
+  void keep_within_budget(Persistence<Rank>& persistence, std::int32_t n, const Settings& settings,
+                          std::int32_t& tick_cut) {
     const bool solid = settings.max_dim >= 2;
     double bound = 0.0;
     for (std::int32_t i = 0; i < n; ++i) {
@@ -165,98 +133,61 @@ class BarcodeEngine {
       bound += u * (u - 1) / 2 + (solid ? u * (u - 1) * (u - 2) / 6 : 0.0);
     }
     if (bound <= static_cast<double>(settings.budget)) return;
-    if (count(tick_cut, solid, settings.budget) <= settings.budget) return;
-    std::int32_t good = 0, bad = tick_cut;  // no edge has tick 0
+    std::int64_t good = -1, bad = static_cast<std::int64_t>(table_.tick_of.size()) - 1;
+    if (persistence.count(bad, solid, settings.budget) <= settings.budget) return;
     while (bad - good > 1) {
-      const std::int32_t middle = good + (bad - good) / 2;
-      (count(middle, solid, settings.budget) <= settings.budget ? good : bad) = middle;
+      const std::int64_t middle = good + (bad - good) / 2;
+      (persistence.count(middle, solid, settings.budget) <= settings.budget ? good : bad) = middle;
     }
-    cut(good, tick_cut);
-    build(n, settings);
+    cut(table_.tick_of[bad] - 1, tick_cut);
+    build(n, settings, tick_cut);
+    persistence.prepare(table_, index_, digits_);
   }
 
-  void finite_components(std::int32_t n, std::vector<Bar>& bars) {
-    ordered_.clear();
-    for (std::int32_t i = 0; i < n; ++i)
-      for (std::uint32_t e = table_.upper[i]; e < table_.row[i + 1]; ++e) ordered_.push_back({table_.tick[e], e});
-    std::sort(ordered_.begin(), ordered_.end());
+  // Bars of dimension 0, and the edges that end them.
+  void finite_components(std::int32_t n, std::vector<Bar>& bars, PercolationResult* percolation) {
     kills_.assign(table_.site.size(), 0);
     died_.assign(n, 0);
     components_.reset(n);
-    for (const Simplex& edge : ordered_) {
-      const Joined joined =
-          components_.join(table_.owner[edge.key], table_.site[edge.key], &table_.shift[3 * edge.key]);
-      if (joined.died < 0) continue;
-      kills_[edge.key] = 1;
-      died_[joined.died] = 1;
-      bars.push_back({0, 0, edge.tick, static_cast<Key>(joined.died), edge.key});
+    if (percolation) {
+      percolation->n_points = n;
+      percolation->note(0, components_);
+    }
+    const std::vector<std::uint32_t>& ordered = table_.ordered;
+    // Once all sites are in components of rank 3 nothing changes any more.
+    for (std::size_t k = 0; k < ordered.size() && components_.sites()[3] < n;) {
+      const std::int32_t t = table_.tick[ordered[k]];
+      for (; k < ordered.size() && table_.tick[ordered[k]] == t; ++k) {
+        const std::uint32_t e = ordered[k];
+        const Joined joined = components_.join(table_.owner[e], table_.site[e], &table_.shift[3 * e]);
+        if (joined.died < 0) continue;
+        kills_[e] = 1;
+        died_[joined.died] = 1;
+        bars.push_back({0, 0, t, static_cast<Key>(joined.died), e});
+      }
+      if (percolation) percolation->note(t, components_);
     }
     for (std::int32_t i = 0; i < n; ++i)
       if (!died_[i]) bars.push_back({0, 0, kNever, static_cast<Key>(i), 0});
   }
 
-  void loops(const Complex& complex, CloudResult& result) {
-    edge_columns_.clear();
-    Key coface;
-    for (std::size_t k = ordered_.size(); k-- > 0;)
-      if (!kills_[ordered_[k].key] && !complex.apparent_coface<1>(ordered_[k], coface))
-        edge_columns_.push_back(ordered_[k]);
-    edges_reduction_.run(complex, field_, edge_columns_, result.tick_cut, result.bars);
-  }
-
-  void cavities(const Complex& complex, CloudResult& result) {
-    triangle_columns_.clear();
-    for (std::int32_t i = 0; i < table_.n_sites; ++i) {
-      const std::uint32_t begin = table_.row[i], end = table_.count(i), first_upper = table_.upper[i] - begin;
-      const std::int32_t* radial = table_.radial_of(i);
-      std::uint32_t earlier = first_upper;  // neighbours at sites before i
-      while (earlier > 0 && table_.site[begin + earlier - 1] == i) --earlier;
-      both_.resize(table_.stride[i]);
-      for (std::uint32_t a = first_upper; a < end; ++a) {
-        const std::int32_t* ticks = table_.ticks_of(i, a);
-        for (std::uint32_t w = 0; w < both_.size(); ++w) both_[w] = larger(radial[w], ticks[w]);
-        for (std::uint32_t b = a + 1; b < end; ++b) {
-          if (both_[b] == kNever) continue;
-          const Simplex triangle{larger(radial[a], both_[b]), static_cast<Key>(begin + a) << 16 | b};
-          // A coface of the same tick by a vertex at a site before i: its other facets begin there and have smaller
-          // keys, and so does it beside other cofaces. The smallest such coface and the triangle are apparent.
-          if (any_within(both_.data(), table_.ticks_of(i, b), earlier, triangle.tick)) continue;
-          if (leaves_column(complex, triangle)) triangle_columns_.push_back(triangle);
-        }
-      }
-    }
-    std::sort(triangle_columns_.begin(), triangle_columns_.end(),
-              [](const Simplex& a, const Simplex& b) { return b < a; });
-    triangles_reduction_.run(complex, field_, triangle_columns_, result.tick_cut, result.bars);
-  }
-
-  // True if the triangle is in no apparent pair and closes no loop.
-  bool leaves_column(const Complex& complex, const Simplex& triangle) const {
-    Key coface;
-    Simplex partner;
-    std::uint32_t coefficient;
-    return !complex.apparent_coface<2>(triangle, coface) && edges_reduction_.pivots.find(triangle.key) < 0 &&
-           !complex.apparent_facet<2>(triangle, partner, coefficient);
-  }
-
   void describe(CloudResult& result) {
-    const Complex complex(table_, field_);
     for (const Bar& bar : result.bars) {
       if (bar.dim == 0) {
         result.vertices.insert(result.vertices.end(), {static_cast<std::int64_t>(bar.birth_key), 0, 0, 0});
-        if (bar.death != kNever) push_simplex<1>(complex, bar.death_key, result);
+        if (bar.death != kNever) push_simplex<1>(bar.death_key, result);
       } else if (bar.dim == 1) {
-        push_simplex<1>(complex, bar.birth_key, result);
-        if (bar.death != kNever) push_simplex<2>(complex, bar.death_key, result);
+        push_simplex<1>(bar.birth_key, result);
+        if (bar.death != kNever) push_simplex<2>(bar.death_key, result);
       } else {
-        push_simplex<2>(complex, bar.birth_key, result);
-        if (bar.death != kNever) push_simplex<3>(complex, bar.death_key, result);
+        push_simplex<2>(bar.birth_key, result);
+        if (bar.death != kNever) push_simplex<3>(bar.death_key, result);
       }
     }
   }
 
-  void describe_rings(const Settings& settings, CloudResult& result) {
-    rings_.find(table_, cell_, settings.rule, field_, ordered_, kills_, edges_reduction_, result.bars,
+  void describe_rings(const Cochains& cochains, const Settings& settings, CloudResult& result) {
+    rings_.find(table_, cell_, settings.rule, powers_.field, kills_, cochains, digits_, result.bars,
                 settings.ring_groups, settings.ring_members);
     for (const Ring& ring : rings_.found) {
       result.ring_sizes.push_back(static_cast<std::int32_t>(ring.corners.size()));
@@ -267,12 +198,12 @@ class BarcodeEngine {
   }
 
   template <int K>
-  void push_simplex(const Complex& complex, Key key, CloudResult& result) {
-    const Places<K> p = complex.places<K>(key);
+  void push_simplex(Key key, CloudResult& result) {
+    const Places<K> p = places_of<K>(table_, digits_, key);
     const std::size_t first = result.vertices.size();
     push_vertex(result.vertices, p.i, nullptr);
     for (int k = 0; k < K; ++k) {
-      const std::uint32_t e = table_.row[p.i] + p.at[k];
+      const std::uint32_t e = p.begin + p.at[k];
       push_vertex(result.vertices, table_.site[e], &table_.shift[3 * e]);
     }
     count_from_first(result.vertices, first);
@@ -296,16 +227,17 @@ class BarcodeEngine {
   }
 
   Cell cell_;
-  std::vector<Edge> edges_;
+  EdgeList edges_;
   NeighbourTable table_;
-  Field field_{2};
+  EdgeIndex index_;
+  bool narrow_ranks_ = true;
+  Digits digits_ = Digits::narrow();
+  UnitPowers powers_;
   Components components_;
-  std::vector<Simplex> ordered_, edge_columns_, triangle_columns_;
-  std::vector<std::int32_t> both_;
   std::vector<char> kills_, died_;
-  std::vector<std::uint64_t> bits_;
-  Reduction<1> edges_reduction_;
-  Reduction<2> triangles_reduction_;
+  Persistence<std::uint16_t> narrow_;
+  Persistence<std::uint32_t> wide_;
+  PercolationEngine percolation_;
   Rings rings_;
 };
 

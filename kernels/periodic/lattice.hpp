@@ -14,12 +14,18 @@ inline double determinant(const double m[3][3]) {
          m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0]);
 }
 
+// Of rows b0, b1, b2.
+struct GramSchmidt {
+  double mu21, mu31, mu32;  // coefficients
+  double star[3];           // lengths of the orthogonal vectors, Å
+};
+
 struct Lattice {
   double rows[3][3];        // reduced cell vectors, Å: rows = unimodular * given rows
   std::int64_t to[3][3];    // unimodular: reduced row i = sum_j to[i][j] * given row j
   std::int64_t back[3][3];  // its inverse: given row i = sum_j back[i][j] * reduced row j
-  double mu21, mu31, mu32;  // Gram-Schmidt coefficients of the reduced rows
-  double star[3];           // lengths of the Gram-Schmidt vectors, Å
+  GramSchmidt forward;      // of the reduced rows
+  GramSchmidt backward;     // of the reduced rows from the last to the first
   double volume;            // Å^3
 };
 
@@ -31,19 +37,20 @@ inline void add_row(Lattice& lattice, int onto, int from, double k) {
   }
 }
 
-inline void gram_schmidt(Lattice& lattice) {
-  const double (*b)[3] = lattice.rows;
+inline GramSchmidt gram_schmidt(const double b0[3], const double b1[3], const double b2[3]) {
+  GramSchmidt result;
   double s1[3], s2[3];
-  const double n0 = dot(b[0], b[0]);
-  lattice.mu21 = dot(b[1], b[0]) / n0;
-  lattice.mu31 = dot(b[2], b[0]) / n0;
-  for (int c = 0; c < 3; ++c) s1[c] = b[1][c] - lattice.mu21 * b[0][c];
+  const double n0 = dot(b0, b0);
+  result.mu21 = dot(b1, b0) / n0;
+  result.mu31 = dot(b2, b0) / n0;
+  for (int c = 0; c < 3; ++c) s1[c] = b1[c] - result.mu21 * b0[c];
   const double n1 = dot(s1, s1);
-  lattice.mu32 = dot(b[2], s1) / n1;
-  for (int c = 0; c < 3; ++c) s2[c] = b[2][c] - lattice.mu31 * b[0][c] - lattice.mu32 * s1[c];
-  lattice.star[0] = std::sqrt(n0);
-  lattice.star[1] = std::sqrt(n1);
-  lattice.star[2] = std::sqrt(dot(s2, s2));
+  result.mu32 = dot(b2, s1) / n1;
+  for (int c = 0; c < 3; ++c) s2[c] = b2[c] - result.mu31 * b0[c] - result.mu32 * s1[c];
+  result.star[0] = std::sqrt(n0);
+  result.star[1] = std::sqrt(n1);
+  result.star[2] = std::sqrt(dot(s2, s2));
+  return result;
 }
 
 // Exact: the adjugate of an integer matrix of determinant +-1.
@@ -107,7 +114,8 @@ inline bool reduce_lattice(const double given[9], Lattice& lattice) {
       lattice.rows[r][c] = sum;
     }
   invert_unimodular(lattice.to, lattice.back);
-  gram_schmidt(lattice);
+  lattice.forward = gram_schmidt(lattice.rows[0], lattice.rows[1], lattice.rows[2]);
+  lattice.backward = gram_schmidt(lattice.rows[2], lattice.rows[1], lattice.rows[0]);
   lattice.volume = std::fabs(determinant(lattice.rows));
   return lattice.volume > 0.0;
 }

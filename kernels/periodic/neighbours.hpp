@@ -45,53 +45,94 @@ struct WrappedPoints {
   }
 };
 
-// Calls f(z, distance) for every z in Z^3 with |(d + z) rows| <= cutoff (Fincke-Pohst: each coordinate runs over the
-// interval that the coordinates fixed before it leave; exact for any basis, fast for a reduced one).
-template <class F>
-inline void for_each_image(const Lattice& lattice, const double d[3], double cutoff, F&& f) {
-  const double limit = cutoff * (1.0 + 1e-12) + 1e-12;  // rounding may not lose a pair at the cutoff
-  const double limit2 = limit * limit;
-  const double w2 = limit / lattice.star[2];
-  for (double z2 = std::ceil(-w2 - d[2]), e2 = std::floor(w2 - d[2]); z2 <= e2; z2 += 1.0) {
-    const double c2 = d[2] + z2, part2 = c2 * lattice.star[2];
-    const double left2 = limit2 - part2 * part2;
-    if (left2 < 0.0) continue;
-    const double w1 = std::sqrt(left2) / lattice.star[1], mid1 = d[1] + lattice.mu32 * c2;
-    for (double z1 = std::ceil(-w1 - mid1), e1 = std::floor(w1 - mid1); z1 <= e1; z1 += 1.0) {
-      const double part1 = (mid1 + z1) * lattice.star[1];
-      const double left1 = left2 - part1 * part1;
-      if (left1 < 0.0) continue;
-      const double c1 = d[1] + z1;
-      const double w0 = std::sqrt(left1) / lattice.star[0], mid0 = d[0] + lattice.mu21 * c1 + lattice.mu31 * c2;
-      for (double z0 = std::ceil(-w0 - mid0), e0 = std::floor(w0 - mid0); z0 <= e0; z0 += 1.0) {
-        const double c0 = d[0] + z0;
-        double v[3];
-        for (int c = 0; c < 3; ++c) v[c] = c0 * lattice.rows[0][c] + c1 * lattice.rows[1][c] + c2 * lattice.rows[2][c];
-        const double distance = std::sqrt(dot(v, v));
-        if (distance > cutoff) continue;
-        const std::int32_t z[3] = {static_cast<std::int32_t>(z0), static_cast<std::int32_t>(z1),
-                                   static_cast<std::int32_t>(z2)};
-        f(z, distance);
+// As std::floor and std::ceil, which are calls where the processor of the build has no instruction for them.
+inline double floor_of(double x) {
+  const double whole = static_cast<double>(static_cast<std::int64_t>(x));  // |x| < 2^63: a cutoff over a length
+  return whole > x ? whole - 1.0 : whole;
+}
+inline double ceil_of(double x) {
+  const double whole = static_cast<double>(static_cast<std::int64_t>(x));
+  return whole < x ? whole + 1.0 : whole;
+}
+
+// The images of points within a cutoff. The coordinate `Outer`, 0 or 2, is fixed first, then 1: with Outer = 0 the
+// images come in lexicographic order. Which they are, and their distances, do not depend on it.
+template <int Outer>
+class ImageSearch {
+  static_assert(Outer == 0 || Outer == 2, "the middle coordinate is fixed second");
+  static constexpr int kInner = 2 - Outer;
+
+ public:
+  ImageSearch(const Lattice& lattice, double cutoff)
+      : lattice_(lattice), basis_(Outer == 2 ? lattice.forward : lattice.backward), cutoff_(cutoff) {
+    const double limit = cutoff * (1.0 + 1e-12) + 1e-12;  // rounding may not lose a pair at the cutoff
+    limit2_ = limit * limit;
+    for (int k = 0; k < 3; ++k) width_[k] = limit / basis_.star[k];
+  }
+
+  // Calls f(z, distance) for every z in Z^3 with |(d + z) rows| <= cutoff. In the orthogonal coordinates of the basis a
+  // vector is within the limit only if each of its coordinates is, and the sum of their squares: what passes is
+  // measured in full. (Fincke-Pohst would narrow each interval by a root; that costs more than the candidates it
+  // saves.)
+  template <class F>
+  void for_each(const double d[3], F&& f) const {
+    double c[3];
+    std::int32_t z[3];
+    for (double z2 = ceil_of(-width_[2] - d[Outer]), e2 = floor_of(width_[2] - d[Outer]); z2 <= e2; z2 += 1.0) {
+      c[Outer] = d[Outer] + z2;
+      z[Outer] = static_cast<std::int32_t>(z2);
+      const double part2 = c[Outer] * basis_.star[2];
+      const double left2 = limit2_ - part2 * part2, mid1 = d[1] + basis_.mu32 * c[Outer];
+      if (left2 < 0.0) continue;
+      for (double z1 = ceil_of(-width_[1] - mid1), e1 = floor_of(width_[1] - mid1); z1 <= e1; z1 += 1.0) {
+        const double part1 = (mid1 + z1) * basis_.star[1], left1 = left2 - part1 * part1;
+        if (left1 < 0.0) continue;
+        c[1] = d[1] + z1;
+        z[1] = static_cast<std::int32_t>(z1);
+        const double mid0 = d[kInner] + basis_.mu21 * c[1] + basis_.mu31 * c[Outer];
+        for (double z0 = ceil_of(-width_[0] - mid0), e0 = floor_of(width_[0] - mid0); z0 <= e0; z0 += 1.0) {
+          const double part0 = (mid0 + z0) * basis_.star[0];
+          if (part0 * part0 > left1) continue;
+          c[kInner] = d[kInner] + z0;
+          const double distance = length(c);
+          if (distance > cutoff_) continue;
+          z[kInner] = static_cast<std::int32_t>(z0);
+          f(static_cast<const std::int32_t*>(z), distance);
+        }
       }
     }
   }
-}
+
+ private:
+  double length(const double c[3]) const {
+    double v[3];
+    for (int k = 0; k < 3; ++k)
+      v[k] = c[0] * lattice_.rows[0][k] + c[1] * lattice_.rows[1][k] + c[2] * lattice_.rows[2][k];
+    return std::sqrt(dot(v, v));
+  }
+
+  const Lattice& lattice_;
+  const GramSchmidt& basis_;
+  const double cutoff_;
+  double limit2_, width_[3];
+};
 
 inline bool lexicographically_positive(const std::int32_t z[3]) {
   return z[0] > 0 || (z[0] == 0 && (z[1] > 0 || (z[1] == 0 && z[2] > 0)));
 }
 
 // Calls f(i, j, z, distance) for every pair of points within the cutoff, i <= j, z in the reduced basis between the
-// wrapped points: x_j + z - x_i. For i == j only z > 0.
-template <class F>
+// wrapped points: x_j + z - x_i. For i == j only z > 0. In the order of (i, j), and of z by `Outer`.
+template <int Outer, class F>
 inline void for_each_pair(const Lattice& lattice, const WrappedPoints& points, double cutoff, F&& f) {
   const std::int32_t n = static_cast<std::int32_t>(points.fractional.size() / 3);
+  const ImageSearch<Outer> search(lattice, cutoff);
   for (std::int32_t i = 0; i < n; ++i) {
     const double* xi = &points.fractional[3 * i];
     for (std::int32_t j = i; j < n; ++j) {
       const double* xj = &points.fractional[3 * j];
       const double d[3] = {xj[0] - xi[0], xj[1] - xi[1], xj[2] - xi[2]};
-      for_each_image(lattice, d, cutoff, [&](const std::int32_t z[3], double distance) {
+      search.for_each(d, [&](const std::int32_t z[3], double distance) {
         if (i != j || lexicographically_positive(z)) f(i, j, z, distance);
       });
     }

@@ -28,6 +28,9 @@ class PrimitiveCell {
     for (int c = 0; c < 3; ++c) basis_.rows[c][c] = n;
     images_.clear();
     images_of_.resize(n);
+    orders_.clear();
+    for (std::int32_t m = 2; m <= n; ++m)
+      if (n % m == 0) orders_.push_back(m);
     std::int32_t accepted = 0;
     for (std::int32_t j = 1; j < n; ++j) {
       std::int64_t step[3];  // n times the translation
@@ -95,12 +98,11 @@ class PrimitiveCell {
 
   // The order of a translation of n points divides n. Finds the least order m such that m times the separation of
   // point j from point 0 is a lattice vector within tolerance; step = n * (that vector / m).
-  static bool snap(const Lattice& lattice, const WrappedPoints& points, std::int32_t j, std::int32_t n,
-                   double tolerance, std::int64_t step[3]) {
+  bool snap(const Lattice& lattice, const WrappedPoints& points, std::int32_t j, std::int32_t n, double tolerance,
+            std::int64_t step[3]) const {
     double d[3], rest[3];
     for (int c = 0; c < 3; ++c) d[c] = points.fractional[3 * j + c] - points.fractional[c];
-    for (std::int32_t m = 2; m <= n; ++m) {
-      if (n % m) continue;
+    for (const std::int32_t m : orders_) {
       for (int c = 0; c < 3; ++c) {
         const double whole = std::nearbyint(m * d[c]);
         rest[c] = d[c] - whole / m;
@@ -115,7 +117,7 @@ class PrimitiveCell {
   bool maps_to_itself(const Lattice& lattice, const WrappedPoints& points, const double t[3], double tolerance) {
     const std::int32_t n = static_cast<std::int32_t>(images_of_.size());
     // |d| >= |fractional part| * height of the cell over the other two axes >= |..| * star of the last axis.
-    const double window = tolerance / lattice.star[2];
+    const double window = tolerance / lattice.forward.star[2];
     for (std::int32_t i = 0; i < n; ++i) {
       const double* from = &points.fractional[3 * i];
       std::int32_t hit = -1;
@@ -171,6 +173,7 @@ class PrimitiveCell {
 
   Basis basis_;
   std::vector<std::int32_t> images_, images_of_;
+  std::vector<std::int32_t> orders_;  // divisors of n above 1
   std::vector<char> taken_;
 };
 

@@ -48,6 +48,14 @@ struct Ring {
   std::vector<std::uint32_t> entries;  // the steps of the path, then e itself, from the second vertex to the first
 };
 
+// The place in the filtration order of the first edge that does not come before (tick, entry).
+inline std::uint32_t place_in_order(const NeighbourTable& table, std::int32_t tick, std::uint32_t entry) {
+  const auto at = std::lower_bound(
+      table.ordered.begin(), table.ordered.end(), entry,
+      [&](std::uint32_t a, std::uint32_t) { return table.tick[a] != tick ? table.tick[a] < tick : a < entry; });
+  return static_cast<std::uint32_t>(at - table.ordered.begin());
+}
+
 // A cocycle at the edges of one length, which stand together in the filtration order.
 struct Cocycle {
   std::uint32_t first = 0;            // rank of the first of these edges
@@ -61,30 +69,29 @@ struct Cocycle {
 // is left. Of equal paths that by the corner that comes first in the vertex order (site, then shift) is taken.
 class RingSearch {
  public:
-  // Neighbours of every site in the filtration order. `ordered`: all edges in that order; `latest`: the largest tick
-  // that will be asked for.
+  // Neighbours of every site in the filtration order. `latest`: the largest tick that will be asked for.
   void prepare(const NeighbourTable& table, const Cell& cell, const TickRule& rule, const Field& field,
-               const std::vector<Simplex>& ordered, std::int32_t latest) {
+               std::int32_t latest) {
     table_ = &table;
     cell_ = &cell;
     field_ = &field;
-    const std::size_t used =
-        std::upper_bound(ordered.begin(), ordered.end(), Simplex{latest, ~Key{0}}) - ordered.begin();
+    const std::vector<std::uint32_t>& ordered = table.ordered;
+    const std::size_t used = place_in_order(table, latest + 1, 0);
     start_.assign(table.n_sites + 1, 0);
     for (std::size_t rank = 0; rank < used; ++rank) {
-      const std::uint32_t e = static_cast<std::uint32_t>(ordered[rank].key);
+      const std::uint32_t e = ordered[rank];
       ++start_[table.owner[e] + 1], ++start_[table.site[e] + 1];
     }
     for (std::int32_t i = 0; i < table.n_sites; ++i) start_[i + 1] += start_[i];
     end_.assign(start_.begin(), start_.end() - 1);
     steps_.resize(2 * used);
     for (std::uint32_t rank = 0; rank < used; ++rank) {
-      const std::uint32_t e = static_cast<std::uint32_t>(ordered[rank].key);
+      const std::uint32_t e = ordered[rank];
       steps_[end_[table.owner[e]]++] = {rank, e};
       steps_[end_[table.site[e]]++] = {rank, table.reverse[e]};
     }
     // An edge of length d has d / resolution < tick + 1 - phase: so much longer is a path than its ticks at the most.
-    const double shortest = used ? ordered.front().tick : 1;
+    const double shortest = used ? table.tick[ordered.front()] : 1;
     scale_ = (1.0 - 1e-9) / (rule.resolution * (1.0 + (1.0 - rule.phase) / shortest));
   }
 
@@ -193,7 +200,7 @@ class RingSearch {
     next.power = field_->multiply(before, table_->coef[step.entry]);
     const std::uint32_t value = cocycle_->at(step.rank);
     if (value == 0) return;
-    const bool up = step.entry >= table_->upper[table_->owner[step.entry]];
+    const bool up = table_->is_upper(step.entry);
     const std::uint32_t term = field_->multiply(value, up ? before : next.power);
     next.value = field_->add(next.value, up ? term : field_->negative(term));
   }
@@ -253,13 +260,14 @@ class Rings {
   std::vector<Ring> found;  // of every H1 bar; one without corners was not found
 
   // Of the `groups` most persistent kinds of H1 bars (equal birth and death), each the first `members`. `bars` are
-  // sorted; `ordered` holds all edges in the filtration order; `kills` marks those that kill a component.
+  // sorted; `kills` marks the edges that kill a component; `cochains` are those of the reduction of edges.
   void find(const NeighbourTable& table, const Cell& cell, const TickRule& rule, const Field& field,
-            const std::vector<Simplex>& ordered, const std::vector<char>& kills, const Reduction<1>& reduction,
+            const std::vector<char>& kills, const Cochains& cochains, const Digits& digits,
             const std::vector<Bar>& bars, std::int32_t groups, std::int32_t members) {
     table_ = &table;
     field_ = &field;
-    ordered_ = &ordered;
+    cochains_ = &cochains;
+    digits_ = digits;
     found.clear();
     const auto first = std::find_if(bars.begin(), bars.end(), [](const Bar& bar) { return bar.dim == 1; });
     const auto end = std::find_if(first, bars.end(), [](const Bar& bar) { return bar.dim > 1; });
@@ -267,13 +275,13 @@ class Rings {
     found.resize(end - first);
     wanted_.assign(found.size(), 0);
     want(&*first, groups, members);
-    search_.prepare(table, cell, rule, field, ordered, (end - 1)->birth);
+    search_.prepare(table, cell, rule, field, (end - 1)->birth);
     for (auto same = first; same != end;) {
       const auto begin = same;
       while (same != end && same->birth == begin->birth) ++same;
       const char* wanted = &wanted_[begin - first];
       if (std::find(wanted, wanted + (same - begin), 1) != wanted + (same - begin))
-        choose(&*begin, same - begin, kills, reduction, wanted, &found[begin - first]);
+        choose(&*begin, same - begin, kills, wanted, &found[begin - first]);
     }
   }
 
@@ -308,18 +316,19 @@ class Rings {
   }
 
   // The rings of bars of one birth, sorted by death.
-  void choose(const Bar* bars, std::size_t n, const std::vector<char>& kills, const Reduction<1>& reduction,
-              const char* wanted, Ring* rings) {
-    first_ = rank({bars[0].birth, 0});
-    end_ = rank({bars[0].birth + 1, 0});
+  void choose(const Bar* bars, std::size_t n, const std::vector<char>& kills, const char* wanted, Ring* rings) {
+    first_ = place_in_order(*table_, bars[0].birth, 0);
+    end_ = place_in_order(*table_, bars[0].birth + 1, 0);
     candidates_.clear();
     cocycles_.clear();
     if (n * (end_ - first_) <= kPlaces) {
       list_candidates(kills);
       for (std::size_t k = 0; k < n; ++k) {
         cocycles_.push_back({first_, std::vector<std::uint32_t>(end_ - first_, 0)});
-        reduction.for_each_term({bars[k].birth, bars[k].birth_key}, [&](const Simplex& edge, std::uint32_t coef) {
-          if (edge.tick == bars[k].birth) cocycles_[k].values[rank(edge) - first_] = coef;
+        const Order birth = static_cast<Order>(table_->rank[bars[k].birth_key]) << digits_.key | bars[k].birth_key;
+        cochains_->for_each_term(birth, [&](Order edge, std::uint32_t coef) {
+          const std::uint32_t e = static_cast<std::uint32_t>(digits_.key_of(edge));
+          if (table_->tick[e] == bars[k].birth) cocycles_[k].values[rank(e) - first_] = coef;
         });
       }
     }
@@ -337,7 +346,7 @@ class Rings {
 
   void list_candidates(const std::vector<char>& kills) {
     for (std::uint32_t r = first_; r < end_; ++r) {
-      const std::uint32_t e = static_cast<std::uint32_t>((*ordered_)[r].key);
+      const std::uint32_t e = table_->ordered[r];
       Candidate candidate{r, {}, {}};
       if (kills[e] || !search_.find(e, r, end_ - 1, nullptr, INT64_MAX, candidate.ring)) continue;
       candidate.terms = terms_of(candidate.ring);
@@ -356,8 +365,8 @@ class Rings {
       best = candidates_[stop].ring;
     } else {
       // By the filtration order alone there is always one: its coefficient of e is a sum of distinct translations.
-      const std::uint32_t birth = rank({bar.birth, bar.birth_key});
-      search_.find(static_cast<std::uint32_t>(bar.birth_key), birth, birth, nullptr, INT64_MAX, best);
+      const std::uint32_t e = static_cast<std::uint32_t>(bar.birth_key), birth = rank(e);
+      search_.find(e, birth, birth, nullptr, INT64_MAX, best);
     }
     const bool stands = stop < candidates_.size() || (!cocycles_.empty() && stands_for(k, longer, terms_of(best)));
     std::int64_t limit = stands ? best.cost : INT64_MAX;
@@ -366,7 +375,7 @@ class Rings {
       const Candidate& candidate = candidates_[c];
       if (candidate.ring.cost >= limit) break;
       if (cocycles_[k].at(candidate.rank) == 0) continue;
-      const std::uint32_t e = static_cast<std::uint32_t>((*ordered_)[candidate.rank].key);
+      const std::uint32_t e = table_->ordered[candidate.rank];
       Ring other;
       ++tried;
       if (!search_.find(e, candidate.rank, end_ - 1, &cocycles_[k], limit, other) || !simple(other) ||
@@ -407,10 +416,10 @@ class Rings {
     Terms terms;
     std::uint32_t power = 1;  // of the units at the cell that the walk has reached
     for (const std::uint32_t entry : ring.entries) {
-      const bool up = entry >= table_->upper[table_->owner[entry]];
+      const bool up = table_->is_upper(entry);
       const std::uint32_t next = field_->multiply(power, table_->coef[entry]);
-      const Simplex edge{table_->tick[entry], up ? entry : table_->reverse[entry]};
-      if (edge.tick == (*ordered_)[first_].tick) terms.push_back({rank(edge), up ? power : field_->negative(next)});
+      if (table_->tick[entry] == table_->tick[table_->ordered[first_]])
+        terms.push_back({rank(up ? entry : table_->reverse[entry]), up ? power : field_->negative(next)});
       power = next;
     }
     return terms;
@@ -422,16 +431,15 @@ class Rings {
     return sum;
   }
 
-  std::uint32_t rank(const Simplex& edge) const {
-    return static_cast<std::uint32_t>(std::lower_bound(ordered_->begin(), ordered_->end(), edge) - ordered_->begin());
-  }
+  std::uint32_t rank(std::uint32_t edge) const { return place_in_order(*table_, table_->tick[edge], edge); }
 
   static constexpr int kDetours = 8;               // searches with a cocycle for one bar
   static constexpr std::size_t kPlaces = 1 << 22;  // in the cocycles of one birth, 16 MB; beyond, no choice is made
 
   const NeighbourTable* table_ = nullptr;
   const Field* field_ = nullptr;
-  const std::vector<Simplex>* ordered_ = nullptr;
+  const Cochains* cochains_ = nullptr;
+  Digits digits_ = Digits::narrow();
   std::uint32_t first_ = 0, end_ = 0;  // ranks of the edges of that length
   RingSearch search_;
   std::vector<char> wanted_;

@@ -1,4 +1,4 @@
-// The innermost loop: which places of up to three rows of ticks are all at most t.
+// The innermost loop: which places of two rows of ranks are both at most t.
 #pragma once
 
 #include <cstdint>
@@ -10,50 +10,99 @@
 
 namespace periodic {
 
-// Bits 0..7: places where x, y and z are at most t.
-inline unsigned within8(const std::int32_t* x, const std::int32_t* y, const std::int32_t* z, std::int32_t t) {
-#ifdef PERIODIC_SSE2
-  const __m128i limit = _mm_set1_epi32(t);
-  const auto above = [&](int at) {
-    const __m128i a = _mm_cmpgt_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + at)), limit);
-    const __m128i b = _mm_cmpgt_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(y + at)), limit);
-    const __m128i c = _mm_cmpgt_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(z + at)), limit);
-    return _mm_movemask_ps(_mm_castsi128_ps(_mm_or_si128(_mm_or_si128(a, b), c)));
-  };
-  return ~static_cast<unsigned>(above(0) | above(4) << 4) & 0xffu;
-#else
+constexpr std::uint32_t kBlock = 16;  // places looked at together: rows are padded to a multiple, with kNever
+
+// The rank of what does not happen; larger than any other.
+template <class Rank>
+constexpr Rank kNeverRank = static_cast<Rank>(sizeof(Rank) == 2 ? 0xffffu : 0x7fffffffu);
+
+// Bits 0..15: places where x and y are at most t.
+template <class Rank>
+inline unsigned within_block(const Rank* x, const Rank* y, Rank t) {
   unsigned bits = 0;
-  for (int k = 0; k < 8; ++k) bits |= static_cast<unsigned>(x[k] <= t && y[k] <= t && z[k] <= t) << k;
+  for (unsigned k = 0; k < kBlock; ++k) bits |= static_cast<unsigned>((x[k] > y[k] ? x[k] : y[k]) <= t) << k;
   return bits;
-#endif
 }
 
-inline unsigned lowest_bit(unsigned bits) {
+#ifdef PERIODIC_SSE2
+template <>
+inline unsigned within_block(const std::uint16_t* x, const std::uint16_t* y, std::uint16_t t) {
+  const __m128i limit = _mm_set1_epi16(static_cast<short>(t)), zero = _mm_setzero_si128();
+  const auto within = [&](int at) {  // a - t, saturated, is zero where a is at most t
+    const __m128i a = _mm_subs_epu16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + at)), limit);
+    const __m128i b = _mm_subs_epu16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(y + at)), limit);
+    return _mm_cmpeq_epi16(_mm_or_si128(a, b), zero);
+  };
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(within(0), within(8))));
+}
+#endif
+
+inline std::uint32_t lowest_bit(std::uint64_t bits) {
 #if defined(__GNUC__) || defined(__clang__)
-  return static_cast<unsigned>(__builtin_ctz(bits));
+  return static_cast<std::uint32_t>(__builtin_ctzll(bits));
 #else
-  unsigned k = 0;
+  std::uint32_t k = 0;
   while (!(bits >> k & 1u)) ++k;
   return k;
 #endif
 }
 
-// Calls f(place) in ascending order until it returns false; `length` a multiple of 8, rows padded with kNever.
-template <class F>
-inline void for_each_within(const std::int32_t* x, const std::int32_t* y, const std::int32_t* z, std::uint32_t length,
-                            std::int32_t t, F&& f) {
-  for (std::uint32_t at = 0; at < length; at += 8)
-    for (unsigned bits = within8(x + at, y + at, z + at, t); bits; bits &= bits - 1)
+// The same of one row.
+template <class Rank>
+inline unsigned within_block(const Rank* x, Rank t) {
+  unsigned bits = 0;
+  for (unsigned k = 0; k < kBlock; ++k) bits |= static_cast<unsigned>(x[k] <= t) << k;
+  return bits;
+}
+
+#ifdef PERIODIC_SSE2
+template <>
+inline unsigned within_block(const std::uint16_t* x, std::uint16_t t) {
+  const __m128i limit = _mm_set1_epi16(static_cast<short>(t)), zero = _mm_setzero_si128();
+  const auto within = [&](int at) {
+    return _mm_cmpeq_epi16(_mm_subs_epu16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x + at)), limit), zero);
+  };
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_packs_epi16(within(0), within(8))));
+}
+#endif
+
+// Calls f(place) in ascending order from the block of `from` on until it returns false; `length` a multiple of kBlock.
+template <class Rank, class F>
+inline void for_each_within(const Rank* x, const Rank* y, std::uint32_t from, std::uint32_t length, Rank t, F&& f) {
+  for (std::uint32_t at = from & ~(kBlock - 1); at < length; at += kBlock)
+    for (unsigned bits = within_block(x + at, y + at, t); bits; bits &= bits - 1)
       if (!f(at + lowest_bit(bits))) return;
 }
 
-// True if some place before `end` has x and y at most t; rows padded to a multiple of 8.
-inline bool any_within(const std::int32_t* x, const std::int32_t* y, std::uint32_t end, std::int32_t t) {
-  for (std::uint32_t at = 0; at < end; at += 8) {
-    const unsigned bits = within8(x + at, y + at, y + at, t);
+// Calls f(place) for the places that `within(first place of a block, rank)` has in its bits at `t`, but not at `spent`,
+// if there is any such rank. Hits are few and lie apart: looking at many places before acting on one spares branches.
+template <class Rank, class Within, class F>
+inline void for_each_between(Within&& within, std::uint32_t length, std::int64_t spent, Rank t, F&& f) {
+  constexpr std::uint32_t kMany = 64;
+  for (std::uint32_t at = 0; at < length; at += kMany) {
+    const std::uint32_t end = length - at < kMany ? length - at : kMany;
+    std::uint64_t bits = 0, gone = 0;
+    for (std::uint32_t k = 0; k < end; k += kBlock) bits |= static_cast<std::uint64_t>(within(at + k, t)) << k;
+    if (spent >= 0)
+      for (std::uint32_t k = 0; k < end; k += kBlock)
+        gone |= static_cast<std::uint64_t>(within(at + k, static_cast<Rank>(spent))) << k;
+    for (bits &= ~gone; bits; bits &= bits - 1) f(at + lowest_bit(bits));
+  }
+}
+
+// True if some place before `end` has x and y at most t.
+template <class Rank>
+inline bool any_within(const Rank* x, const Rank* y, std::uint32_t end, Rank t) {
+  std::uint32_t at = 0;
+  // Two blocks at once: in which of them the first hit lies cannot be foreseen.
+  for (; at + kBlock < end; at += 2 * kBlock) {
+    const std::uint32_t bits = within_block(x + at, y + at, t) | within_block(x + at + kBlock, y + at + kBlock, t)
+                                                                     << kBlock;
     if (bits) return at + lowest_bit(bits) < end;  // ascending: a first hit at or after `end` is in the last block
   }
-  return false;
+  if (at >= end) return false;
+  const unsigned bits = within_block(x + at, y + at, t);
+  return bits && at + lowest_bit(bits) < end;
 }
 
 }  // namespace periodic

@@ -11,6 +11,8 @@ from screening import _kernels
 from screening.crystals.arrays import FloatArray, IntArray
 from screening.errors import Code, RejectionError
 
+NO_VOLUME, NO_POSITION = 1, 2  # what the kernel answers beside 0
+
 
 class Pairs(NamedTuple):
     """Pairs of points, column by column; pair k joins point `i[k]` to point `j[k]` moved by `shift[k]` cells."""
@@ -53,9 +55,9 @@ def periodic_pairs(lattice: ArrayLike, positions: ArrayLike, cutoff: float) -> P
         raise ValueError(f"positions must have shape (n, 3), not {points.shape}")
     if not (np.isfinite(cutoff) and cutoff >= 0):
         raise ValueError(f"cutoff must be a finite length in Å, not {cutoff}")
-    found = _kernels.periodic_pairs(cell, points, float(cutoff))
-    if found is None:
+    status, first, second, shift, distance = _kernels.periodic_pairs(cell, points, float(cutoff))
+    if status == NO_VOLUME:
         raise RejectionError(Code.BAD_CELL, "the cell vectors are not finite or span no volume")
-    if isinstance(found, bool):
+    if status == NO_POSITION:
         raise RejectionError(Code.BAD_SITE, "a fractional coordinate is not finite or beyond a million cells")
-    return Pairs(*found)
+    return Pairs(first, second, shift, distance)

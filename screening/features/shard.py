@@ -19,7 +19,7 @@ from screening.crystals import CloudBatch, Crystal, FloatArray, channel_clouds, 
 from screening.errors import Code, Rejection, RejectionError
 from screening.features.cuda import array_module
 from screening.features.curves import columns, vectorize
-from screening.homology import Barcodes, PercolationRanks, engine, percolation_ranks, ticks
+from screening.homology import Barcodes, PercolationRanks, engine, ticks
 from screening.host import time_limit
 from screening.locations import place
 from screening.sources import Item
@@ -108,9 +108,11 @@ def persist(prepared: Prepared, config: Config) -> Homology:
         batch = CloudBatch.from_clouds([clouds[channel] for clouds in crystals])
         r_max = np.full(len(batch), settings.r_max[channel])
         batches[channel] = batch
-        barcodes[channel] = chosen.compute(batch, r_max=r_max, settings=settings)
         if config.curves.percolation:
-            percolation[channel] = percolation_ranks(batch, r_max=r_max)
+            found = chosen.compute_with_ranks(batch, r_max=r_max, settings=settings)
+            barcodes[channel], percolation[channel] = found
+        else:
+            barcodes[channel] = chosen.compute(batch, r_max=r_max, settings=settings)
     return Homology(batches, barcodes, percolation, time.perf_counter() - started)
 
 

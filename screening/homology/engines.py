@@ -19,6 +19,7 @@ from screening.config import HomologyConfig
 from screening.crystals import CloudBatch, FloatArray
 from screening.errors import ConfigError
 from screening.homology.barcodes import Barcodes
+from screening.homology.percolation import PercolationRanks, barcodes_and_ranks, percolation_ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Engine:
     setting: str  # key of `[homology]` that bounds its work, handed to the function under this name
     needs_gpu: bool = False
     check: str | None = None  # function of the module that raises where the library is missing
+    one_pass: bool = False  # whether bars and percolation ranks come from one pass of its kernel
 
     def require(self) -> None:
         """Return nothing if the engine can be used here.
@@ -61,6 +63,14 @@ class Engine:
         found: Barcodes = self.function_itself(clouds, r_max=r_max, max_dim=settings.max_dim, threads=threads, **bound)
         return found
 
+    def compute_with_ranks(
+        self, clouds: CloudBatch, *, r_max: FloatArray, settings: HomologyConfig
+    ) -> tuple[Barcodes, PercolationRanks]:
+        """Return what `compute` returns, and the percolation ranks of the clouds; in one pass where that is known."""
+        if self.one_pass:
+            return barcodes_and_ranks(clouds, r_max=r_max, max_dim=settings.max_dim, budget=settings.budget)
+        return self.compute(clouds, r_max=r_max, settings=settings), percolation_ranks(clouds, r_max=r_max)
+
     @property
     def function_itself(self) -> Callable[..., Any]:
         """The function that computes, with settings of its own; see its module."""
@@ -74,7 +84,7 @@ class Engine:
 ENGINES: dict[str, Engine] = {
     engine.name: engine
     for engine in (
-        Engine("periodic", module="periodic", function="barcodes", setting="budget"),
+        Engine("periodic", module="periodic", function="barcodes", setting="budget", one_pass=True),
         Engine("supercell", module="supercell", function="barcodes_redzed", setting="max_points", check="rips_redzed"),
         Engine("ripser", module="supercell", function="barcodes_ripser", setting="max_points", check="rips_ripser"),
         Engine(

@@ -9,8 +9,18 @@ from numpy.typing import ArrayLike
 
 from screening import _kernels
 from screening.crystals import CloudBatch, FloatArray, IntArray
-from screening.homology.barcodes import PHASE, RESOLUTION, radii_of
-from screening.homology.periodic import PRIMITIVE_TOLERANCE, checked_radii, flat, raise_for_status
+from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, radii_of
+from screening.homology.periodic import (
+    BUDGET,
+    PRIME,
+    PRIMITIVE_TOLERANCE,
+    SEED,
+    check_settings,
+    checked_radii,
+    flat,
+    kernel_barcodes,
+    raise_for_status,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,3 +87,34 @@ def percolation_ranks(
     )
     raise_for_status(status)
     return PercolationRanks(radii_of(ticks), counts, offsets, points.astype(np.float64))
+
+
+def barcodes_and_ranks(
+    clouds: CloudBatch, *, r_max: ArrayLike, max_dim: int = 2, threads: int = 1, budget: int = BUDGET
+) -> tuple[Barcodes, PercolationRanks]:
+    """Return what `barcodes` and `percolation_ranks` return, from one pass over the neighbours of each cloud.
+
+    Raises
+    ------
+    RejectionError, ValueError
+        As of these.
+    """
+    radii = checked_radii(r_max, len(clouds))
+    check_settings(max_dim=max_dim, threads=threads, budget=budget, prime=PRIME)
+    status, points, cuts, offsets, dims, births, deaths, event_offsets, ticks, counts = (
+        _kernels.barcodes_and_percolation(
+            *flat(clouds),
+            radii,
+            resolution=RESOLUTION,
+            phase=PHASE,
+            max_dim=max_dim,
+            threads=threads,
+            budget=budget,
+            tolerance=PRIMITIVE_TOLERANCE,
+            prime=PRIME,
+            seed=SEED,
+        )
+    )
+    raise_for_status(status)
+    bars = kernel_barcodes(radii, points, cuts, offsets, dims, births, deaths)
+    return bars, PercolationRanks(radii_of(ticks), counts, event_offsets, points.astype(np.float64))

@@ -184,8 +184,8 @@ def _run(  # noqa: PLR0913, PLR0917
     rings: tuple[int, int] = (0, 0),
 ) -> _Found:
     radii = checked_radii(r_max, len(clouds))
-    _check_settings(max_dim=max_dim, threads=threads, budget=budget, prime=prime)
-    status, points, cuts, offsets, dims, births, deaths, _, vertices, ring_sizes, corners = _kernels.barcodes(
+    check_settings(max_dim=max_dim, threads=threads, budget=budget, prime=prime)
+    status, points, cuts, offsets, dims, births, deaths, vertices, ring_sizes, corners = _kernels.barcodes(
         *flat(clouds),
         radii,
         resolution=RESOLUTION,
@@ -201,8 +201,22 @@ def _run(  # noqa: PLR0913, PLR0917
         ring_members=rings[1],
     )
     raise_for_status(status)
+    bars = kernel_barcodes(radii, points, cuts, offsets, dims, births, deaths)
+    return _Found(bars, vertices, ring_sizes, corners)
+
+
+def kernel_barcodes(  # noqa: PLR0913, PLR0917 - what the kernel gives, in its order
+    radii: FloatArray,
+    points: NDArray[np.int32],
+    cuts: NDArray[np.int32],
+    offsets: IntArray,
+    dims: NDArray[np.int8],
+    births: NDArray[np.int32],
+    deaths: NDArray[np.int32],
+) -> Barcodes:
+    """Return what the kernel gives as `Barcodes`; radii (n_clouds,) Å are those that were asked for."""
     asked = np.floor(radii / RESOLUTION + PHASE).astype(np.int64)
-    bars = Barcodes(
+    return Barcodes(
         birth=radii_of(births),
         death=np.where(deaths == NEVER, np.inf, radii_of(deaths)),
         dim=dims,
@@ -210,7 +224,6 @@ def _run(  # noqa: PLR0913, PLR0917
         n_points=points.astype(np.float64),
         r_cut=np.where(cuts < asked, radii_of(cuts), radii),
     )
-    return _Found(bars, vertices, ring_sizes, corners)
 
 
 def flat(clouds: CloudBatch) -> tuple[FloatArray, FloatArray, IntArray]:
@@ -241,7 +254,8 @@ def raise_for_status(status: NDArray[np.int32]) -> None:
         raise RejectionError(code, f"cloud {refused[0]}: {detail}")
 
 
-def _check_settings(*, max_dim: int, threads: int, budget: int, prime: int) -> None:
+def check_settings(*, max_dim: int, threads: int, budget: int, prime: int) -> None:
+    """Raise ValueError where a setting of the kernel is out of range."""
     if max_dim not in {0, 1, 2}:
         raise ValueError(f"max_dim must be 0, 1 or 2, not {max_dim}")
     if threads < 1 or budget < 1:

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles_homology import images_within, supercell
 
+from screening import _kernels
 from screening.crystals.crystal import CloudBatch
 from screening.errors import Code, RejectionError
-from screening.homology.barcodes import radii_of, ticks
+from screening.homology.barcodes import PHASE, RESOLUTION, radii_of, ticks
 from screening.homology.percolation import percolation_ranks
-from screening.homology.periodic import periodic_barcodes
+from screening.homology.periodic import BUDGET, PRIME, SEED, barcodes, flat, periodic_barcodes
 
 ORIGIN = np.zeros((1, 3))
 
@@ -164,3 +165,63 @@ def test_unusable_input_is_refused():
         ranks_of(np.eye(3), ORIGIN, np.nan)
     with pytest.raises(ValueError, match="threads"):
         ranks_of(np.eye(3), ORIGIN, 1.0, threads=0)
+
+
+def in_one_pass(clouds, r_max, *, budget=BUDGET, max_dim=2, threads=1):
+    """Bars and ranks of the kernel that finds both: status, points, cuts, (bars), (events)."""
+    status, points, cuts, *rest = _kernels.barcodes_and_percolation(
+        *flat(clouds),
+        np.broadcast_to(np.asarray(r_max, dtype=np.float64), (len(clouds),)).copy(),
+        resolution=RESOLUTION,
+        phase=PHASE,
+        max_dim=max_dim,
+        threads=threads,
+        budget=budget,
+        tolerance=1e-6,
+        prime=PRIME,
+        seed=SEED,
+    )
+    return status, points, cuts, rest[:4], rest[4:]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([(2, BUDGET), (2, 20), (2, 400), (1, 50), (0, BUDGET)]))
+def test_one_pass_gives_the_bars_and_ranks_of_two(seed, limits):
+    """Also where the budget cuts the bars at a smaller radius than that of the ranks."""
+    max_dim, budget = limits
+    rng = np.random.default_rng(seed)
+    clouds = CloudBatch.from_clouds(
+        [
+            (np.diag(rng.uniform(3, 9, 3)) + rng.normal(0, 0.7, (3, 3)), rng.random((n, 3)), np.ones(n))
+            for n in rng.integers(0, 6, 4)
+        ]
+    )
+    r_max = rng.uniform(1.0, 7.0, 4)
+    bars = barcodes(clouds, r_max=r_max, budget=budget, max_dim=max_dim)
+    ranks = percolation_ranks(clouds, r_max=r_max)
+    status, points, _, (offsets, dims, births, deaths), (event_offsets, event_ticks, counts) = in_one_pass(
+        clouds, r_max, budget=budget, max_dim=max_dim, threads=2
+    )
+    assert not status.any()
+    assert points.tolist() == ranks.n_points.tolist()
+    np.testing.assert_array_equal(offsets, bars.offsets)
+    np.testing.assert_array_equal(dims, bars.dim)
+    np.testing.assert_array_equal(radii_of(births), bars.birth)
+    np.testing.assert_array_equal(np.where(deaths == 2**31 - 1, np.inf, radii_of(deaths)), bars.death)
+    np.testing.assert_array_equal(event_offsets, ranks.offsets)
+    np.testing.assert_array_equal(radii_of(event_ticks), ranks.radius)
+    np.testing.assert_array_equal(counts, ranks.counts)
+
+
+def test_one_pass_refuses_what_two_refuse():
+    good = (np.eye(3) * 5, ORIGIN, np.ones(1))
+    flatland = (np.zeros((3, 3)), ORIGIN, np.ones(1))
+    # A point and itself once more, which no cell makes one of
+    twice = (np.diag([5.0, 6.0, 7.0]), np.array([[0, 0, 0], [0, 0, 0], [0.3, 0.1, 0.2]]), np.ones(3))
+    nowhere = (np.eye(3) * 5, np.full((1, 3), np.nan), np.ones(1))
+    status, _, _, (offsets, *_), (event_offsets, *_) = in_one_pass(
+        CloudBatch.from_clouds([good, flatland, twice, nowhere]), 3.0
+    )
+    assert status.tolist() == [0, 1, 3, 2]
+    assert np.diff(offsets).tolist() == [1, 0, 0, 0]
+    assert (np.diff(event_offsets) > 0).tolist() == [True, False, False, False]

@@ -19,14 +19,15 @@ from oracles_homology import (
 )
 from ripser import ripser
 
+from screening import _kernels
 from screening.config import Config, InputLimits
 from screening.crystals.cif import read_cif
 from screening.crystals.clouds import channel_clouds
 from screening.crystals.crystal import CloudBatch
 from screening.errors import Code, ConfigError, RejectionError
-from screening.homology.barcodes import RESOLUTION, radii_of, ticks
+from screening.homology.barcodes import PHASE, RESOLUTION, radii_of, ticks
 from screening.homology.engines import engine
-from screening.homology.periodic import PRIME, barcodes, periodic_barcodes
+from screening.homology.periodic import BUDGET, PRIME, SEED, barcodes, flat, periodic_barcodes
 
 FCC = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
 BCC = np.array([[-0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0.5, 0.5, -0.5]])
@@ -412,3 +413,90 @@ def test_real_crystals_have_the_same_bars_in_any_cell(shared_data):
             bars = primitive.bars(index, dim)
             np.testing.assert_array_equal(bars, from_double.bars(index, dim))
             np.testing.assert_array_equal(np.repeat(bars, copies, axis=0), as_given.bars(index, dim))
+
+
+def any_crystal(rng):
+    """A skew, a tied or a needle cell, of one site or several."""
+    lattice, positions, r_max = random_points(rng, tied=bool(rng.random() < 0.4))
+    if rng.random() < 0.3:
+        positions = positions[:1]
+    if rng.random() < 0.3:
+        lattice = (
+            np.array([[1, 0, 0], [rng.integers(-3, 4), 1, 0], rng.integers(-3, 4, 3) * [1, 1, 0] + [0, 0, 1]]) @ lattice
+        )
+    if rng.random() < 0.2:
+        lattice = lattice * np.array([[0.25], [1.0], [2.0]])
+    return lattice, positions, r_max
+
+
+def of_kernel(clouds, r_max, *, wide, budget=BUDGET, tolerance=1e-6, shown=False):
+    """Everything the kernel returns, with distances numbered in 16 bits or in 32."""
+    limit = 2**31 - 1 if shown else 0
+    return _kernels.barcodes(
+        *flat(clouds),
+        np.full(len(clouds), r_max, dtype=np.float64),
+        resolution=RESOLUTION,
+        phase=PHASE,
+        max_dim=2,
+        threads=1,
+        budget=budget,
+        tolerance=tolerance,
+        prime=PRIME,
+        seed=SEED,
+        with_simplices=shown,
+        ring_groups=limit,
+        ring_members=limit,
+        wide=wide,
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from([30, 300, BUDGET]), st.booleans())
+def test_ranks_of_16_and_of_32_bits_give_the_same_bytes(seed, budget, shown):
+    rng = np.random.default_rng(seed)
+    lattice, positions, r_max = any_crystal(rng)
+    clouds = batch((lattice, positions))
+    narrow, wide = (of_kernel(clouds, r_max, wide=w, budget=budget, shown=shown) for w in (False, True))
+    assert len(narrow[5]) > 0
+    for a, b in zip(narrow, wide, strict=True):
+        assert (a.dtype, a.tobytes()) == (b.dtype, b.tobytes())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6))
+def test_betti_numbers_of_skew_and_needle_cells_equal_ranks(seed):
+    lattice, positions, r_max = any_crystal(np.random.default_rng(seed))
+    r_max = 0.8 * r_max
+    found = periodic_barcodes((lattice, positions), r_max=r_max, primitive=False)
+    for tick, betti in betti_by_ranks(lattice, positions, r_max, max_dim=1).items():
+        assert tuple(betti_of_bars(found.bars[dim], radii_of(tick)) for dim in range(2)) == betti[:2]
+
+
+def test_storage_of_one_cloud_does_not_reach_the_next():
+    """An engine meets large, small, wide and cut clouds in turn; each alone gives the same bars."""
+    rng = np.random.default_rng(3)
+    crystals = [any_crystal(rng)[:2] for _ in range(12)] + [(FCC * 4, ORIGIN), (np.eye(3) * 40, rng.random((30, 3)))]
+    crystals = [crystals[k] for k in rng.permutation(len(crystals))]
+    together = barcodes(batch(*crystals), r_max=5.0, budget=5000)
+    for index, crystal in enumerate(crystals):
+        alone = barcodes(batch(crystal), r_max=5.0, budget=5000)
+        assert alone.r_cut[0] == together.r_cut[index]
+        for dim in range(3):
+            np.testing.assert_array_equal(alone.bars(0, dim), together.bars(index, dim))
+
+
+def test_thousands_of_neighbours_take_wider_keys():
+    """A chain of points 0.01 Å apart: 5,000 neighbours each, more than 12 bits. Its bars are those of a line."""
+    found = periodic_barcodes((np.diag([0.01, 80.0, 80.0]), ORIGIN), r_max=25.0, max_dim=1)
+    assert found.r_cut == 25.0
+    np.testing.assert_allclose(found.bars[0], [[0, 0.01]], atol=1e-9)
+    assert len(found.bars[1]) == 0
+
+
+def test_thousands_of_sites_have_the_bars_of_one():
+    """So many sites that edges are searched for instead of indexed by pairs of sites."""
+    cell = (FCC * 4, ORIGIN)
+    one = periodic_barcodes(cell, r_max=4.1)
+    many = periodic_barcodes(supercell(*cell, np.diag([13, 13, 13])), r_max=4.1, primitive=False)
+    assert many.n_points == 13**3 > 2048
+    assert_same_bars(one, many, repeats=13**3)
