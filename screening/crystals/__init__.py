@@ -5,6 +5,7 @@ from screening.crystals.chemistry import RADIOACTIVE, SCARCE, TOXIC, anion_mask,
 from screening.crystals.cif import read_cif
 from screening.crystals.clouds import Cloud, Members, channel_clouds, channel_label, channel_members
 from screening.crystals.crystal import CloudBatch, Crystal
+from screening.crystals.document import parsed
 from screening.crystals.families import families_among, family_words
 from screening.crystals.formulas import anonymous_formula, reduced_formula
 from screening.crystals.neighbours import periodic_pairs
@@ -28,6 +29,7 @@ __all__ = [
     "charge_balanced",
     "families_among",
     "family_words",
+    "parsed",
     "periodic_pairs",
     "read_cif",
     "reduced_formula",

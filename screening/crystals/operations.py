@@ -122,6 +122,7 @@ def _too_many(number: int, most: int) -> RejectionError:
     return RejectionError(Code.TOO_LARGE, f"{number} symmetry operations, more than max_operations = {most}")
 
 
+@lru_cache(maxsize=8192)
 def _in_space(text: str) -> tuple[str, bool]:
     """Return the operation on the three coordinates of space, and whether it has more than three of them."""
     if len(text) > LONGEST_OPERATION:

@@ -72,6 +72,7 @@ def parse_block(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
     document = parsed(text)
     # Comparing the names of n blocks takes n² steps, so that they are counted first.
     if len(document) != 1:
+        _refuse_missing(document)
         raise RejectionError(Code.NOT_CIF, f"{len(document)} data blocks where one is expected")
     block = document[0]
     try:
@@ -83,6 +84,14 @@ def parse_block(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
     except (ValueError, RuntimeError):
         _settle_duplicates(block)
     return block
+
+
+def _refuse_missing(document: gemmi.cif.Document) -> None:
+    """Say so where a tag without a value has kept the blocks of a file together."""
+    try:
+        document.check_for_missing_values()
+    except (ValueError, RuntimeError) as error:
+        raise RejectionError(Code.NOT_CIF, shown(str(error).removeprefix("string:"), most=200)) from error
 
 
 def _drop_missing(block: gemmi.cif.Block) -> None:
