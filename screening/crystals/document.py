@@ -24,9 +24,7 @@ LONGEST_DETAIL = 200
 
 
 def text_of(data: bytes) -> str:
-    """Return the text of a CIF file: UTF-16 with a byte order mark, UTF-8, else Latin-1, which never fails."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
+    """Return the text of a CIF file: UTF-8, with or without byte order mark, else Latin-1, which never fails."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -44,11 +42,10 @@ def parsed(data: bytes) -> gemmi.cif.Document:
     if not data.strip():
         raise RejectionError(Code.EMPTY, "the file is empty")
     kind = kind_of_bytes(data)
-    if kind is not None or (b"\0" in data and data[:2] not in (b"\xff\xfe", b"\xfe\xff")):
-        if kind is None:
-            raise RejectionError(Code.NOT_CIF, "not text: it holds NUL bytes")
-        if not kind.startswith("UTF-16") or data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-            raise RejectionError(Code.NOT_CIF, f"not CIF: looks like {kind}")
+    if kind is not None:
+        raise RejectionError(Code.NOT_CIF, f"not CIF: looks like {kind}")
+    if b"\0" in data:
+        raise RejectionError(Code.NOT_CIF, "not text: it holds NUL bytes")
     return parsed_text(text_of(data))
 
 

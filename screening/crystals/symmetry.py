@@ -152,7 +152,7 @@ def readings(block: gemmi.cif.Block, limits: InputLimits) -> Iterator[Symmetry]:
     if len(lists) > 1 and not _same(lists):
         # Two lists of different groups in one block.
         for listed in lists:
-            yield _symmetry(_completed(listed), {"group": "it lists two sets of operations"}, listed.source)
+            yield _symmetry(_completed(listed, Stated()), {"group": "it lists two sets of operations"}, listed.source)
         return
     yield from _from_list(lists[0], block)
 
@@ -166,17 +166,20 @@ def _symmetry(group: Group, flags: dict[str, str], source: str, *, number: int =
     return Symmetry(group.rotations, group.translations, group.number or number, flags, source)
 
 
-def _completed(listed: Listed) -> Group:
-    """Return the group of a list, with the identity where only that is missing."""
+def _completed(listed: Listed, stated: Stated) -> Group:
+    """Return the group of a list, with the identity where only that is missing and the group is the stated one."""
     try:
         return group_of(listed.triplets)
     except RejectionError as refusal:
         if any(_is_identity(triplet) for triplet in listed.triplets):
             raise
         try:
-            return group_of((IDENTITY, *listed.triplets))
+            group = group_of((IDENTITY, *listed.triplets))
         except RejectionError:
             raise refusal from None
+        if group.number in stated.numbers:
+            return group
+        raise RejectionError(refusal.code, f"{refusal.detail}: the identity x,y,z is not in the list") from None
 
 
 def _is_identity(triplet: str) -> bool:
@@ -188,7 +191,7 @@ def _from_list(listed: Listed, block: gemmi.cif.Block) -> Iterator[Symmetry]:
     # The names beside magnetic and superspace operations are of other groups: of the parent, or with the spins.
     stated = Stated() if listed.magnetic or listed.source == "superspace" else stated_groups(block)
     try:
-        group = _completed(listed)
+        group = _completed(listed, stated)
     except RejectionError as refusal:
         if stated.numbers:
             stated = stated_groups(block, all_tags=True)
