@@ -48,6 +48,7 @@ class Crystal:
     site_idx: IntArray  # (n,) 0..n_sites-1, equal for atoms sharing a site
     charges: FloatArray  # (n,) oxidation state, NaN where the file states none
     spacegroup: int = 0  # international number as stated by the file, 0 = unknown
+    symmetry_source: str = ""  # what the symmetry was read from: operations, hall, name, number, superspace or none
     flags: tuple[str, ...] = ()  # names, as in `screening.crystals.flags`
     unplaced: Mapping[int, float] = field(default_factory=dict)  # atomic number -> atoms per cell without coordinates
     flag_details: Mapping[str, str] = field(default_factory=dict)  # flag -> what is particular to this crystal
