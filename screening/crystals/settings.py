@@ -170,16 +170,15 @@ def _plain(name: str) -> tuple[str, Wanted]:
     text = re.sub(r"</?\w+>|[$~\\'\"]", "", text)
     text = re.sub(r"_?\{(\d)\}|(?<=\d)_(\d)", r"\1\2", text)
     text = re.sub(r"(?<=[2346])\s?\((\d)\)", r"\1", text)
-    ext = axes = ""
+    axis, choice = _AXIS.search(text), _CELL_CHOICE.search(text)
+    text = _CELL_CHOICE.sub(" ", _AXIS.sub(" ", text))
+    axes = "" if axis is None else axis[1].lower() + ("" if choice is None else choice[1])
+    ext = ""
     for pattern, value in _REMARKS:
         match = re.search(pattern, text, re.IGNORECASE)
         if match is not None:
             ext = ext or match.expand(value).upper()
             text = text[: match.start()] + " " + text[match.end() :]
-    axis, choice = _AXIS.search(text), _CELL_CHOICE.search(text)
-    if axis is not None:
-        axes = axis[1].lower() + (choice[1] if choice is not None else "")
-    text = _CELL_CHOICE.sub(" ", _AXIS.sub(" ", text))
     text = _NUMBER.sub(" ", text)
     text = re.sub(r"[(\[][^()\[\]]*[)\]]?", " ", text).replace("_", " ").strip(" ,;:.")
     return text, Wanted(ext, axes)

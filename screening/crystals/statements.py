@@ -229,7 +229,7 @@ def _refuse_others(stated: Stated, block: gemmi.cif.Block, tags: dict[Kind, list
 
 @lru_cache(maxsize=1024)
 def _group_of_hall(symbol: str) -> Group:
-    return group_of(tuple(op.triplet() for op in gemmi.symops_from_hall(symbol)))
+    return group_of(tuple(op.triplet() for op in gemmi.symops_from_hall(symbol.replace("_", " "))))
 
 
 @lru_cache(maxsize=1024)

@@ -241,7 +241,7 @@ def _differs_from_hall(group: Group, stated: Stated) -> bool:
     """Return whether a Hall symbol that name and number bear out gives other operations than those listed."""
     if stated.hall is None or stated.hall_contradicts or not stated.others:
         return False
-    return stated.hall.triplets != group.triplets and stated.hall.number == group.number
+    return stated.hall.triplets != group.triplets
 
 
 def _mended(listed: Listed, stated: Stated, refusal: RejectionError) -> Iterator[Symmetry]:
