@@ -131,8 +131,8 @@ class Crystal:
 class CloudBatch:
     """The point clouds of many crystals for one channel, flat with offsets: one state for a whole batch.
 
-    Points are distinct: no two points of one cloud, images included, lie closer than the merging tolerance.
-    A cloud may be empty (a crystal without that sublattice).
+    No two points of one cloud, images included, lie closer than the merging tolerance, unless they fill more than one
+    place between them. A cloud may be empty (a crystal without that sublattice).
     """
 
     lattices: FloatArray  # (n_clouds, 3, 3) Å, row vectors
