@@ -52,7 +52,7 @@ def read_stated(block: gemmi.cif.Block) -> Stated:
     number = math.nan if units is None else gemmi.cif.as_number(units)
     number = float(number) if 0 < number < 1e6 else math.nan
     text = find_value(block, *FORMULA_TAGS)
-    if text is not None:
+    if text is not None and text not in {"?", "."}:
         return Stated(parsed_formula(text), text, number)
     for tag in OTHER_FORMULA_TAGS:
         text = find_value(block, tag)
@@ -71,8 +71,8 @@ def formula_contradiction(composition: dict[str, float], stated: Stated, *, diso
     """Return how a composition differs from the stated formula or the number of formula units.
 
     Atomic fractions may differ by `FRACTION_TOLERANCE`, in a disordered phase also by `AMOUNT_TOLERANCE` of the
-    stated one. The number of formula units may be that of a smaller formula (Li2O2 or LiO for Li4 O4): programs write
-    the sum of all atoms of the cell beside it.
+    stated one. Where the formula is of all atoms of the cell, as programs write it, the number of formula units may be
+    that of a smaller formula (Li2O2 or LiO for Li4 O4).
 
     Parameters
     ----------
@@ -94,10 +94,9 @@ def formula_contradiction(composition: dict[str, float], stated: Stated, *, diso
             return f"it is stated as {reduced_formula(amounts)}, the atoms are {reduced_formula(composition)}"
     if math.isnan(stated.units):
         return None
-    units, common = total / whole, _common_divisor(amounts)
-    ratio = stated.units / units
-    divisor = round(ratio)
-    if divisor > 0 and common % divisor == 0 and abs(ratio - divisor) <= AMOUNT_TOLERANCE * divisor:
+    units = total / whole
+    whole_cell = abs(units - 1.0) <= AMOUNT_TOLERANCE and _common_divisor(amounts) % stated.units == 0
+    if whole_cell or abs(units - stated.units) <= AMOUNT_TOLERANCE * stated.units:
         return None
     return f"Z = {stated.units:g} of {shown(stated.text)}, the cell holds {units:.4g}"
 
