@@ -5,6 +5,7 @@ from screening.crystals.chemistry import RADIOACTIVE, SCARCE, TOXIC, anion_mask,
 from screening.crystals.cif import read_cif
 from screening.crystals.clouds import Cloud, Members, channel_clouds, channel_label, channel_members
 from screening.crystals.crystal import CloudBatch, Crystal
+from screening.crystals.document import parsed
 from screening.crystals.families import families_among, family_words
 from screening.crystals.flags import FLAGS, contradictions_among, flag_sentence
 from screening.crystals.formulas import anonymous_formula, reduced_formula
@@ -32,6 +33,7 @@ __all__ = [
     "families_among",
     "family_words",
     "flag_sentence",
+    "parsed",
     "periodic_pairs",
     "read_cif",
     "reduced_formula",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import gemmi
@@ -55,8 +55,8 @@ class Atoms:
     occupancies: FloatArray  # (m,)
     multiplicities: FloatArray  # (m,) as stated, NaN where not
     hydrogens: FloatArray  # (m,) hydrogen atoms held by the atom and not placed, the share of the row included
-    labels: tuple[str, ...]  # (m,)
-    written: tuple[tuple[str, ...], ...]  # (m, 3) coordinates as the file writes them
+    labels: list[str]  # (m,)
+    written: list[list[str]]  # x, y, z as the file writes them, each (m,)
     unplaced: dict[int, float]  # atomic number -> atoms per cell without coordinates
     flags: dict[str, str] = field(default_factory=dict)  # name -> detail
 
@@ -88,40 +88,52 @@ def read_atoms(
     columns, cartesian = _columns(block, limits)
     flags: dict[str, str] = {}
     rows = _rows(columns, stated, flags)
-    bare = [row for row in rows if columns.bare(row.at)]
+    bare = [row for row in rows if columns.bare(row.at)] if columns.some_bare() else []
     placed = [row for row in rows if not columns.bare(row.at)] if bare else rows
     if not placed:
         raise RejectionError(Code.NO_ATOMS, "the block places no atom")
-    listed = any(row.kind.parts[0][0] == 1 for row in rows)
-    implied = not listed and (stated is None or "H" in stated)
-    attached = not any(row.kind.parts[0][0] == 1 for row in bare)
+    hydrogen = _hydrogen_rule(rows, bare, stated)
     unplaced: dict[int, float] = {}
     for row in bare:
-        _count(unplaced, row, columns, implied=implied, attached=attached, flags=flags)
-    held = [_held(row, columns, implied=implied, attached=attached) for row in placed]
+        _count(unplaced, row, columns, hydrogen, flags)
+    held = [_held(row, columns, hydrogen) for row in placed]
     if any(held):
         flags["atoms-without-coordinates"] = ""
-    texts = [columns.coordinates(row.at) for row in placed]
+    texts = columns.coordinates(placed)
     labels = [columns.label[row.at] for row in placed]
-    positions = np.array([[_coordinate(text, label) for text in row] for row, label in zip(texts, labels, strict=True)])
+    positions = _positions(texts, labels)
     if cartesian:
         positions = positions @ np.linalg.inv(lattice_of(cell))
-    # One row of the loop holds several elements only where its symbol is a mixed one.
-    parts = [(at, *part) for at, row in enumerate(placed) for part in row.kind.parts]
-    at = np.array([index for index, _, _ in parts])
-    first = np.concatenate([[True], at[1:] != at[:-1]])
     charges = _charges(block)
-    return Atoms(
-        numbers=np.array([number for _, number, _ in parts], dtype=np.int64),
-        charges=np.array([charges.get(columns.symbol[row.at], row.kind.charge) for row in placed])[at],
-        positions=positions[at],
-        occupancies=np.array([row.occupancy for row in placed])[at] * np.array([share for *_, share in parts]),
-        multiplicities=np.array([columns.multiplicity(row.at) for row in placed])[at],
-        hydrogens=np.where(first, np.array(held)[at], 0.0),
-        labels=tuple(labels[index] for index in at),
-        written=tuple(texts[index] for index in at),
+    atoms = Atoms(
+        numbers=np.array([row.kind.parts[0][0] for row in placed], dtype=np.int64),
+        charges=np.array([charges.get(columns.symbol[row.at], row.kind.charge) for row in placed]),
+        positions=positions,
+        occupancies=np.array([row.occupancy for row in placed]),
+        multiplicities=np.array(columns.multiplicities([row.at for row in placed])),
+        hydrogens=np.array(held),
+        labels=labels,
+        written=texts,
         unplaced=unplaced,
         flags=flags,
+    )
+    return atoms if all(len(row.kind.parts) == 1 for row in placed) else _spread(atoms, placed)
+
+
+def _spread(atoms: Atoms, placed: list[_Row]) -> Atoms:
+    """Return atoms with one row for each element of a mixed symbol; hydrogen held stays with the first."""
+    parts = [(at, *part) for at, row in enumerate(placed) for part in row.kind.parts]
+    at = np.array([index for index, _, _ in parts])
+    return replace(
+        atoms,
+        numbers=np.array([number for _, number, _ in parts], dtype=np.int64),
+        charges=atoms.charges[at],
+        positions=atoms.positions[at],
+        occupancies=atoms.occupancies[at] * np.array([share for *_, share in parts]),
+        multiplicities=atoms.multiplicities[at],
+        hydrogens=np.where(np.diff(at, prepend=-1) > 0, atoms.hydrogens[at], 0.0),
+        labels=[atoms.labels[index] for index in at],
+        written=[[axis[index] for index in at] for axis in atoms.written],
     )
 
 
@@ -131,6 +143,19 @@ class _Row(NamedTuple):
     at: int
     kind: Species
     occupancy: float
+
+
+class _HydrogenRule(NamedTuple):
+    """Which hydrogen atoms without rows of their own count."""
+
+    implied: bool  # those that names tell of (OH, Wat): where the file lists none and its formula does not exclude them
+    attached: bool  # those of _atom_site_attached_hydrogens: where no row lists hydrogen without coordinates
+
+
+def _hydrogen_rule(rows: list[_Row], bare: list[_Row], stated: frozenset[str] | None) -> _HydrogenRule:
+    listed = any(row.kind.parts[0][0] == 1 for row in rows)
+    implied = not listed and (stated is None or "H" in stated)
+    return _HydrogenRule(implied, not any(row.kind.parts[0][0] == 1 for row in bare))
 
 
 class _Columns(NamedTuple):
@@ -146,20 +171,27 @@ class _Columns(NamedTuple):
     calc: list[str] | None
     attached: list[str] | None
 
-    def coordinates(self, row: int) -> tuple[str, str, str]:
-        return self.x[row], self.y[row], self.z[row]
+    def coordinates(self, rows: list[_Row]) -> list[list[str]]:
+        """Return x, y, z of the rows as written."""
+        axes = [self.x, self.y, self.z]
+        return axes if len(rows) == len(self.x) else [[axis[row.at] for row in rows] for axis in axes]
 
     def bare(self, row: int) -> bool:
         return self.x[row] in _NULL and self.y[row] in _NULL and self.z[row] in _NULL
 
-    def multiplicity(self, row: int) -> float:
-        """Return how often the file says that an atom stands in the cell, NaN where it does not say."""
-        for column in self.counts:
-            value = float(gemmi.cif.as_number(column[row]))
-            # No group has more than 192 operations in a cell; a multiplicity beyond that says nothing.
-            if 1 <= value <= 192 and value == int(value):
-                return value
-        return math.nan
+    def some_bare(self) -> bool:
+        return "?" in self.x or "." in self.x
+
+    def multiplicities(self, rows: list[int]) -> list[float]:
+        """Return how often the file says that atoms stand in the cell, NaN where it does not say."""
+        result = [math.nan] * len(rows)
+        for column in reversed(self.counts):
+            values = {text: _multiplicity(text) for text in set(column)}
+            result = [
+                earlier if math.isnan(value := values[column[row]]) else value
+                for row, earlier in zip(rows, result, strict=True)
+            ]
+        return result
 
 
 def _columns(block: gemmi.cif.Block, limits: InputLimits) -> tuple[_Columns, bool]:
@@ -202,21 +234,29 @@ def _unquoted(column: list[str] | None, length: int) -> list[str]:
 
 def _rows(columns: _Columns, stated: frozenset[str] | None, flags: dict[str, str]) -> list[_Row]:
     """Return the rows that stand for atoms: dummies and empty sites are left out, with a flag."""
-    capitals = any((pair := _CAPITALS.match(label)) and pair[1] in _PLAIN_PAIRS for label in columns.label)
-    kinds: dict[tuple[str, str], Species] = {}
-    rows: list[_Row] = []
-    for index, key in enumerate(zip(columns.symbol, columns.label, strict=True)):
-        if columns.calc is not None and columns.calc[index] == "dum" and not _bare_hydrogen(columns, index):
+    dummies: frozenset[int] = frozenset()
+    if columns.calc is not None and "dum" in columns.calc:
+        marked = (index for index, calc in enumerate(columns.calc) if calc == "dum")
+        dummies = frozenset(index for index in marked if not _bare_hydrogen(columns, index))
+        if dummies:
             flags["dummy-atoms"] = ""
+    occupancies = [1.0] * len(columns.x) if columns.occupancy is None else _occupancies(columns)
+    if 0.0 in occupancies:
+        flags["zero-occupancy"] = ""
+    capitals = any((pair := _CAPITALS.match(label)) and pair[1] in _PLAIN_PAIRS for label in set(columns.label))
+    # The label is looked at only where there is no symbol.
+    names = [symbol or f"\n{label}" for symbol, label in zip(columns.symbol, columns.label, strict=True)]
+    kinds: dict[str, Species] = {}
+    rows: list[_Row] = []
+    for index, (name, occupancy) in enumerate(zip(names, occupancies, strict=True)):
+        if index in dummies:
             continue
-        occupancy = 1.0 if columns.occupancy is None else _occupancy(columns.occupancy[index], key[1])
-        kind = kinds.get(key)
+        kind = kinds.get(name)
         if kind is None:
-            kind = kinds[key] = species_of(*key, stated=stated, capitals=capitals)
-        if occupancy == 0.0:
-            flags["zero-occupancy"] = ""
-            continue
-        rows.append(_Row(index, kind, occupancy))
+            symbol, label = columns.symbol[index], columns.label[index]
+            kind = kinds[name] = species_of(symbol, "" if symbol else label, stated=stated, capitals=capitals)
+        if occupancy > 0.0:
+            rows.append(_Row(index, kind, occupancy))
     return rows
 
 
@@ -226,41 +266,44 @@ def _bare_hydrogen(columns: _Columns, row: int) -> bool:
     return columns.bare(row) and letters is not None and number_of(letters[0]) == 1
 
 
-def _count(  # noqa: PLR0913 - one row and what is known of all of them
-    unplaced: dict[int, float],
-    row: _Row,
-    columns: _Columns,
-    *,
-    implied: bool,
-    attached: bool,
-    flags: dict[str, str],
+def _count(
+    unplaced: dict[int, float], row: _Row, columns: _Columns, hydrogen: _HydrogenRule, flags: dict[str, str]
 ) -> None:
     """Count a row without coordinates, as often as its multiplicity says."""
     flags["atoms-without-coordinates"] = ""
-    multiplicity = columns.multiplicity(row.at)
+    multiplicity = columns.multiplicities([row.at])[0]
     if math.isnan(multiplicity):
         flags["multiplicity-unknown"] = ""
         multiplicity = 1.0
     for number, share in row.kind.parts:
         unplaced[number] = unplaced.get(number, 0.0) + row.occupancy * multiplicity * share
-    hydrogens = _held(row, columns, implied=implied, attached=attached)
-    if hydrogens:
-        unplaced[1] = unplaced.get(1, 0.0) + multiplicity * hydrogens
+    held = _held(row, columns, hydrogen)
+    if held:
+        unplaced[1] = unplaced.get(1, 0.0) + multiplicity * held
 
 
-def _held(row: _Row, columns: _Columns, *, implied: bool, attached: bool) -> float:
+def _held(row: _Row, columns: _Columns, hydrogen: _HydrogenRule) -> float:
     """Return the hydrogen atoms that a row counts without placing them, its occupancy included."""
-    if columns.attached is not None and attached:
+    if columns.attached is not None and hydrogen.attached:
         number = gemmi.cif.as_number(columns.attached[row.at])
         if 0 < number <= MOST_ATTACHED:
             return float(number) * row.occupancy
-    return row.kind.hydrogens * row.occupancy if implied else 0.0
+    return row.kind.hydrogens * row.occupancy if hydrogen.implied else 0.0
 
 
 def _charges(block: gemmi.cif.Block) -> dict[str, float]:
     table = block.find("_atom_type_", ["symbol", "oxidation_number"])
     charges = {gemmi.cif.as_string(row[0]).strip(): gemmi.cif.as_number(row[1]) for row in table}
     return {symbol: checked_charge(charge, symbol) for symbol, charge in charges.items() if not math.isnan(charge)}
+
+
+def _occupancies(columns: _Columns) -> list[float]:
+    column = columns.occupancy or []
+    values: dict[str, float] = {}
+    for text, label in zip(column, columns.label, strict=True):
+        if text not in values:
+            values[text] = _occupancy(text, label)
+    return [values[text] for text in column]
 
 
 def _occupancy(text: str, label: str) -> float:
@@ -270,6 +313,24 @@ def _occupancy(text: str, label: str) -> float:
     if not (SMALLEST_OCCUPANCY <= value <= MOST_OCCUPANCY or value == 0.0):
         raise RejectionError(Code.BAD_SITE, f"occupancy {shown(text)!r} of atom {shown(label)!r}")
     return float(value)
+
+
+def _multiplicity(text: str) -> float:
+    value = float(gemmi.cif.as_number(text))
+    # No group has more than 192 operations in a cell; a multiplicity beyond that says nothing.
+    return value if 1 <= value <= 192 and value == int(value) else math.nan
+
+
+def _positions(axes: list[list[str]], labels: list[str]) -> FloatArray:
+    """Return (m, 3) coordinates."""
+    try:
+        # Plain numbers, nearly always. An underscore is a digit to Python alone.
+        result = np.array([list(map(float, axis)) for axis in axes]).T.copy()
+        if np.abs(result).max() < MOST_CELLS and not any("_" in "".join(axis) for axis in axes):
+            return result
+    except ValueError:
+        pass
+    return np.array([list(map(_coordinate, axis, labels)) for axis in axes]).T.copy()
 
 
 def _coordinate(text: str, label: str) -> float:

@@ -15,14 +15,15 @@ from screening.crystals.atoms import Atoms, read_atoms
 from screening.crystals.consistency import (
     Stated,
     contact_contradiction,
+    crowded_pairs,
     formula_contradiction,
     multiplicity_contradiction,
     read_stated,
-    site_pairs,
     site_radii,
 )
 from screening.crystals.copies import without_copies
 from screening.crystals.crystal import Crystal
+from screening.crystals.flags import CONTRADICTIONS
 from screening.crystals.neighbours import Pairs
 from screening.crystals.sites import OCCUPANCY_ROUNDING, Expansion, Reading, expand
 from screening.crystals.symmetry import Symmetry, choose_symmetry
@@ -34,13 +35,19 @@ from screening.errors import Code, RejectionError
 MOST_SITES_PER_VOLUME = 1.0
 
 
-class _Cell(NamedTuple):
-    """One reading of a block: the atoms of its cell, their pairs, and what the cell holds."""
+class _Crowd(NamedTuple):
+    """The sites of a cell, and which of them may be too close."""
 
-    expansion: Expansion
-    pairs: Pairs
     radii: FloatArray  # (n_sites,) Å
     occupancies: FloatArray  # (n_sites,) summed
+    pairs: Pairs | None
+
+
+class _Cell(NamedTuple):
+    """One reading of a block: the atoms of its cell, and what the cell holds."""
+
+    expansion: Expansion
+    crowd: _Crowd
     unplaced: dict[int, float]
     formula: str | None  # how it contradicts the stated formula
 
@@ -71,18 +78,18 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
     lattice = lattice_of(cell)
 
     def fits(symmetry: Symmetry) -> bool:
-        """Return whether the atoms that a symmetry makes agree with the formula and the multiplicities stated."""
+        """Return whether the atoms that a symmetry makes agree with what else is stated, and have room."""
         try:
             contents = _contents(atoms, symmetry, lattice, stated, limits)
         except RejectionError:
             return False
-        return contents.formula is None and _multiplicity(contents, atoms, symmetry) is None
+        return not CONTRADICTIONS & _checked(contents, atoms, symmetry, stated).keys()
 
     symmetry = choose_symmetry(
         block, limits, lattice=lattice, positions=atoms.positions, numbers=atoms.numbers, fits=fits
     )
     contents = _contents(atoms, symmetry, lattice, stated, limits)
-    flags = atoms.flags | dict.fromkeys(symmetry.flags, "") | contents.expansion.flags
+    flags = atoms.flags | symmetry.flags | contents.expansion.flags
     flags |= _checked(contents, atoms, symmetry, stated)
     rows = contents.expansion.atom_idx
     return Crystal(
@@ -95,6 +102,7 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
         site_idx=contents.expansion.site_idx,
         charges=atoms.charges[rows],
         spacegroup=symmetry.number,
+        symmetry_source=symmetry.source,
         flags=tuple(sorted(flags)),
         symmetry_source=symmetry.source,
         unplaced=contents.unplaced,
@@ -124,15 +132,11 @@ def _read(  # noqa: PLR0913 - the parts of one crystal, put together in one plac
 ) -> _Cell:
     expansion = expand(atoms, symmetry, lattice, reading=reading)
     _check_size(expansion, lattice, limits)
-    radii = site_radii(atoms.numbers[expansion.atom_idx], expansion.site_idx)
-    pairs = site_pairs(lattice, expansion.site_positions(), radii)
-    single = without_copies(expansion, atoms, pairs, lattice, operations=len(symmetry.rotations), reading=reading)
+    crowd = _crowd(expansion, atoms, lattice)
+    single = without_copies(expansion, atoms, crowd.pairs, lattice, operations=len(symmetry.rotations), reading=reading)
     if single is not expansion:
-        expansion = single
-        radii = site_radii(atoms.numbers[expansion.atom_idx], expansion.site_idx)
-        pairs = site_pairs(lattice, expansion.site_positions(), radii)
+        expansion, crowd = single, _crowd(single, atoms, lattice)
     rows = expansion.atom_idx
-    occupancies = np.bincount(expansion.site_idx, weights=atoms.occupancies[rows]).astype(np.float64)
     unplaced = dict(atoms.unplaced)
     held = float(atoms.hydrogens[rows].sum())
     if held:
@@ -142,16 +146,23 @@ def _read(  # noqa: PLR0913 - the parts of one crystal, put together in one plac
     for number in np.flatnonzero(counts).tolist():
         amounts[number] = amounts.get(number, 0.0) + float(counts[number])
     composition = {SYMBOLS[number]: amount for number, amount in amounts.items()}
-    disordered = bool((atoms.occupancies < 1.0).any()) or len(rows) > len(occupancies)
+    disordered = bool((atoms.occupancies < 1.0).any()) or len(rows) > len(crowd.occupancies)
     contradiction = formula_contradiction(composition, stated, disordered=disordered)
-    return _Cell(expansion, pairs, radii, occupancies, unplaced, contradiction)
+    return _Cell(expansion, crowd, unplaced, contradiction)
+
+
+def _crowd(expansion: Expansion, atoms: Atoms, lattice: FloatArray) -> _Crowd:
+    rows = expansion.atom_idx
+    radii = site_radii(atoms.numbers[rows], expansion.site_idx)
+    occupancies = np.bincount(expansion.site_idx, weights=atoms.occupancies[rows]).astype(np.float64)
+    return _Crowd(radii, occupancies, crowded_pairs(lattice, expansion, radii, occupancies))
 
 
 def _check_size(expansion: Expansion, lattice: FloatArray, limits: InputLimits) -> None:
     n_sites = int(expansion.site_idx.max()) + 1
     if n_sites > limits.max_sites:
         raise RejectionError(Code.TOO_LARGE, f"{n_sites} sites, more than max_sites = {limits.max_sites}")
-    volume = float(np.linalg.det(lattice))
+    volume = float(lattice[0, 0] * lattice[1, 1] * lattice[2, 2])  # a along x, b in the xy plane
     if n_sites > 1 + MOST_SITES_PER_VOLUME * volume:
         raise RejectionError(Code.BAD_CELL, f"{n_sites} sites in {volume:.4g} Å³ are more than atoms have room for")
 
@@ -159,8 +170,8 @@ def _check_size(expansion: Expansion, lattice: FloatArray, limits: InputLimits) 
 def _checked(contents: _Cell, atoms: Atoms, symmetry: Symmetry, stated: Stated) -> dict[str, str]:
     """Return the flags of what was read, each with its detail."""
     flags: dict[str, str] = {}
-    rows, site_idx = contents.expansion.atom_idx, contents.expansion.site_idx
-    if (atoms.occupancies < 1.0).any() or len(rows) > len(contents.occupancies):
+    rows, crowd = contents.expansion.atom_idx, contents.crowd
+    if (atoms.occupancies < 1.0).any() or len(rows) > len(crowd.occupancies):
         flags["disordered"] = ""
     if stated.text and stated.formula is None:
         flags["formula-unreadable"] = ""
@@ -168,13 +179,13 @@ def _checked(contents: _Cell, atoms: Atoms, symmetry: Symmetry, stated: Stated) 
         flags["formula"] = contents.formula
 
     def names() -> list[str]:
-        first = np.unique(site_idx, return_index=True)[1]
-        return [atoms.labels[row] or SYMBOLS[atoms.numbers[row]] for row in rows[first]]
+        first = rows[contents.expansion.first_rows()]
+        return [atoms.labels[row] or SYMBOLS[atoms.numbers[row]] for row in first]
 
-    most = int(contents.occupancies.argmax())
-    if contents.occupancies[most] > 1.0 + OCCUPANCY_ROUNDING:
-        flags["occupancy"] = f"{contents.occupancies[most]:.4g} at {names()[most]}"
-    contact = contact_contradiction(contents.pairs, contents.radii, contents.occupancies, names)
+    most = int(crowd.occupancies.argmax())
+    if crowd.occupancies[most] > 1.0 + OCCUPANCY_ROUNDING:
+        flags["occupancy"] = f"{crowd.occupancies[most]:.4g} at {names()[most]}"
+    contact = contact_contradiction(crowd.pairs, crowd.radii, crowd.occupancies, names)
     if contact is not None:
         flags["contact"] = contact
     multiplicity = _multiplicity(contents, atoms, symmetry)

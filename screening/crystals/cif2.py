@@ -40,8 +40,10 @@ def as_cif1(text: str) -> str:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     pieces: list[str] = []
     at, depth, began = 0, 0, 0
+    last_end = _last_end_of_field(text)
     while at < len(text):
-        field = _FIELD.match(text, at)
+        # Beyond the last end of a field none is looked for: to the end of the text, at every line.
+        field = _FIELD.match(text, at) if at < last_end else None
         if field is not None:
             if depth == 0:
                 pieces.append(field[0])
@@ -64,6 +66,10 @@ def as_cif1(text: str) -> str:
     if depth:
         raise ValueError(f"line {text.count(chr(10), 0, began) + 1}: a list or table that is not closed")
     return "".join(pieces)
+
+
+def _last_end_of_field(text: str) -> int:
+    return max((match.start() for match in re.finditer(r"\n;(?=\s|\Z|[\]}])", text)), default=0)
 
 
 def _end(token: re.Match[str]) -> int:

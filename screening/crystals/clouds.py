@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from screening.config import CloudConfig
 from screening.crystals.arrays import FloatArray, IntArray, wrap
 from screening.crystals.chemistry import anion_mask
 from screening.crystals.crystal import Crystal
+from screening.crystals.linkage import chosen, components
 from screening.crystals.neighbours import Pairs, periodic_pairs
+from screening.crystals.sites import MOST_SHARED
 from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
 
@@ -100,17 +103,24 @@ def _sites(crystal: Crystal, mask: NDArray[np.bool_]) -> tuple[FloatArray, Float
 def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, *, tolerance: float) -> Cloud:
     """Return the cloud with split sites merged: points closer than `tolerance` (Å) become their weighted mean.
 
-    The closest pairs are merged first, all pairs tied within `TIE` together, each group of joined points becoming its
-    occupancy-weighted mean; this is repeated until no two points are closer than the tolerance. It ends because every
-    round lowers the number of points or raises the level below which groups were left alone. The result does not depend
-    on the order of sites, the origin or the cell: distances alone decide, and copies of a group in a larger cell are
-    tied with it. Added occupancies are capped at 1.
+    Points are one split site only if there is room for one atom: two points that fill more than `MOST_SHARED` between
+    them are never joined, whatever their elements and their distance. The closest of the other pairs are joined first,
+    all pairs tied within `TIE` together, each group of joined points becoming its occupancy-weighted mean; this is
+    repeated until no pair can be joined. It ends because every round lowers the number of points or raises the level
+    below which groups were left alone. The result does not depend on the order of sites, the origin or the cell:
+    distances and occupancies alone decide, and copies of a group in a larger cell are tied with it. Added occupancies
+    are capped at 1.
 
-    A tied group that runs on without end, or reaches farther than the tolerance from its mean, is left as it is (none
-    of 14,592 lithium compounds of the Materials Project and of 254 measured conductors has one). For an endless chain
-    of points evenly spaced by less than the tolerance no rule does better: the chain maps to itself when moved by one
-    spacing, so what a rule makes of it without regard to order and origin does too, and is empty or still holds points
-    one spacing apart.
+    A tied group is left as it is if
+
+    - it fills more than `MOST_SHARED` in all: which of its points belong together nobody can tell (three thirds of 0.4
+      each on a triangle stay three points),
+    - its mean would lie as close to a point with which it fills more than that as to its own farthest member: no group
+      is merged onto or across an atom, or
+    - it runs on without end, or reaches farther than the tolerance from its mean (none of 14,592 lithium compounds of
+      the Materials Project and of 254 measured conductors does). For an endless chain of points evenly spaced by less
+      than the tolerance no rule does better: the chain maps to itself when moved by one spacing, so what a rule makes
+      of it without regard to order and origin does too, and is empty or still holds points one spacing apart.
 
     Parameters
     ----------
@@ -137,12 +147,15 @@ def _merged(
     left = -1.0  # tied groups at or below this distance have been left as they are
     while len(positions):
         pairs = periodic_pairs(lattice, positions, tolerance)
-        candidates = pairs.distance[(pairs.distance > left) & (pairs.distance < tolerance - NOISE)]
+        # Two images of one point fill it twice.
+        open_ = (pairs.distance > left) & (occupancies[pairs.i] + occupancies[pairs.j] <= MOST_SHARED)
+        candidates = pairs.distance[open_ & (pairs.distance < tolerance - NOISE)]
         if len(candidates) == 0:
             break
         level = float(candidates.min()) + TIE
-        tied = (pairs.distance > left) & (pairs.distance <= level)
-        merged = _merge_level(lattice, positions, occupancies, _chosen(pairs, tied), tolerance)
+        merged = _merge_level(
+            lattice, positions, occupancies, chosen(pairs, open_ & (pairs.distance <= level)), tolerance
+        )
         if merged is None:
             left = level
             continue
@@ -159,55 +172,58 @@ def _merge_level(
 
     And for each point before: the point it became, and the cells by which it moves to lie beside that.
     """
-    group, shift, endless = _components(len(positions), pairs)
-    n_groups = int(group.max()) + 1
-    unwrapped = positions + shift
-    weights = np.bincount(group, weights=occupancies, minlength=n_groups)
-    sums = [np.bincount(group, weights=occupancies * column, minlength=n_groups) for column in unwrapped.T]
-    mean: FloatArray = np.stack(sums, axis=1) / weights[:, None]
-    reach = np.linalg.norm((unwrapped - mean[group]) @ lattice, axis=1)
-    long = np.zeros(n_groups, dtype=bool)
-    long[group[reach > tolerance]] = True
-    size = np.bincount(group, minlength=n_groups)
-    good = (size > 1) & ~endless & ~long
+    groups = _groups(lattice, positions, occupancies, pairs)
+    good = groups.finite & (groups.reach <= tolerance) & (groups.weights <= MOST_SHARED)
+    good[good] = ~_onto_others(lattice, positions, occupancies, groups, np.flatnonzero(good))
     if not good.any():
         return None
-    kept = ~good[group]
-    places = np.concatenate([positions[kept], mean[good]])
+    kept = ~good[groups.group]
+    places = np.concatenate([positions[kept], groups.mean[good]])
     wrapped = wrap(places)
     number = np.cumsum(good) - 1 + np.count_nonzero(kept)
-    onto = np.where(kept, np.cumsum(kept) - 1, number[group])
-    moved = np.where(kept[:, None], 0, shift) - np.rint(places - wrapped)[onto]
-    return wrapped, np.concatenate([occupancies[kept], weights[good]]), onto, moved.astype(np.int64)
+    onto = np.where(kept, np.cumsum(kept) - 1, number[groups.group])
+    moved = np.where(kept[:, None], 0, groups.shift) - np.rint(places - wrapped)[onto]
+    return wrapped, np.concatenate([occupancies[kept], groups.weights[good]]), onto, moved.astype(np.int64)
 
 
-def _chosen(pairs: Pairs, mask: NDArray[np.bool_]) -> Pairs:
-    return Pairs(pairs.i[mask], pairs.j[mask], pairs.shift[mask], pairs.distance[mask])
+class _Groups(NamedTuple):
+    """Points joined by pairs; a point that no pair joins to another is a group that is not finite."""
+
+    group: IntArray  # (n,) of each point
+    shift: FloatArray  # (n, 3) cells by which a point moves to lie beside the others
+    finite: NDArray[np.bool_]  # (n_groups,) several points, and not an image of its own
+    mean: FloatArray  # (n_groups, 3) weighted with occupancies
+    weights: FloatArray  # (n_groups,) occupancies summed
+    reach: FloatArray  # (n_groups,) Å from the mean to the farthest point
 
 
-def _components(n: int, pairs: Pairs) -> tuple[IntArray, FloatArray, NDArray[np.bool_]]:
-    """Return (group of each point, its shift within the group, whether a group contains its own image)."""
-    neighbours: dict[int, list[tuple[int, IntArray]]] = {}
-    for i, j, step in zip(pairs.i.tolist(), pairs.j.tolist(), pairs.shift, strict=True):
-        neighbours.setdefault(i, []).append((j, step))
-        neighbours.setdefault(j, []).append((i, -step))
-    group = np.full(n, -1, dtype=np.int64)
-    shift = np.zeros((n, 3))
-    endless: list[bool] = []
-    for seed in range(n):
-        if group[seed] >= 0:
-            continue
-        label = len(endless)
-        endless.append(False)
-        group[seed] = label
-        stack = [seed]
-        while stack:
-            point = stack.pop()
-            for other, step in neighbours.get(point, ()):
-                place = shift[point] + step
-                if group[other] < 0:
-                    group[other], shift[other] = label, place
-                    stack.append(other)
-                elif (shift[other] != place).any():
-                    endless[label] = True
-    return group, shift, np.array(endless, dtype=bool)
+def _groups(lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, pairs: Pairs) -> _Groups:
+    group, shift, endless = components(len(positions), pairs)
+    n_groups = int(group.max()) + 1
+    unwrapped = positions + shift
+    weights = np.bincount(group, weights=occupancies, minlength=n_groups).astype(np.float64)
+    sums = [np.bincount(group, weights=occupancies * column, minlength=n_groups) for column in unwrapped.T]
+    mean: FloatArray = np.stack(sums, axis=1) / weights[:, None]
+    reach = np.zeros(n_groups)
+    np.maximum.at(reach, group, np.linalg.norm((unwrapped - mean[group]) @ lattice, axis=1))
+    finite = (np.bincount(group, minlength=n_groups) > 1) & ~endless
+    return _Groups(group, shift, finite, mean, weights, reach)
+
+
+def _onto_others(
+    lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, groups: _Groups, asked: IntArray
+) -> NDArray[np.bool_]:
+    """Return (len(asked),) whether a group would be merged onto or across a point that it has no room with."""
+    blocked = np.zeros(len(asked), dtype=bool)
+    if len(asked) == 0 or occupancies.max() + groups.weights[asked].max() <= MOST_SHARED:
+        return blocked
+    both = np.concatenate([groups.mean[asked], positions])
+    pairs = periodic_pairs(lattice, both, float(groups.reach[asked].max()) + TIE)
+    across = (pairs.i < len(asked)) & (pairs.j >= len(asked))
+    which, point, step = pairs.i[across], pairs.j[across] - len(asked), pairs.shift[across]
+    group = asked[which]
+    near = pairs.distance[across] <= groups.reach[group] + TIE
+    # A member in another cell is not of the group: a larger cell would have it as another point.
+    member = (groups.group[point] == group) & (step == groups.shift[point]).all(axis=1)
+    blocked[which[near & ~member & (groups.weights[group] + occupancies[point] > MOST_SHARED)]] = True
+    return blocked

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import numpy as np
 from screening.crystals.arrays import FloatArray, IntArray
 from screening.crystals.formulas import StatedFormula, parsed_formula, reduced_formula
 from screening.crystals.neighbours import Pairs, periodic_pairs
-from screening.crystals.sites import FULL_TOLERANCE, MOST_SHARED
+from screening.crystals.sites import FULL_TOLERANCE, MOST_SHARED, Expansion
 from screening.crystals.syntax import find_value, shown
 from screening.elements import SYMBOLS
 
@@ -52,7 +52,7 @@ def read_stated(block: gemmi.cif.Block) -> Stated:
     number = math.nan if units is None else gemmi.cif.as_number(units)
     number = float(number) if 0 < number < 1e6 else math.nan
     text = find_value(block, *FORMULA_TAGS)
-    if text is not None:
+    if text is not None and text not in {"?", "."}:
         return Stated(parsed_formula(text), text, number)
     for tag in OTHER_FORMULA_TAGS:
         text = find_value(block, tag)
@@ -71,8 +71,8 @@ def formula_contradiction(composition: dict[str, float], stated: Stated, *, diso
     """Return how a composition differs from the stated formula or the number of formula units.
 
     Atomic fractions may differ by `FRACTION_TOLERANCE`, in a disordered phase also by `AMOUNT_TOLERANCE` of the
-    stated one. The number of formula units may be that of a smaller formula (Li2O2 or LiO for Li4 O4): programs write
-    the sum of all atoms of the cell beside it.
+    stated one. Where the formula is of all atoms of the cell, as programs write it, the number of formula units may be
+    that of a smaller formula (Li2O2 or LiO for Li4 O4).
 
     Parameters
     ----------
@@ -94,10 +94,9 @@ def formula_contradiction(composition: dict[str, float], stated: Stated, *, diso
             return f"it is stated as {reduced_formula(amounts)}, the atoms are {reduced_formula(composition)}"
     if math.isnan(stated.units):
         return None
-    units, common = total / whole, _common_divisor(amounts)
-    ratio = stated.units / units
-    divisor = round(ratio)
-    if divisor > 0 and common % divisor == 0 and abs(ratio - divisor) <= AMOUNT_TOLERANCE * divisor:
+    units = total / whole
+    whole_cell = abs(units - 1.0) <= AMOUNT_TOLERANCE and _common_divisor(amounts) % stated.units == 0
+    if whole_cell or abs(units - stated.units) <= AMOUNT_TOLERANCE * stated.units:
         return None
     return f"Z = {stated.units:g} of {shown(stated.text)}, the cell holds {units:.4g}"
 
@@ -109,7 +108,7 @@ def _common_divisor(amounts: dict[str, float]) -> int:
 
 
 def multiplicity_contradiction(
-    stated: FloatArray, images: IntArray, labels: tuple[str, ...], *, operations: int
+    stated: FloatArray, images: IntArray, labels: Sequence[str], *, operations: int
 ) -> str | None:
     """Return the first site whose number of images is not the stated multiplicity.
 
@@ -145,20 +144,36 @@ def covalent_radii() -> FloatArray:
     return radii
 
 
-def site_pairs(lattice: FloatArray, positions: FloatArray, radii: FloatArray) -> Pairs:
-    """Return all pairs of sites that may be too close, and all within `FULL_TOLERANCE`.
+def crowded_pairs(
+    lattice: FloatArray, expansion: Expansion, radii: FloatArray, occupancies: FloatArray
+) -> Pairs | None:
+    """Return the pairs of sites that may be too close, or None where no two are that fill more than one place.
 
     Parameters
     ----------
     lattice
         (3, 3) Å.
-    positions
-        (n, 3) fractional.
-    radii
-        (n,) covalent radii, as `site_radii`.
+    expansion
+        The atoms of the cell.
+    radii, occupancies
+        (n_sites,) covalent radii as `site_radii`, and occupancies summed over the atoms of each site.
     """
-    largest = float(radii.max(initial=0.0))
-    return periodic_pairs(lattice, positions, max(2 * CONTACT_FACTOR * largest, FULL_TOLERANCE))
+    positions = expansion.site_positions()
+    cutoff = max(2 * CONTACT_FACTOR * float(radii.max(initial=0.0)), FULL_TOLERANCE)
+    first = np.flatnonzero(np.diff(expansion.atom_idx, prepend=-1))
+    heights = 1.0 / np.sqrt((np.linalg.inv(lattice) ** 2).sum(axis=0))
+    # What is closer than half of each height is the nearest image, and every site is an image of a first one.
+    if 4 * len(first) < len(positions) and float(heights.min()) > 2 * cutoff:
+        shift = positions - expansion.positions[first][:, None, :]
+        shift -= np.round(shift)
+        squared = ((shift @ lattice) ** 2).sum(axis=2)
+        sites = expansion.site_idx[first]
+        limit = np.maximum(CONTACT_FACTOR * (radii + radii[sites][:, None]), FULL_TOLERANCE)
+        crowded = (squared < limit**2) & (occupancies + occupancies[sites][:, None] > MOST_SHARED)
+        crowded[np.arange(len(first)), sites] = False
+        if not crowded.any():
+            return None
+    return periodic_pairs(lattice, positions, cutoff)
 
 
 def site_radii(numbers: IntArray, site_idx: IntArray) -> FloatArray:
@@ -173,14 +188,14 @@ def site_radii(numbers: IntArray, site_idx: IntArray) -> FloatArray:
 
 
 def contact_contradiction(
-    pairs: Pairs, radii: FloatArray, occupancies: FloatArray, names: Callable[[], list[str]]
+    pairs: Pairs | None, radii: FloatArray, occupancies: FloatArray, names: Callable[[], list[str]]
 ) -> str | None:
     """Return the closest contact of sites that fill more than one place between them and are too close for that.
 
     Parameters
     ----------
     pairs
-        Pairs of sites.
+        Pairs of sites, None where none are close.
     radii
         (n,) Å, 0 for sites of hydrogen.
     occupancies
@@ -188,6 +203,8 @@ def contact_contradiction(
     names
         Returns (n,) what sits there; asked only where there is a contact to name.
     """
+    if pairs is None:
+        return None
     limit = CONTACT_FACTOR * (radii[pairs.i] + radii[pairs.j])
     close = (pairs.distance < limit) & (radii[pairs.i] > 0) & (radii[pairs.j] > 0)
     if not close.any():

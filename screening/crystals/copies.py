@@ -24,7 +24,7 @@ from screening.crystals.sites import (
 def without_copies(  # noqa: PLR0913 - two atoms may be one for several reasons
     expansion: Expansion,
     atoms: Atoms,
-    pairs: Pairs,
+    pairs: Pairs | None,
     lattice: FloatArray,
     *,
     operations: int,
@@ -50,7 +50,8 @@ def without_copies(  # noqa: PLR0913 - two atoms may be one for several reasons
     atoms
         The asymmetric unit.
     pairs
-        Pairs of sites of the expansion, all those closer than `FULL_TOLERANCE` among them.
+        Pairs of sites of the expansion, all those closer than `FULL_TOLERANCE` among them; None if there are none that
+        fill more than one place.
     lattice
         (3, 3) Å.
     operations
@@ -59,7 +60,7 @@ def without_copies(  # noqa: PLR0913 - two atoms may be one for several reasons
         `Reading.SPLIT` keeps partly occupied copies; `Reading.JOINED` counts equal ones at one place once whatever
         their labels.
     """
-    joined = _joined_sites(expansion, atoms, pairs, lattice, operations=operations)
+    joined = None if pairs is None else _joined_sites(expansion, atoms, pairs, lattice, operations=operations)
     if joined is not None:
         expansion = joined
     kept = _kept_rows(expansion, atoms, lattice, reading)
@@ -109,7 +110,11 @@ def _joined_sites(
 def _kept_rows(expansion: Expansion, atoms: Atoms, lattice: FloatArray, reading: Reading) -> BoolArray:
     """Return (n,) which rows are not copies of another at the same site; the fullest of copies is kept."""
     kept = np.ones(len(expansion.atom_idx), dtype=bool)
+    if int(expansion.site_idx.max()) + 1 == len(kept):
+        return kept
     key = expansion.site_idx * 128 + atoms.numbers[expansion.atom_idx]
+    if len(set(key.tolist())) == len(kept):
+        return kept
     _, group, size = np.unique(key, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(size[group] > 1)
     if len(shared) == 0:
@@ -159,5 +164,5 @@ def _reach(atoms: Atoms, a: int, b: int, *, longest: float, operations: int) -> 
     """Return how far apart copies of one fully occupied atom may lie, Å."""
     if operations == 1:
         return COPY_TOLERANCE
-    step = max(decimal_step(text) for atom in (a, b) for text in atoms.written[atom])
+    step = max(decimal_step(axis[atom]) for atom in (a, b) for axis in atoms.written)
     return min(max(COPY_TOLERANCE, 2 * step * longest), FULL_TOLERANCE)

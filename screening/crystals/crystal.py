@@ -48,6 +48,7 @@ class Crystal:
     site_idx: IntArray  # (n,) 0..n_sites-1, equal for atoms sharing a site
     charges: FloatArray  # (n,) oxidation state, NaN where the file states none
     spacegroup: int = 0  # international number as stated by the file, 0 = unknown
+    symmetry_source: str = ""  # what the symmetry was read from: operations, hall, name, number, superspace or none
     flags: tuple[str, ...] = ()  # names, as in `screening.crystals.flags`
     unplaced: Mapping[int, float] = field(default_factory=dict)  # atomic number -> atoms per cell without coordinates
     symmetry_source: str = "none"  # operations, hall, name, number, superspace or none
@@ -138,8 +139,8 @@ class Crystal:
 class CloudBatch:
     """The point clouds of many crystals for one channel, flat with offsets: one state for a whole batch.
 
-    Points are distinct: no two points of one cloud, images included, lie closer than the merging tolerance.
-    A cloud may be empty (a crystal without that sublattice).
+    No two points of one cloud, images included, lie closer than the merging tolerance, unless they fill more than one
+    place between them. A cloud may be empty (a crystal without that sublattice).
     """
 
     lattices: FloatArray  # (n_clouds, 3, 3) Å, row vectors

@@ -13,20 +13,19 @@ from screening.errors import Code, RejectionError
 
 # A block begins with its name; what follows on the line after a blank belongs to the name unless it is a tag, a
 # comment or another word of the syntax.
-_HEADER = re.compile(
-    r"^([ \t]*data_)([^\n\r]*?)(?=[ \t]*(?:$|[ \t](?:_|#|loop_|save_|data_)))", re.IGNORECASE | re.MULTILINE
-)
+_HEADER = re.compile(r"((?:^|(?<=\r))[ \t]*data_)([^\n\r]*)", re.IGNORECASE | re.MULTILINE)
+_AFTER_NAME = re.compile(r"[ \t](?=_|#|loop_|save_|data_)", re.IGNORECASE)
 _NOT_IN_A_NAME = re.compile(r"[^!-~]")
 _POSITION = re.compile(r":(\d+):(\d+)\(")
 # What a reader sees of the line that stopped the parser.
 LONGEST_LINE = 60
 LONGEST_DETAIL = 200
+# A text without the header of CIF 2.0 is tried as that up to this length; real files are shorter. Characters.
+MOST_TRANSLATED = 1_000_000
 
 
 def text_of(data: bytes) -> str:
-    """Return the text of a CIF file: UTF-16 with a byte order mark, UTF-8, else Latin-1, which never fails."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
+    """Return the text of a CIF file: UTF-8, with or without byte order mark, else Latin-1, which never fails."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -44,11 +43,10 @@ def parsed(data: bytes) -> gemmi.cif.Document:
     if not data.strip():
         raise RejectionError(Code.EMPTY, "the file is empty")
     kind = kind_of_bytes(data)
-    if kind is not None or (b"\0" in data and data[:2] not in (b"\xff\xfe", b"\xfe\xff")):
-        if kind is None:
-            raise RejectionError(Code.NOT_CIF, "not text: it holds NUL bytes")
-        if not kind.startswith("UTF-16") or data[:2] not in (b"\xff\xfe", b"\xfe\xff"):
-            raise RejectionError(Code.NOT_CIF, f"not CIF: looks like {kind}")
+    if kind is not None:
+        raise RejectionError(Code.NOT_CIF, f"not CIF: looks like {kind}")
+    if b"\0" in data:
+        raise RejectionError(Code.NOT_CIF, "not text: it holds NUL bytes")
     return parsed_text(text_of(data))
 
 
@@ -73,23 +71,30 @@ def printable(text: str, *, most: int) -> str:
 
 def _mended(text: str) -> list[str]:
     """Return the text with block names as CIF wants them, and as CIF 1.1 where it has marks of CIF 2.0."""
-    named = _HEADER.sub(lambda match: match[1] + _NOT_IN_A_NAME.sub("_", match[2].strip()), text)
+    named = _HEADER.sub(_with_name, text)
     mended = [] if named == text else [named]
-    if is_cif2(text) or "'''" in text or '"""' in text or re.search(r"[ \t\n][\[{]", text):
+    marked = "'''" in text or '"""' in text or re.search(r"[ \t\n][\[{]", text)
+    if is_cif2(text) or (marked and len(text) <= MOST_TRANSLATED):
         with contextlib.suppress(ValueError):
             mended.append(as_cif1(named))
     return mended
+
+
+def _with_name(header: re.Match[str]) -> str:
+    after = _AFTER_NAME.search(header[2])
+    name, rest = (header[2], "") if after is None else (header[2][: after.start()], header[2][after.start() :])
+    return header[1] + _NOT_IN_A_NAME.sub("_", name.strip()) + rest
 
 
 def _explained(text: str, message: str) -> str:
     """Return why a text is no CIF, in the words of its readers."""
     if is_cif2(text):
         return f"CIF 2.0 that cannot be read: {_where(text, message)}"
-    if not re.search(r"^\s*data_", text, re.IGNORECASE | re.MULTILINE):
+    if not re.search(r"(?:^|\r)[ \t]*data_", text, re.IGNORECASE | re.MULTILINE):
         kind = kind_of_text(text)
         if kind is not None:
             return f"not CIF: looks like {kind}"
-        if re.search(r"^\s*_\w", text, re.MULTILINE):
+        if re.search(r"(?:^|\r)[ \t]*_\w", text, re.MULTILINE):
             return "not CIF: it has tags, but no line that begins a data block (data_NAME)"
         return f"not CIF: no line begins a data block (data_NAME); {_where(text, message)}"
     return f"not CIF: {_where(text, message)}"

@@ -54,7 +54,12 @@ def kind_of_bytes(data: bytes) -> str | None:
     for start, kind in _BINARY:
         if data.startswith(start):
             return kind
-    return "UTF-16 text: save it as UTF-8" if data[:200].count(b"\0") * 3 > len(data[:200]) else None
+    head = data[:200]
+    # Every second byte of Latin letters in UTF-16 is zero, three of four in UTF-32.
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or (
+        head.count(b"\0") * 3 > len(head) and b"d\0a\0" in head.replace(b"\0\0", b"\0")
+    )
+    return "text in UTF-16 or UTF-32: save it as UTF-8" if wide else None
 
 
 def kind_of_text(text: str) -> str | None:

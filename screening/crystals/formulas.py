@@ -22,6 +22,7 @@ _FORMULA_RANK = {symbol: rank for rank, symbol in enumerate(FORMULA_ORDER)}
 LONGEST_FORMULA = 500
 _DECIMAL = r"\d+\.?\d*|\.\d+"
 # A dot that sets off a part (·, *, or a full stop that stands alone), and the number before a part.
+_WORD = re.compile(rf"([A-Z][a-z]?)({_DECIMAL})?\Z")
 _PART = re.compile(r"\s*[·•∙*,;]\s*|\s+\.\s+")
 # In SO4.2H2O the dot may be that of a decimal number or of a part.
 _AMBIGUOUS_DOT = re.compile(r"\d\.\d+\(?[HD]2O")
@@ -110,6 +111,12 @@ def parsed_formula(text: str) -> StatedFormula | None:
         As it stands in the file, unquoted.
     """
     text = text.strip()
+    words = [_WORD.match(word) for word in text.split()] if len(text) <= LONGEST_FORMULA else []
+    if words and all(word and word[1] in _FORMULA_RANK for word in words) and any(map(str.islower, text)):
+        # As the dictionary wants it, one element a word: nearly always.
+        plain: dict[str, float] = {word[1]: float(word[2] or 1.0) for word in words if word}
+        if len(plain) == len(words) and min(plain.values()) > 0:
+            return StatedFormula(plain, frozenset(plain))
     if not 0 < len(text) <= LONGEST_FORMULA or _AMBIGUOUS_DOT.search(text):
         return None
     if not any(char.islower() for char in text):
@@ -123,8 +130,8 @@ def parsed_formula(text: str) -> StatedFormula | None:
     summed = {symbol: amount for symbol, amount in summed.items() if amount > 0}
     amounts: dict[str, float] = {}
     for symbol, amount in summed.items():
-        plain = "H" if symbol in {"D", "T"} else symbol
-        amounts[plain] = amounts.get(plain, 0.0) + amount
+        element = "H" if symbol in {"D", "T"} else symbol
+        amounts[element] = amounts.get(element, 0.0) + amount
     return StatedFormula(amounts, frozenset({*summed, *amounts})) if amounts else None
 
 

@@ -32,6 +32,7 @@ LONGEST_OPERATION = 80
 TOO_MANY_DIGITS = re.compile(r"(?<![\d.])\d{5}")
 _TRIPLET = re.compile(r"[xyzXYZ\d\s+\-*/.,]*\Z", re.ASCII)
 _SUPERSPACE = re.compile(r"[xX]_?\s?([1-9])")
+_INNER = re.compile(r"[\s+\-*/.\d]*(?:(?:[xX]_?\s?[1-9]|[tuvTUV])[\s+\-*/.\d]*)+\Z", re.ASCII)
 _TIME_REVERSAL = re.compile(r"\s*[+-]?\s*1\s*\Z|\s*[+-]?\s*m[xyz]?\s*\Z", re.IGNORECASE)
 # Largest entry of a rotation; in the reduced and conventional cells of crystals it is 1.
 LARGEST_ROTATION = 8
@@ -122,6 +123,7 @@ def _too_many(number: int, most: int) -> RejectionError:
     return RejectionError(Code.TOO_LARGE, f"{number} symmetry operations, more than max_operations = {most}")
 
 
+@lru_cache(maxsize=8192)
 def _in_space(text: str) -> tuple[str, bool]:
     """Return the operation on the three coordinates of space, and whether it has more than three of them."""
     if len(text) > LONGEST_OPERATION:
@@ -130,7 +132,9 @@ def _in_space(text: str) -> tuple[str, bool]:
     parts = text.split(",")
     if len(parts) > 3:
         triplet = ",".join(parts[:3])
-        superspace = not all(_TIME_REVERSAL.match(part) for part in parts[3:])
+        superspace = any(_INNER.match(part) for part in parts[3:])
+        if not all(_INNER.match(part) or _TIME_REVERSAL.match(part) for part in parts[3:]):
+            raise _no_operation(text)
     if _SUPERSPACE.search(triplet):
         superspace = True
         if re.search(r"[xX]_?\s?[4-9]", triplet):

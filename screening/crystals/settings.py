@@ -66,7 +66,7 @@ def is_superspace(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def settings_of_name(
-    name: str, alpha: float, gamma: float, code: str = "", *, reference: bool = False
+    name: str, code: str = "", *, hexagonal: bool = False, reference: bool = False
 ) -> tuple[gemmi.SpaceGroup, ...]:
     """Return the settings that a Hermann-Mauguin name may mean, the likeliest first; none where it is unknown.
 
@@ -74,17 +74,17 @@ def settings_of_name(
     ----------
     name
         Short or full, with or without blanks, underscores and parentheses, with or without the setting.
-    alpha, gamma
-        Degrees; they tell rhombohedral axes from hexagonal ones.
     code
         The coordinate system code stated beside it, such as 2, b1, -cba or h.
+    hexagonal
+        Whether the cell has hexagonal axes; it tells what a name of a rhombohedral group means.
     reference
         Whether the name is of the type of group rather than of the setting at hand.
     """
     if len(name) > MAX_NAME:
         return ()
     symbol, wanted = _plain(name)
-    base, explicit = _found((name, symbol), alpha, gamma)
+    base, explicit = _found((name, symbol), gamma=120.0 if hexagonal else 90.0)
     if base is None:
         return ()
     coded = _decoded(code)
@@ -110,7 +110,7 @@ def settings_of_number(number: int) -> tuple[gemmi.SpaceGroup, ...]:
 
 @lru_cache(maxsize=1024)
 def settings_for_number(
-    number: int, alpha: float, gamma: float, code: str = "", letter: str = ""
+    number: int, code: str = "", letter: str = "", *, hexagonal: bool = False
 ) -> tuple[gemmi.SpaceGroup, ...]:
     """Return the settings that a number may mean; the cell tells rhombohedral axes from hexagonal ones.
 
@@ -118,14 +118,16 @@ def settings_for_number(
     ----------
     number
         1 to 230.
-    alpha, gamma
-        Degrees.
     code
         The coordinate system code stated beside it.
     letter
         The centring letter that the setting must have; empty: any.
+    hexagonal
+        Whether the cell has hexagonal axes.
     """
-    usual = settings_of_name(gemmi.find_spacegroup_by_number(number).hm, alpha, gamma, code, reference=bool(code))
+    usual = settings_of_name(
+        gemmi.find_spacegroup_by_number(number).hm, code, hexagonal=hexagonal, reference=bool(code)
+    )
     family = (*usual, *(group for group in settings_of_number(number) if group not in usual))
     letters = "HR" if letter in ("H", "R") else letter
     return tuple(group for group in family if not letter or group.hm[0] in letters)
@@ -146,7 +148,7 @@ def number_of_schoenflies(symbol: str) -> int:
     return 0
 
 
-def _found(names: tuple[str, ...], alpha: float, gamma: float) -> tuple[gemmi.SpaceGroup | None, bool]:
+def _found(names: tuple[str, ...], *, gamma: float) -> tuple[gemmi.SpaceGroup | None, bool]:
     """Return the first group that one of the names finds, and whether the name tells its origin or axes."""
     for name in dict.fromkeys(names):
         match = _LETTER.match(name)
@@ -154,7 +156,7 @@ def _found(names: tuple[str, ...], alpha: float, gamma: float) -> tuple[gemmi.Sp
         variants += [name[: name.index(":")]] if ":" in name else []
         for variant in variants:
             for written in dict.fromkeys((variant, _short(variant))):
-                group = gemmi.find_spacegroup_by_name(written, alpha, gamma)
+                group = gemmi.find_spacegroup_by_name(written, 90.0, gamma)
                 if group is not None:
                     return group, ":" in written or written.lstrip().upper().startswith("H") or variant is not name
     return None, False
@@ -168,16 +170,15 @@ def _plain(name: str) -> tuple[str, Wanted]:
     text = re.sub(r"</?\w+>|[$~\\'\"]", "", text)
     text = re.sub(r"_?\{(\d)\}|(?<=\d)_(\d)", r"\1\2", text)
     text = re.sub(r"(?<=[2346])\s?\((\d)\)", r"\1", text)
-    ext = axes = ""
+    axis, choice = _AXIS.search(text), _CELL_CHOICE.search(text)
+    text = _CELL_CHOICE.sub(" ", _AXIS.sub(" ", text))
+    axes = "" if axis is None else axis[1].lower() + ("" if choice is None else choice[1])
+    ext = ""
     for pattern, value in _REMARKS:
         match = re.search(pattern, text, re.IGNORECASE)
         if match is not None:
             ext = ext or match.expand(value).upper()
             text = text[: match.start()] + " " + text[match.end() :]
-    axis, choice = _AXIS.search(text), _CELL_CHOICE.search(text)
-    if axis is not None:
-        axes = axis[1].lower() + (choice[1] if choice is not None else "")
-    text = _CELL_CHOICE.sub(" ", _AXIS.sub(" ", text))
     text = _NUMBER.sub(" ", text)
     text = re.sub(r"[(\[][^()\[\]]*[)\]]?", " ", text).replace("_", " ").strip(" ,;:.")
     return text, Wanted(ext, axes)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,11 @@ class Expansion:
         """Return fractional coordinates of the sites, (n_sites, 3)."""
         if int(self.site_idx.max()) + 1 == len(self.site_idx):
             return self.positions
-        return self.positions[np.unique(self.site_idx, return_index=True)[1]]
+        return self.positions[self.first_rows()]
+
+    def first_rows(self) -> IntArray:
+        """Return the first row of each site, (n_sites,)."""
+        return np.unique(self.site_idx, return_index=True)[1]
 
 
 def expand(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, *, reading: Reading = Reading.USUAL) -> Expansion:
@@ -95,6 +99,9 @@ def expand(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, *, reading: Re
         images = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
     images -= np.floor(images)
     keys = _position_keys(images.reshape(-1, 3))
+    if k == 1 and len(set(keys.tolist())) == len(keys):
+        own = np.arange(len(keys))
+        return Expansion(images.reshape(-1, 3), own, own, np.ones(len(keys), dtype=np.int64), flags)
     atom = np.repeat(np.arange(len(atoms)), images.shape[1])
     # First image of each (atom, place), in order of atom and operation.
     _, place = np.unique(keys, return_inverse=True)
@@ -129,39 +136,40 @@ def _snapped(
     close = squared < FULL_TOLERANCE**2
     doubtful = np.flatnonzero((close & ~fine).any(axis=1))
     if len(doubtful) == 0:
-        snapped, _, flags = _settled(positions, [fine], np.zeros(len(positions), dtype=np.int64), shift, symmetry)
-        return snapped, flags
+        return _settled(positions, [fine], np.zeros(len(positions), dtype=np.int64), shift, symmetry)
     # From the surest to the most lenient: what the decimals explain, what is near, what trailing zeros may hide.
-    written = [atoms.written[row] for row in doubtful]
-    fine[doubtful] |= close[doubtful] & _within(_steps(written), symmetry, shift[doubtful])
+    steps = _steps(atoms, doubtful, bare=False)
+    fine[doubtful] |= close[doubtful] & _within(steps, symmetry, shift[doubtful])
     near |= fine
-    bare = [[text.split("(")[0].rstrip("0") for text in row] for row in written]
     wide = near.copy()
-    wide[doubtful] |= close[doubtful] & _within(_steps(bare), symmetry, shift[doubtful])
+    bare = _steps(atoms, doubtful, bare=True)
+    if (bare != steps).any():
+        wide[doubtful] |= close[doubtful] & _within(bare, symmetry, shift[doubtful])
+    if (fine == wide).all():
+        return _settled(positions, [fine], np.zeros(len(positions), dtype=np.int64), shift, symmetry)
     choice = _choice(atoms, fine, near, reading, k=len(symmetry.rotations))
-    snapped, level, flags = _settled(positions, [fine, near, wide], choice, shift, symmetry)
-    if (wide & ~near)[level == 2].any():
-        flags["near-special-position"] = ""
-    return snapped, flags
+    return _settled(positions, [fine, near, wide], choice, shift, symmetry)
 
 
-def _steps(written: Sequence[Sequence[str]]) -> FloatArray:
-    """Return (m, 3) the last decimal of coordinates as written."""
-    return np.array([[decimal_step(text) for text in row] for row in written])
+def _steps(atoms: Atoms, rows: IntArray, *, bare: bool) -> FloatArray:
+    """Return (len(rows), 3) the last decimal of coordinates as written; `bare`: trailing zeros not counted."""
+    return np.array([[decimal_step(axis[row], bare=bare) for axis in atoms.written] for row in rows.tolist()])
 
 
 def _within(steps: FloatArray, symmetry: Symmetry, shift: FloatArray) -> BoolArray:
     """Return (m, k) whether coordinates rounded to steps (m, 3) may be moved by shift (m, k, 3)."""
     # x' - x = (R - 1) x + t, so that an error of e in x moves x' - x by (R - 1) e.
     spread = np.abs(symmetry.rotations - np.eye(3))
-    most = np.einsum("kij,mj->mki", spread, ROUNDING * steps)
+    most = (ROUNDING * steps @ spread.transpose(0, 2, 1)).transpose(1, 0, 2)
     return np.asarray((np.abs(shift) <= most + 1e-9).all(axis=2))
 
 
-def decimal_step(text: str) -> float:
-    """Return the last decimal of a coordinate as written: 0.01 for .33."""
+@lru_cache(maxsize=4096)
+def decimal_step(text: str, *, bare: bool = False) -> float:
+    """Return the last decimal of a coordinate as written: 0.01 for .33; `bare`: trailing zeros are not counted."""
     match = _DECIMALS.match(text)
-    digits = len(match[1]) if match else MOST_DECIMALS if "/" in text else 0
+    decimals = match[1].rstrip("0") if match and bare else match[1] if match else ""
+    digits = MOST_DECIMALS if "/" in text else len(decimals)
     return float(10.0 ** -min(max(digits, FEWEST_DECIMALS), MOST_DECIMALS))
 
 
@@ -189,20 +197,17 @@ def _shared_occupancy(atoms: Atoms) -> FloatArray:
 
 def _settled(
     positions: FloatArray, masks: list[BoolArray], choice: IntArray, shift: FloatArray, symmetry: Symmetry
-) -> tuple[FloatArray, IntArray, dict[str, str]]:
-    """Return each position on its element, and the mask that tells so.
+) -> tuple[FloatArray, dict[str, str]]:
+    """Return each position as the mean of its images under the operations of its chosen mask.
 
-    It is the mean of its images under the operations of the chosen mask if these keep it, else under those of the mask
-    below, -1 where none does: images within a tolerance of each other only in a chain are not those of one site.
+    Where these do not keep the mean, the mask below is taken, or the position as it is: images within a tolerance of
+    each other only in a chain are not those of one site.
     """
     flags: dict[str, str] = {}
     result = positions.copy()
-    settled = np.full(len(positions), -1, dtype=np.int64)
-    for level in range(len(masks) - 1, -1, -1):
-        rows = np.flatnonzero((settled < 0) & (choice >= level))
-        if len(rows) == 0:
-            continue
-        fixed = masks[level][rows]
+    rows, level = np.arange(len(positions)), choice
+    while len(rows):
+        fixed = masks[0][rows] if len(masks) == 1 else np.stack(masks)[level, rows]
         weights = fixed / fixed.sum(axis=1)[:, None]
         snapped = positions[rows] + (weights[:, None, :] @ shift[rows])[:, 0, :]
         # The mean is a fixed point of the stabiliser if these operations form a group.
@@ -211,10 +216,11 @@ def _settled(
         again -= np.round(again)
         sure = (np.abs(again).max(axis=2) * fixed).max(axis=1) <= 1e-9
         result[rows[sure]] = snapped[sure]
-        settled[rows[sure]] = level
-        if not sure.all():
+        if not sure.all() or (len(masks) > 1 and (fixed & ~masks[1][rows])[sure].any()):
             flags["near-special-position"] = ""
-    return result, settled, flags
+        lower = ~sure & (level > 0)
+        rows, level = rows[lower], level[lower] - 1
+    return result, flags
 
 
 def _position_keys(positions: FloatArray) -> NDArray[np.int64]:

@@ -37,7 +37,9 @@ NUMBER_TAGS = (
     "_symmetry.Int_Tables_number",
 )
 CODE_TAGS = ("_space_group_IT_coordinate_system_code", "_space_group.IT_coordinate_system_code")
-_RIGHT_ANGLE = 90.0
+RIGHT_ANGLE = 90.0
+# Rhombohedral axes have three equal angles, hexagonal ones 90° and 120°: between them, as gemmi draws the line.
+HEXAGONAL_RATIO = 1.125
 
 
 @dataclass(slots=True)
@@ -63,6 +65,13 @@ class Stated:
     def numbers(self) -> set[int]:
         """Numbers of the group by all that is stated."""
         return self.others | ({self.hall.number} if self.hall is not None and self.hall.number else set())
+
+    @property
+    def shown(self) -> str:
+        """The name and number, or the Hall symbol, as they stand in the file."""
+        words = [repr(shown(self.name_text))] if self.name_text else []
+        words += [f"number {self.number}"] if self.number else []
+        return ", ".join(words) or f"Hall symbol {shown(self.hall_text)!r}"
 
     @property
     def hall_contradicts(self) -> bool:
@@ -139,22 +148,22 @@ def stated_groups(block: gemmi.cif.Block, *, all_tags: bool = False) -> Stated:
     if all_tags or not names:
         reference_tags = (*REFERENCE_TAGS, *tags.get("reference name", ()))
         names += [(text, True) for tag in reference_tags if (text := find_value(block, tag)) is not None]
-    code = find_value(block, *CODE_TAGS, *tags.get("code", ())) or ""
-    alpha, gamma = (_angle(block, name) for name in ("alpha", "gamma")) if names or all_tags else (90.0, 90.0)
-    _read_names(stated, names, alpha, gamma, code)
+    code = (find_value(block, *CODE_TAGS, *tags.get("code", ())) or "") if all_tags else ""
+    hexagonal = _has_hexagonal_axes(block) if names or all_tags else False
+    _read_names(stated, names, code, hexagonal=hexagonal)
     _read_number(stated, find_value(block, *NUMBER_TAGS, *tags.get("number", ())))
     if all_tags:
         _read_schoenflies(stated, find_value(block, *tags.get("schoenflies", ())))
         _refuse_others(stated, block, tags)
     if stated.number:
         letter = names[0][0][:1] if names and not stated.names and _is_symbol(names[0][0]) else ""
-        stated.for_number = settings_for_number(stated.number, alpha, gamma, code, letter)
+        stated.for_number = settings_for_number(stated.number, code, letter, hexagonal=hexagonal)
     return stated
 
 
-def _angle(block: gemmi.cif.Block, name: str) -> float:
-    value = number(find_value(block, f"_cell_angle_{name}", f"_cell.angle_{name}"))
-    return value if value > 0.0 else _RIGHT_ANGLE
+def _has_hexagonal_axes(block: gemmi.cif.Block) -> bool:
+    alpha, gamma = (number(find_value(block, f"_cell_angle_{n}", f"_cell.angle_{n}")) for n in ("alpha", "gamma"))
+    return gamma >= HEXAGONAL_RATIO * (alpha if alpha > 0.0 else RIGHT_ANGLE)
 
 
 def _is_symbol(name: str) -> bool:
@@ -175,9 +184,9 @@ def _read_hall(stated: Stated, text: str | None) -> None:
         stated.refusals.append(f"Hall symbol {shown(text)!r}: {shown(str(error), most=200)}")
 
 
-def _read_names(stated: Stated, names: list[tuple[str, bool]], alpha: float, gamma: float, code: str) -> None:
+def _read_names(stated: Stated, names: list[tuple[str, bool]], code: str, *, hexagonal: bool) -> None:
     for text, reference in names:
-        found = settings_of_name(text, alpha, gamma, code, reference=reference)
+        found = settings_of_name(text, code, hexagonal=hexagonal, reference=reference)
         if found:
             stated.names, stated.name_text = found, text
             return
@@ -220,7 +229,7 @@ def _refuse_others(stated: Stated, block: gemmi.cif.Block, tags: dict[Kind, list
 
 @lru_cache(maxsize=1024)
 def _group_of_hall(symbol: str) -> Group:
-    return group_of(tuple(op.triplet() for op in gemmi.symops_from_hall(symbol)))
+    return group_of(tuple(op.triplet() for op in gemmi.symops_from_hall(symbol.replace("_", " "))))
 
 
 @lru_cache(maxsize=1024)

@@ -35,7 +35,7 @@ class Symmetry:
     rotations: FloatArray  # (k, 3, 3) integers
     translations: FloatArray  # (k, 3) fractional
     number: int  # international number, 0 = unknown
-    flags: set[str]
+    flags: dict[str, str]  # name of the flag -> what is particular here, for a person
     source: str = "operations"  # operations, hall, name, number, superspace or none
     listed: Symmetry | None = None  # what the list alone says, where the stated group has been taken in its place
 
@@ -152,7 +152,7 @@ def readings(block: gemmi.cif.Block, limits: InputLimits) -> Iterator[Symmetry]:
     if len(lists) > 1 and not _same(lists):
         # Two lists of different groups in one block.
         for listed in lists:
-            yield _symmetry(_completed(listed), {"group"}, listed.source)
+            yield _symmetry(_completed(listed, Stated()), {"group": "it lists two sets of operations"}, listed.source)
         return
     yield from _from_list(lists[0], block)
 
@@ -162,21 +162,24 @@ def _same(lists: list[Listed]) -> bool:
     return all(other == first for other in others)
 
 
-def _symmetry(group: Group, flags: set[str], source: str, *, number: int = 0) -> Symmetry:
+def _symmetry(group: Group, flags: dict[str, str], source: str, *, number: int = 0) -> Symmetry:
     return Symmetry(group.rotations, group.translations, group.number or number, flags, source)
 
 
-def _completed(listed: Listed) -> Group:
-    """Return the group of a list, with the identity where only that is missing."""
+def _completed(listed: Listed, stated: Stated) -> Group:
+    """Return the group of a list, with the identity where only that is missing and the group is the stated one."""
     try:
         return group_of(listed.triplets)
     except RejectionError as refusal:
         if any(_is_identity(triplet) for triplet in listed.triplets):
             raise
         try:
-            return group_of((IDENTITY, *listed.triplets))
+            group = group_of((IDENTITY, *listed.triplets))
         except RejectionError:
             raise refusal from None
+        if group.number in stated.numbers:
+            return group
+        raise RejectionError(refusal.code, f"{refusal.detail}: the identity x,y,z is not in the list") from None
 
 
 def _is_identity(triplet: str) -> bool:
@@ -188,16 +191,19 @@ def _from_list(listed: Listed, block: gemmi.cif.Block) -> Iterator[Symmetry]:
     # The names beside magnetic and superspace operations are of other groups: of the parent, or with the spins.
     stated = Stated() if listed.magnetic or listed.source == "superspace" else stated_groups(block)
     try:
-        group = _completed(listed)
+        group = _completed(listed, stated)
     except RejectionError as refusal:
+        if stated.numbers:
+            stated = stated_groups(block, all_tags=True)
         yield from _mended(listed, stated, refusal)
         return
-    flags = {"hall"} if stated.hall_contradicts else set[str]()
+    flags = _hall_flag(stated)
     agrees = not stated.unreadable and (not group.number or not stated.numbers - {group.number})
     if agrees and not _differs_from_hall(group, stated):
         yield _symmetry(group, flags, listed.source, number=stated.number)
         return
-    flags |= {"group"}
+    stated = stated_groups(block, all_tags=True)
+    flags |= {"group": f"listed are {_named(group)}, stated is {stated.shown}"}
     own = _symmetry(group, flags, listed.source, number=stated.number)
     greater = [
         replace(_symmetry(other, flags, source), listed=own)
@@ -215,6 +221,16 @@ def _from_list(listed: Listed, block: gemmi.cif.Block) -> Iterator[Symmetry]:
             yield _symmetry(other, flags, source)
 
 
+def _hall_flag(stated: Stated) -> dict[str, str]:
+    return {"hall": f"{shown(stated.hall_text)!r} beside {stated.shown}"} if stated.hall_contradicts else {}
+
+
+def _named(group: Group) -> str:
+    """Return what a group is called in a sentence."""
+    name = gemmi.find_spacegroup_by_number(group.number).hm if group.number else "of no group in the tables"
+    return f"the {len(group.rotations)} operations {'of ' if group.number else ''}{name}"
+
+
 def _lacks_only_centring(group: Group, stated: Symmetry) -> bool:
     """Return whether a list is the identity alone, or has every rotation of the stated group without its centring."""
     rotations = {rotation.tobytes() for rotation in stated.rotations}
@@ -225,7 +241,7 @@ def _differs_from_hall(group: Group, stated: Stated) -> bool:
     """Return whether a Hall symbol that name and number bear out gives other operations than those listed."""
     if stated.hall is None or stated.hall_contradicts or not stated.others:
         return False
-    return stated.hall.triplets != group.triplets and stated.hall.number == group.number
+    return stated.hall.triplets != group.triplets
 
 
 def _mended(listed: Listed, stated: Stated, refusal: RejectionError) -> Iterator[Symmetry]:
@@ -244,20 +260,23 @@ def _mended(listed: Listed, stated: Stated, refusal: RejectionError) -> Iterator
     if len(stated.numbers) != 1 or least > min(MOST_MISTYPED, (1 - LEAST_RIGHT) * len(triplets)):
         detail = f"{refusal.detail}; {shown(odd[0])!r} is not of the stated group" if odd else refusal.detail
         raise RejectionError(refusal.code, detail) from None
+    clause = f"the list lacks operations of {stated.shown}"
+    if odd:
+        clause = f"{', '.join(shown(triplet) for triplet in odd)} is not of {stated.shown}, which was taken"
     for count, group, source in best:
         if count == least:
-            yield _symmetry(group, {"group"}, source)
+            yield _symmetry(group, {"group": clause}, source)
 
 
 def _from_statements(block: gemmi.cif.Block) -> Iterator[Symmetry]:
     stated = stated_groups(block, all_tags=True)
-    flags = {"hall"} if stated.hall_contradicts else set[str]()
+    flags = _hall_flag(stated)
     if stated.name_contradicts:
-        flags |= {"group"}
+        flags |= {"group": f"the name {shown(stated.name_text)!r} is not that of number {stated.number}"}
     found = False
     for group, source in stated.settings():
         found = True
         yield _symmetry(group, flags, source, number=stated.number)
     if not found:
         stated.refuse_what_is_not_understood()
-        yield Symmetry(np.eye(3)[None], np.zeros((1, 3)), 1, {"no-symmetry-stated"}, "none")
+        yield Symmetry(np.eye(3)[None], np.zeros((1, 3)), 1, {"no-symmetry-stated": ""}, "none")

@@ -72,12 +72,10 @@ def parse_block(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
     document = parsed(text)
     # Comparing the names of n blocks takes n² steps, so that they are counted first.
     if len(document) != 1:
+        _check_values(document)
         raise RejectionError(Code.NOT_CIF, f"{len(document)} data blocks where one is expected")
     block = document[0]
-    try:
-        document.check_for_missing_values()
-    except (ValueError, RuntimeError):
-        _drop_missing(block)
+    _check_values(document)
     try:
         document.check_for_duplicates()
     except (ValueError, RuntimeError):
@@ -85,15 +83,14 @@ def parse_block(text: bytes, limits: InputLimits) -> gemmi.cif.Block:
     return block
 
 
-def _drop_missing(block: gemmi.cif.Block) -> None:
-    """Take the tags without a value out of the block."""
-    for item in block:
-        tag, value = _pair(item) or ("", "none")
-        if value:
-            continue
-        if _NEEDED.match(tag):
-            raise RejectionError(Code.NOT_CIF, f"the tag {shown(tag)} has no value")
-        item.erase()
+def _check_values(document: gemmi.cif.Document) -> None:
+    """Refuse a tag without a value: the file is cut short or was edited by a slip."""
+    try:
+        document.check_for_missing_values()
+    except (ValueError, RuntimeError) as error:
+        tag = re.search(r"(_\S+) has no value", str(error))
+        detail = f"the tag {tag[1]} has no value" if tag is not None else str(error)
+        raise RejectionError(Code.NOT_CIF, shown(detail, most=200)) from error
 
 
 def _settle_duplicates(block: gemmi.cif.Block) -> None:

@@ -119,7 +119,7 @@ def vectorize(
             parts += [full[:, dim, b, p][:, None] for dim, b, p in _histogram_bins(config, channel)]
         parts.append(densities(clouds[channel], xp=xp))
     features = xp.concatenate(parts, axis=1).astype(xp.float32)
-    host: NDArray[np.float32] = xp.asnumpy(features) if cuda.is_device(xp) else features
+    host: NDArray[np.float32] = features if xp is np else xp.asnumpy(features)
     return host
 
 

@@ -11,12 +11,18 @@ from dataclasses import dataclass
 import gemmi
 
 from screening.config import InputLimits
-from screening.errors import Code, Rejection
+from screening.crystals import parsed
+from screening.errors import Code, Rejection, RejectionError
 from screening.sources.files import PACKED
 from screening.sources.raw import Raw
 
 _BLOCK = re.compile(rb"(?:^|\r|\A\xef\xbb\xbf)[ \t]*data_", re.IGNORECASE | re.MULTILINE)
 _SUFFIX = re.compile(r"\.[A-Za-z]\w*$")
+_CRYSTAL_TAGS = [
+    f"_{name.replace('.', dot)}"
+    for name in ("atom_site.fract_x", "atom_site.Cartn_x", "atom_site.label", "cell.length_a")
+    for dot in "_."
+]
 # A file system allows 255 bytes in a name; members of archives and data blocks may be named by megabytes.
 LONGEST_ID = 255
 LONGEST_DETAIL = 300
@@ -26,7 +32,7 @@ LONGEST_DETAIL = 300
 class Item:
     """One data block to be featurized, or the reason why it cannot be."""
 
-    id: str  # file name without suffix; `#block` appended where the file holds several
+    id: str  # file name without suffix; `#block` appended where the file holds several crystals
     source: str  # path, or archive::member
     text: bytes  # CIF text of this block alone; empty where rejected
     block: str | None = None  # name of the block where the file holds several
@@ -48,14 +54,6 @@ def name_of(file_name: str) -> str:
     if name.lower().endswith(PACKED):
         name = name.rsplit(".", maxsplit=1)[0]
     return _short(_printable(_SUFFIX.sub("", name))) or "unnamed"
-
-
-def text_of(data: bytes) -> str:
-    """Return the text of a CIF file: UTF-8, with or without byte order mark, else Latin-1, which never fails."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def _printable(name: str) -> str:
@@ -89,9 +87,9 @@ def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
         return
     try:
         # Blocks may have one name, ids tell them apart; tags that a block has twice are the reader's to refuse.
-        document = gemmi.cif.read_string(text_of(raw.data), check_level=0)
+        document = parsed(raw.data)
         document.check_for_missing_values()
-    except (ValueError, RuntimeError):
+    except (ValueError, RuntimeError, RejectionError):
         yield Item(id=id, source=source, text=raw.data)
         return
     if len(document) == 1:
@@ -102,6 +100,14 @@ def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
         rejection = Rejection(id=id, source=source, stage="sources", code=Code.TOO_LARGE, detail=detail)
         yield Item(id=id, source=source, text=b"", rejection=rejection)
         return
-    for block in document:
+    crystals = [block for block in document if _is_about_a_crystal(block)]
+    # One crystal among blocks on the publication or the measurement is what the file is: it has the file's name.
+    alone = len(crystals) == 1
+    for block in crystals if alone else document:
         name = _short(_printable(block.name.strip()))
-        yield Item(id=f"{id}#{name}", source=source, text=block.as_string().encode(), block=name)
+        yield Item(id=id if alone else f"{id}#{name}", source=source, text=block.as_string().encode(), block=name)
+
+
+def _is_about_a_crystal(block: gemmi.cif.Block) -> bool:
+    """Return whether a block has atoms or a cell; one with neither is on the publication or the measurement."""
+    return any(len(block.find_values(tag)) for tag in _CRYSTAL_TAGS)
