@@ -104,7 +104,6 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
         spacegroup=symmetry.number,
         symmetry_source=symmetry.source,
         flags=tuple(sorted(flags)),
-        symmetry_source=symmetry.source,
         unplaced=contents.unplaced,
         flag_details={name: flags[name] for name in sorted(flags) if flags[name]},
     )

@@ -51,7 +51,6 @@ class Crystal:
     symmetry_source: str = ""  # what the symmetry was read from: operations, hall, name, number, superspace or none
     flags: tuple[str, ...] = ()  # names, as in `screening.crystals.flags`
     unplaced: Mapping[int, float] = field(default_factory=dict)  # atomic number -> atoms per cell without coordinates
-    symmetry_source: str = "none"  # operations, hall, name, number, superspace or none
     flag_details: Mapping[str, str] = field(default_factory=dict)  # flag -> what is particular to this crystal
 
     @property
