@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from screening.config import Config
+from screening.config import FEATURES_VERSION, Config
 from screening.elements import NUMBERS
 from screening.learn.labels import Labels
 from screening.store.tables import FeatureTable
@@ -30,6 +30,7 @@ def header(config: Config = QUICK, *, columns: tuple[str, ...] = COLUMNS) -> dic
         "format_version": 1,
         "config": config.features_config(),
         "features_hash": config.features_hash(),
+        "features_version": FEATURES_VERSION,
         "engine": config.homology.engine,
         "versions": {"screening": "0"},
         "columns": list(columns),
