@@ -28,7 +28,7 @@ import screening.locations.location
 import screening.store.lease
 from screening.config import InputLimits
 from screening.errors import Code, InputError, StoreError
-from screening.locations.location import is_url, place
+from screening.locations.location import is_url, location
 from screening.locations.remote import Remote
 from screening.locations.transfer import delivered, fetched, publish
 from screening.runs.status import status
@@ -46,7 +46,7 @@ SECRET = "wJalrXUtnFEMI-secret"
 def memory() -> Iterator[Remote]:
     """An empty folder of fsspec's store in memory."""
     fsspec.filesystem("memory").store.clear()
-    found = place("memory://bucket/folder")
+    found = location("memory://bucket/folder")
     assert isinstance(found, Remote)
     yield found
     fsspec.filesystem("memory").store.clear()
@@ -68,8 +68,8 @@ def objects(folder: Remote) -> dict[str, bytes]:
 
 
 def test_a_place_is_a_path_or_a_url(memory: Remote) -> None:
-    assert place("a/b") == Path("a/b")
-    assert place("file:///a/b") == Path("/a/b")
+    assert location("a/b") == Path("a/b")
+    assert location("file:///a/b") == Path("/a/b")
     assert (memory / "a.zarr/x").url == "memory://bucket/folder/a.zarr/x"
     assert (memory.name, memory.parent.url, (memory / "a.csv").suffix) == ("folder", "memory://bucket", ".csv")
     assert is_url("s3://b/k")
@@ -90,7 +90,7 @@ def test_a_place_is_a_path_or_a_url(memory: Remote) -> None:
 )
 def test_a_url_that_is_no_place_is_refused_without_its_secret(url: str, told: str) -> None:
     with pytest.raises(InputError, match=told) as caught:
-        place(url)
+        location(url)
     assert SECRET not in str(caught.value)
 
 
@@ -100,7 +100,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(fsspec, "filesystem", refuse)
     with pytest.raises(InputError, match=r"s3:// needs s3fs: pip install 'screening\[cloud\]'"):
-        place("s3://bucket/x")
+        location("s3://bucket/x")
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", ""])
@@ -497,7 +497,7 @@ def server() -> Iterator[Server]:
 def s3(server: Server) -> Remote:
     """A bucket with crystals/ and labels.csv in it."""
     fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
-    found = place("s3://bucket")
+    found = location("s3://bucket")
     assert isinstance(found, Remote)
     return found
 
