@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -390,7 +391,12 @@ def test_limits_hold_before_anything_is_read(memory: Remote, monkeypatch: pytest
     read: list[str] = []
     filesystem = type(fsspec.filesystem("memory"))
     cat = filesystem.cat_file
-    monkeypatch.setattr(filesystem, "cat_file", lambda self, path, *span: read.append(path) or cat(self, path, *span))
+
+    def watched(self: Any, path: str, *span: Any) -> Any:
+        read.append(path)
+        return cat(self, path, *span)
+
+    monkeypatch.setattr(filesystem, "cat_file", watched)
     items = list(iter_items([str(memory)], InputLimits(max_file_bytes=1000)))
     assert [item.rejection and item.rejection.code for item in items] == [Code.TOO_LARGE, None]
     assert len(read) == 1

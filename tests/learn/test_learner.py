@@ -215,7 +215,7 @@ def test_trial_rows_hold_what_real_rows_hold() -> None:
     assert 0.15 < np.isnan(rows.features).mean() < 0.25
     assert 30 < rows.is_bound.sum() < 90
     booster, base = fit(rows, params=parameters(QUICK.learn, seed=0), trees=60)
-    explained = np.corrcoef(booster.predict(rows.features) + base, rows.target)[0, 1]
+    explained = np.corrcoef(np.asarray(booster.predict(rows.features)) + base, rows.target)[0, 1]
     assert explained > 0.8  # there is something to learn, so learners can differ
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from synthetic import COLUMNS, PLANTED, QUICK, labels, table
 from screening.errors import ModelError
 from screening.learn.model import Model
 from screening.learn.train import train
-from screening.ranking.explain import Explanation, Kind, explain, kinds_of
+from screening.ranking.explain import Explanation, explain
+from screening.ranking.kinds import Kind, kinds_of
 from screening.store.store import FeatureTable
 
 
@@ -92,7 +94,7 @@ def test_shap_values_are_shapleys(crystals: FeatureTable, known_small: tuple[Fea
     dump = model._boosters[0].dump_model()["tree_info"]
     n = len(model.columns)
 
-    def conditional(node: dict[str, object], row: np.ndarray, given: frozenset[int]) -> float:
+    def conditional(node: dict[str, Any], row: np.ndarray, given: frozenset[int]) -> float:
         if "leaf_value" in node:
             return float(node["leaf_value"])
         left, right = node["left_child"], node["right_child"]
@@ -135,7 +137,7 @@ def known_small(crystals: FeatureTable) -> tuple[FeatureTable, Model]:
 
 def test_values_that_do_not_add_up_are_refused(model: Model, crystals: FeatureTable) -> None:
     class Liar:
-        def __init__(self, honest: object) -> None:
+        def __init__(self, honest: Any) -> None:
             self.honest = honest
 
         def predict(self, features: np.ndarray, **options: object) -> np.ndarray:
@@ -160,20 +162,20 @@ def test_only_the_rows_asked_for_in_that_order(explanation: Explanation, crystal
 def test_reasons_in_words(explanation: Explanation) -> None:
     row = int(np.argmax(explanation.shap[:, [kind.name for kind in explanation.by_kind].index(PLANTED)]))
     reasons = explanation.reasons(row, top=2)
-    assert reasons[0].startswith("lithium rings (H1) alive at 3–4 Å: +")
+    assert reasons[0].startswith("lithium rings (β₁) alive at 3–4 Å: +")
     assert len(reasons) == 2
 
 
 @pytest.mark.parametrize(
     ("column", "kind", "words"),
     [
-        ("Li/beta1/3.10", "Li/beta1/3-4", "lithium rings (H1) alive at 3–4 Å"),
-        ("Li/beta1/2.90", "Li/beta1/2-3", "lithium rings (H1) alive at 2–3 Å"),
-        ("anion/beta2/8.00", "anion/beta2/7-8", "anion cages (H2) alive at 7–8 Å"),
-        ("all/beta0/0.50", "all/beta0/0-1", "all-atom connected pieces (H0) alive at 0–1 Å"),
-        ("Na/rank3/4.10", "Na/rank3/4-5", "sodium sites in a three-dimensional network at 4–5 Å"),
+        ("Li/beta1/3.10", "Li/beta1/3-4", "lithium rings (β₁) alive at 3–4 Å"),
+        ("Li/beta1/2.90", "Li/beta1/2-3", "lithium rings (β₁) alive at 2–3 Å"),
+        ("anion/beta2/8.00", "anion/beta2/7-8", "anion cavities (β₂) alive at 7–8 Å"),
+        ("all/beta0/0.50", "all/beta0/0-1", "all-atom components (β₀) alive at 0–1 Å"),
+        ("Na/rank3/4.10", "Na/rank3/4-5", "sodium sites in a 3-D framework at 4–5 Å"),
         ("Li/number_density", "Li/number_density", "lithium sites per volume"),
-        ("Li/hist1/3.0-4.0/0.0-1.0", "Li/hist1/3-4", "lithium rings (H1) born at 3–4 Å"),
+        ("Li/hist1/3.0-4.0/0.0-1.0", "Li/hist1/3-4", "lithium rings (β₁) born at 3–4 Å"),
     ],
 )
 def test_columns_fall_into_kinds(column: str, kind: str, words: str) -> None:

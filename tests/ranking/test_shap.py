@@ -50,7 +50,10 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, *, fault: str = "pass", error: str = "0.0") -> None:
-    (shap,) = importlib.util.find_spec("shap").submodule_search_locations
+    spec = importlib.util.find_spec("shap")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    (shap,) = spec.submodule_search_locations
     if not (Path(shap) / "explainers" / "_gpu_tree.py").is_file():
         pytest.skip("shap keeps its GPU explainer in the package shap-cuda: not tested without it")
     code = STAND_IN.replace("FAULT", fault).replace("ERROR", error)
@@ -76,7 +79,7 @@ def test_without_a_gpu_or_shaps_part_lightgbm_computes_and_it_is_said_why(
     wanted: device.Wanted, crystals: FeatureTable, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(device, "DRIVER", "libcuda-that-is-not-there.so.1")
-    monkeypatch.setattr(module.subprocess, "run", None)  # no process is started
+    monkeypatch.setattr(module, "answer_of", None)  # no process is started
     plain = contributions(model, crystals.features)
     found = contributions(model, crystals.features, device=wanted)
     np.testing.assert_array_equal(found.values, plain.values)
@@ -161,6 +164,6 @@ def test_the_backend_is_found_without_importing_it(tmp_path: Path, monkeypatch: 
     monkeypatch.syspath_prepend(str(tmp_path))
     before = module.has_backend()
     (tmp_path / "shap_cuda.py").write_text("raise RuntimeError('imported')")
-    module.importlib.invalidate_caches()
+    importlib.invalidate_caches()
     assert module.has_backend()
     assert "shap_cuda" not in sys.modules or before

@@ -9,9 +9,9 @@ import pytest
 from made_store import COLUMNS, HEADER, files, filled, rows
 
 from screening.errors import Code, StoreError
+from screening.store.backend import LEDGER
 from screening.store.store import (
     ARRAYS,
-    LEDGER,
     RESERVED_AHEAD,
     FeatureStore,
     differences,

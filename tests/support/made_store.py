@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from screening.store.store import FEATURIZED, LEDGER, NUMBERS, REJECTED, FeatureStore, ShardRows
+from screening.store.backend import LEDGER
+from screening.store.store import FEATURIZED, NUMBERS, REJECTED, FeatureStore, ShardRows
 
 COLUMNS = ["Li/beta0/0.10", "Li/beta0/0.20", "Li/number_density"]
 HEADER = {
