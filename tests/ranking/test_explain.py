@@ -57,7 +57,9 @@ def test_labels_that_follow_lithium_layers_alone_are_explained_by_them(crystals:
     assert (first["kind"], first["direction"]) == ("Li/rank2/3-4", 1)
 
 
-def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shared_data: Path, tmp_path: Path) -> None:
+def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(
+    shared_data: Path, scheduler: str, tmp_path: Path
+) -> None:
     """Measured structures, invented labels: over how many Å of radius lithium percolates in layers alone."""
     from screening.cluster.featurize_all import featurize_all
     from screening.cluster.progress import Progress
@@ -65,9 +67,11 @@ def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shar
     from screening.learn.labels import Labels
     from screening.store.store import read_table
 
-    featurize_all(
-        [str(shared_data / "obelix-train" / "cifs")], config=Config(), out=tmp_path / "F.zarr", progress=Progress()
+    config = Config.model_validate(
+        {"cluster": {"scheduler": scheduler}, "cloud": {"channels": ["mobile", "anion"]}, "learn": {"repeats": 1}}
     )
+    paths = [str(shared_data / "obelix-train" / "cifs")]
+    featurize_all(paths, config=config, out=tmp_path / "F.zarr", progress=Progress())
     real = read_table(tmp_path / "F.zarr")
     window = real.features[:, [name.startswith("Li/rank2/") for name in real.columns]].sum(axis=1) * 0.1
     known = Labels(
@@ -75,7 +79,7 @@ def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shar
         log_sigma=-8.0 + 1.5 * window.astype(np.float64) + np.random.default_rng(0).normal(0, 0.2, len(real)),
         is_bound=np.zeros(len(real), dtype=np.bool_),
     )
-    kinds = explain(real, train(real, known, Config())).kinds
+    kinds = explain(real, train(real, known, config)).kinds
     assert kinds.iloc[0]["kind"].startswith("Li/rank2/")
     assert kinds.iloc[0]["direction"] == 1
     assert kinds.loc[kinds["kind"].str.startswith("Li/rank2/"), "share"].sum() > 0.4
