@@ -327,8 +327,6 @@ def export(
     store: Annotated[
         Any, typer.Argument(metavar="RUN|F.zarr", parser=location, help="folder of a run, or feature store")
     ],
-        Any, typer.Argument(metavar="RUN|F.zarr", parser=location, help="folder of a run, or feature store")
-    ],
     out_file: Out,
     top: Annotated[int | None, typer.Option(help="only the first so many candidates of a RUN", min=1)] = None,
     ids: Annotated[

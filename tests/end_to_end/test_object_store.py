@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -56,11 +57,11 @@ def objects(folder: Remote) -> dict[str, bytes]:
     """Every object below a folder, by its name from there."""
     found: dict[str, bytes] = {}
     for entry in folder.iterdir():
-        name = entry.place.name
+        name = entry.location.name
         if entry.folder:
-            found |= {f"{name}/{key}": value for key, value in objects(entry.place).items()}
+            found |= {f"{name}/{key}": value for key, value in objects(entry.location).items()}
         else:
-            found[name] = entry.place.read_bytes()
+            found[name] = entry.location.read_bytes()
     return found
 
 
@@ -394,7 +395,12 @@ def test_limits_hold_before_anything_is_read(memory: Remote, monkeypatch: pytest
     read: list[str] = []
     filesystem = type(fsspec.filesystem("memory"))
     cat = filesystem.cat_file
-    monkeypatch.setattr(filesystem, "cat_file", lambda self, path, *span: read.append(path) or cat(self, path, *span))
+
+    def watched(self: Any, path: str, *span: Any) -> Any:
+        read.append(path)
+        return cat(self, path, *span)
+
+    monkeypatch.setattr(filesystem, "cat_file", watched)
     items = list(iter_items([str(memory)], InputLimits(max_file_bytes=1000)))
     assert [item.rejection and item.rejection.code for item in items] == [Code.TOO_LARGE, None]
     assert len(read) == 1
@@ -647,7 +653,7 @@ def begin(runs: Finished, out: str) -> subprocess.Popen[str]:
 
 
 def committed(store: Remote) -> int:
-    return sum(len(list(folder.place.iterdir())) for folder in (store / "ledger").iterdir())
+    return sum(len(list(folder.location.iterdir())) for folder in (store / "ledger").iterdir())
 
 
 @pytest.mark.slow

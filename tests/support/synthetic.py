@@ -71,7 +71,8 @@ def table(n: int, *, seed: int, prefix: str = "c") -> FeatureTable:
 def planted(features: np.ndarray) -> np.ndarray:
     """Return the true log10 conductivity: lithium rings alive between 3 and 4 Å, and nothing else."""
     chosen = [column for column, name in enumerate(COLUMNS) if name in ("Li/beta1/3.25", "Li/beta1/3.75")]
-    return -8.0 + 0.6 * features[:, chosen].astype(np.float64).sum(axis=1) / 2
+    true: np.ndarray = -8.0 + 0.6 * features[:, chosen].astype(np.float64).sum(axis=1) / 2
+    return true
 
 
 def labels(crystals: FeatureTable, n: int, *, seed: int, n_bounds: int = 0) -> Labels:
