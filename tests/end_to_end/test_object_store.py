@@ -25,10 +25,10 @@ from command import screening as screening_command
 from finished import Finished
 from made_store import COLUMNS, HEADER, files, filled, rows
 
-import screening.locations.location
 import screening.store.lease
 from screening.config import InputLimits
 from screening.errors import Code, InputError, StoreError
+from screening.locations import remote, transfer
 from screening.locations.location import is_url, location
 from screening.locations.remote import Remote
 from screening.locations.transfer import delivered, fetched, publish
@@ -144,7 +144,7 @@ def test_a_folder_goes_there_and_back_whole(memory: Remote, tmp_path: Path) -> N
 def test_an_object_named_to_lead_out_is_not_fetched(memory: Remote, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (memory / "model/a").write_bytes(b"x")
     named = Remote(f"{memory}/model/{name}")  # a key of an object store may be any text
-    monkeypatch.setattr(screening.locations.location, "_below", lambda folder, skipped: iter([named]))
+    monkeypatch.setattr(transfer, "_below", lambda folder, skipped: iter([named]))
     monkeypatch.setattr(Remote, "read_bytes", lambda self: b"x")
     with pytest.raises(InputError, match="leads out"), fetched(memory / "model"):
         pass
@@ -441,10 +441,10 @@ def test_a_connection_lost_in_an_archive_is_no_damage_of_the_archive(
     next(items)
 
     def lost(self: object, buffer: object) -> int:
-        with screening.locations.location._reaching(str(memory)):
+        with remote._reaching(str(memory)):
             raise ConnectionResetError
 
-    monkeypatch.setattr(screening.locations.location._Stream, "readinto", lost)
+    monkeypatch.setattr(remote._Stream, "readinto", lost)
     with pytest.raises(StoreError, match="the same command goes on"):
         list(iter_items([f"{memory}/n.zip"], LIMITS))
 
@@ -526,7 +526,7 @@ def test_conditional_puts_and_pages_on_s3(s3: Remote, monkeypatch: pytest.Monkey
     with pytest.raises(FileExistsError):
         (s3 / "once").write_new(b"2")
     assert (s3 / "once").read_bytes() == b"1"
-    monkeypatch.setattr(screening.locations.location, "PAGE", 3)
+    monkeypatch.setattr(remote, "PAGE", 3)
     for number in range(10):
         (s3 / f"pages/{number}.cif").write_bytes(f"data_{number}".encode())
         (s3 / f"pages/below{number}/x.cif").write_bytes(b"data_x")

@@ -20,7 +20,7 @@ from made_crystals import random_crystal, rocksalt
 from made_run import COLUMNS, CURVES, HOSTILE, RADII, RANKING, features, make_explanation, make_ranking, make_run
 from page_parts import Page, details_of
 
-from screening.config import Config
+from screening.config import Config, FeatureSettings
 from screening.crystals.cif import read_cif
 from screening.crystals.crystal import Crystal
 from screening.errors import Code, InputError
@@ -256,8 +256,9 @@ def test_many_structures_are_those_computed_one_by_one(monkeypatch: pytest.Monke
         for anion in ("F", "Cl", "Br", "I")
     ]
     found.insert(2, Missing("Its source no longer contains it."))
-    together = structures.all_shown(found, config)
-    assert together == [structures.shown(one, config) for one in found]
+    settings = FeatureSettings()
+    together = structures.all_shown(found, settings)
+    assert together == [structures.shown(one, settings) for one in found]
     assert [next(iter(one)) for one in together] == ["structure", "structure", "missing", "structure", "structure"]
 
 
