@@ -39,7 +39,7 @@ from screening.commands.flags import (
 )
 from screening.commands.terminal import ERR, say, shown_progress
 from screening.errors import InputError, ScreeningError
-from screening.locations import Place, delivered, fetched, place, require
+from screening.locations import Location, delivered, fetched, location, require
 
 if TYPE_CHECKING:
     from screening.config import Config
@@ -324,7 +324,9 @@ def serve(
 
 @app.command()
 def export(
-    store: Annotated[Any, typer.Argument(metavar="RUN|F.zarr", parser=place, help="folder of a run, or feature store")],
+    store: Annotated[
+        Any, typer.Argument(metavar="RUN|F.zarr", parser=location, help="folder of a run, or feature store")
+    ],
     out_file: Out,
     top: Annotated[int | None, typer.Option(help="only the first so many candidates of a RUN", min=1)] = None,
     ids: Annotated[
@@ -487,7 +489,7 @@ def show_config(config: ConfigFile = None) -> None:
 
 @app.command()
 def verify(
-    path: Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="RUN folder or feature store")],
+    path: Annotated[Any, typer.Argument(metavar="RUN", parser=location, help="RUN folder or feature store")],
 ) -> None:
     """Prove that a RUN or feature store is complete and unchanged; exit code 1 and what is wrong if not."""
     require(path)
@@ -544,7 +546,7 @@ def _print_scores(scores: dict[str, Any]) -> None:
         typer.echo(line)
 
 
-def _print_summary(record: RunRecord, run_dir: Place) -> None:
+def _print_summary(record: RunRecord, run_dir: Location) -> None:
     counts = record.counts
     typer.echo(f"{counts.found} found = {counts.featurized} featurized + {counts.rejected} rejected", nl=False)
     codes = ", ".join(f"{code} {count}" for code, count in record.rejected_by_code.items())

@@ -17,7 +17,7 @@ from screening.config import Config
 from screening.errors import Rejection
 from screening.host import Device, cores, versions
 from screening.learn import Labels, Learner, Model, choose_learner, read_labels, train
-from screening.locations import Place, fetched, make_folder, place, publish
+from screening.locations import Location, fetched, location, make_folder, publish
 from screening.ranking import (
     StoredTables,
     confirming,
@@ -49,7 +49,7 @@ EXPLAINED_OTHERS = 2_000
 class LabelOptions:
     """A table of measured conductivities, and what its columns are called where that cannot be found out."""
 
-    file: Place
+    file: Location
     id_column: str | None = None
     target_column: str | None = None
     group_column: str | None = None
@@ -71,7 +71,7 @@ class RunOptions:
 
     crystals: tuple[str, ...]
     labels: LabelOptions
-    out: Place
+    out: Location
     rank_labelled: bool = False
 
 
@@ -94,7 +94,7 @@ class Ranked:
 
 
 def train_model(  # noqa: PLR0913
-    features: Place,
+    features: Location,
     labels: Labels,
     folder: Path,
     *,
@@ -132,7 +132,7 @@ def train_model(  # noqa: PLR0913
     return model, learner
 
 
-def explain_model(features: Place, model: Model, folder: Path, *, config: Config, device: Device) -> None:
+def explain_model(features: Location, model: Model, folder: Path, *, config: Config, device: Device) -> None:
     """Write which kinds of hole decide, over the training crystals and a seeded draw of others, to `folder`."""
     table = read_some(features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
     explain(table, model, seed=config.seed, device=device.kind).save(folder)
@@ -141,7 +141,7 @@ def explain_model(features: Place, model: Model, folder: Path, *, config: Config
 
 
 def rank_crystals(  # noqa: PLR0913
-    features: Place, model: Model, file: Path, *, config: Config, labelled: bool, threads: int | None = None
+    features: Location, model: Model, file: Path, *, config: Config, labelled: bool, threads: int | None = None
 ) -> Ranked:
     """Order the crystals of a store by what a model says, and write them to `file`.
 
@@ -173,7 +173,7 @@ def rank_crystals(  # noqa: PLR0913
     return Ranked(frame, dict(checked))
 
 
-def report(run: Place, *, top: int) -> Place:
+def report(run: Location, *, top: int) -> Location:
     """Return the place of the page of a finished RUN, written anew."""
     with run_folder(run, filled=True) as paths:
         page = write_report(paths.root, top=top)
@@ -192,7 +192,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     """Do what `run` does, with the files in `paths`."""
     seconds: dict[str, float] = {}
     for path in options.crystals:
-        place(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
+        location(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
     labels = options.labels.read()
     config, device = settle(config, progress)
     make_folder(options.out)

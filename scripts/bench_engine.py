@@ -26,6 +26,7 @@ import sysconfig
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def build(commit: str | None, folder: Path) -> Path:
     return target
 
 
-def start(package: Path, clouds: Path) -> subprocess.Popen:
+def start(package: Path, clouds: Path) -> subprocess.Popen[bytes]:
     """Start one run. Without `site`, so that an editable installation of this tree does not come first."""
     paths = [str(package), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     return subprocess.Popen(
@@ -75,15 +76,17 @@ def start(package: Path, clouds: Path) -> subprocess.Popen:
     )
 
 
-def finish(process: subprocess.Popen) -> dict:
+def finish(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     out, _ = process.communicate()
     if process.returncode:
         sys.exit(f"a run ended with {process.returncode}")
-    return json.loads(out)
+    found: dict[str, Any] = json.loads(out)
+    return found
 
 
 def work(path: str) -> None:
     """Compute everything once; print seconds, peak memory and a digest of all that came back."""
+    from screening import CloudBatch  # exported by earlier commits too
     from screening.homology import percolation_ranks, periodic
 
     clouds = np.load(path)
@@ -92,7 +95,7 @@ def work(path: str) -> None:
     channels = sorted({name.split(".")[0] for name in clouds.files})
     for channel in channels:
         parts = {name: clouds[f"{channel}.{name}"] for name in ("lattices", "positions", "occupancies", "offsets")}
-        batch, radius = periodic.CloudBatch(**parts), float(clouds[f"{channel}.r_max"])
+        batch, radius = CloudBatch(**parts), float(clouds[f"{channel}.r_max"])
         began = time.process_time(), time.perf_counter()
         bars = periodic.barcodes(batch, r_max=radius)
         ranks = percolation_ranks(batch, r_max=radius)
@@ -108,8 +111,8 @@ def work(path: str) -> None:
 
 def compare(packages: dict[str, Path], clouds: Path, rounds: int) -> list[str]:
     """Return the lines of the report; exit where what came back differs."""
-    alone: dict[str, list[dict]] = {name: [] for name in packages}
-    paired: dict[str, list[dict]] = {name: [] for name in packages}
+    alone: dict[str, list[dict[str, Any]]] = {name: [] for name in packages}
+    paired: dict[str, list[dict[str, Any]]] = {name: [] for name in packages}
     for _ in range(rounds):
         for name, package in packages.items():
             alone[name].append(finish(start(package, clouds)))

@@ -13,6 +13,8 @@ Crystals of one publication, composition or structure form a group; intervals ar
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +54,7 @@ def draws(groups: np.ndarray, n: int, seed: int = 0) -> list[np.ndarray]:
     return [np.concatenate([members[k] for k in rng.integers(len(members), size=len(members))]) for _ in range(n)]
 
 
-def told(statistic, rows_drawn: list[np.ndarray], n: int) -> str:
+def told(statistic: Callable[[np.ndarray], float], rows_drawn: list[np.ndarray], n: int) -> str:
     value = statistic(np.arange(n))
     found = np.array([statistic(rows) for rows in rows_drawn])
     found = found[np.isfinite(found)]
@@ -104,7 +106,7 @@ def layering(data: Dataset, n_draws: int) -> list[str]:
     ]
     rows += [
         f"| rank correlation of log10 σ with the {name} window | "
-        f"{told(lambda r, of=window[name]: rank_correlation(r, of), drawn, n)} |"
+        f"{told(partial(rank_correlation, of=window[name]), drawn, n)} |"
         for name in ("chain", "layer", "framework")
     ]
     rows.append(
@@ -160,7 +162,7 @@ def shift(run: Path, data: Dataset) -> list[str]:
             n_estimators=150, learning_rate=0.05, verbosity=-1, random_state=0, n_jobs=1, class_weight="balanced"
         )
         classifier.fit(features[~held], is_known[~held])
-        chance[held] = classifier.predict_proba(features[held])[:, 1]
+        chance[held] = np.asarray(classifier.predict_proba(features[held]))[:, 1]
     lines = [
         f"A classifier tells labelled crystals from {int(keep.sum())} candidates, compositions left out whole, with an "
         f"area under the curve of {roc_auc_score(is_known, chance):.2f} (0.5: no shift).",
@@ -180,16 +182,16 @@ def shift(run: Path, data: Dataset) -> list[str]:
                     (value, model.out_of_fold[str(data.ids[other])], data.target[other], bool(data.is_bound[other]))
                 )
     if pairs:
-        table = np.array([pair[:3] for pair in pairs])
-        gap = table[:, 0] - table[:, 1]
+        figures = np.array([pair[:3] for pair in pairs])
+        gap = figures[:, 0] - figures[:, 1]
         measured = ~np.array([pair[3] for pair in pairs])
         lines += [
             "",
             f"{len(pairs)} candidates have the composition of a labelled crystal. Their prediction minus the labelled "
             f"crystal's out-of-fold one: median {np.median(gap):+.2f}, from {np.quantile(gap, 0.1):+.2f} to "
             f"{np.quantile(gap, 0.9):+.2f} (10 and 90 %). Mean absolute error against its measured value: "
-            f"{np.abs(table[measured, 0] - table[measured, 2]).mean():.2f} for the candidate, "
-            f"{np.abs(table[measured, 1] - table[measured, 2]).mean():.2f} for the labelled crystal left out.",
+            f"{np.abs(figures[measured, 0] - figures[measured, 2]).mean():.2f} for the candidate, "
+            f"{np.abs(figures[measured, 1] - figures[measured, 2]).mean():.2f} for the labelled crystal left out.",
         ]
     ranking = pd.read_csv(run / "ranking.csv")
     half = ranking["disordered"].astype(bool)

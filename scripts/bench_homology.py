@@ -17,12 +17,14 @@ import resource
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from benchmarks import record
 
 from screening.config import CloudConfig, HomologyConfig, InputLimits
+from screening.crystals import Cloud
 from screening.crystals.cif import read_cif
 from screening.crystals.clouds import channel_clouds
 from screening.crystals.crystal import CloudBatch
@@ -41,7 +43,7 @@ PROGRAMS = ("redzed", "ripser")
 def load(paths: list[str], every: int) -> tuple[dict[str, CloudBatch], int]:
     """Return the clouds of every channel, and the number of crystals."""
     limits, config = InputLimits(), CloudConfig()
-    clouds: dict[str, list] = {channel: [] for channel in config.channels}
+    clouds: dict[str, list[Any]] = {channel: [] for channel in config.channels}
     crystals = 0
     for index, item in enumerate(iter_items(paths, limits)):
         if index % every or item.rejection is not None:
@@ -56,7 +58,7 @@ def load(paths: list[str], every: int) -> tuple[dict[str, CloudBatch], int]:
     return {channel: CloudBatch.from_clouds(items) for channel, items in clouds.items()}, crystals
 
 
-def timed(work) -> tuple[float, object]:
+def timed(work: Callable[..., Any]) -> tuple[float, Any]:
     begin = time.perf_counter()
     result = work()
     return time.perf_counter() - begin, result
@@ -80,7 +82,7 @@ def bench_periodic(batches: dict[str, CloudBatch], crystals: int, threads: int) 
     print(f"total {total:.2f} s, {1e3 * total / crystals:.2f} ms per crystal; {cpu:.2f} s of processor time")
 
 
-def torus_inputs(batches: dict[str, CloudBatch], max_points: int) -> Iterator[tuple[str, tuple, np.ndarray, int]]:
+def torus_inputs(batches: dict[str, CloudBatch], max_points: int) -> Iterator[tuple[str, Cloud, np.ndarray, int]]:
     """Yield (channel, cloud, tick distances, limit) of the clouds whose whole radius fits into `max_points`."""
     for channel, batch in batches.items():
         limit = int(ticks(np.array(RADII[channel])))
@@ -156,7 +158,7 @@ class _Tee(io.StringIO):
     """Keeps what is printed, and shows it."""
 
     def write(self, text: str) -> int:
-        sys.__stdout__.write(text)
+        print(text, end="", file=sys.__stdout__)
         return super().write(text)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from benchmarks import record
 
@@ -39,7 +40,7 @@ def featurized(crystals: str, config: Config, folder: Path) -> FeatureTable:
     return read_table(store)
 
 
-def score_rows(name: str, scores: dict, models: tuple[str, ...]) -> list[str]:
+def score_rows(name: str, scores: dict[str, Any], models: tuple[str, ...]) -> list[str]:
     rows = []
     for split, meaning in SPLITS.items():
         for model in models:

@@ -37,7 +37,8 @@ def per(composition: np.ndarray, anions: str, count: float) -> Amounts:
     scale = np.divide(count, total, out=np.zeros_like(total), where=total > 0)
 
     def amounts(symbols: str) -> np.ndarray:
-        return composition[:, [NUMBERS[symbol] for symbol in symbols.split()]].sum(axis=1) * scale
+        found: np.ndarray = composition[:, [NUMBERS[symbol] for symbol in symbols.split()]].sum(axis=1) * scale
+        return found
 
     return amounts
 
@@ -49,7 +50,7 @@ def near(values: np.ndarray, wanted: float, slack: float = 0.15) -> np.ndarray:
 def only(composition: np.ndarray, symbols: str) -> np.ndarray:
     others = np.ones(composition.shape[1], dtype=bool)
     others[[NUMBERS[symbol] for symbol in symbols.split()]] = False
-    return ~(composition[:, others] > 0).any(axis=1)
+    return np.asarray(~(composition[:, others] > 0).any(axis=1))
 
 
 LARGE = "La Ba Sr Ca Nd Pr Ce Sm Eu Gd Y Tb Dy Ho Er Tm Yb Lu K Na Mg"

@@ -95,16 +95,16 @@ def main() -> None:
         channel: [seconds_of(batch, factor * RADII[channel], repeats=1) for factor in FACTORS]
         for channel, batch in batches.items()
     }
-    spent = np.array([cloud[3] for cloud in clouds])
+    taken = np.array([cloud[3] for cloud in clouds])
     simplices = sum(cloud[2] for cloud in clouds)
-    worst = clouds[int(spent.argmax())]
+    worst = clouds[int(taken.argmax())]
     at = FACTORS.index(1.0)
     lines = [
         f"{crystals} crystals, {len(clouds)} clouds, primitive cells, one thread, up to the default radii.",
         "",
-        f"{simplices:,} simplices in {spent.sum():.2f} s: "
-        f"{simplices / spent.sum() / 1e6:.1f} million simplices a second.",
-        f"Median cloud {1e3 * np.median(spent):.2f} ms; 99 % below {1e3 * np.quantile(spent, 0.99):.1f} ms; "
+        f"{simplices:,} simplices in {taken.sum():.2f} s: "
+        f"{simplices / taken.sum() / 1e6:.1f} million simplices a second.",
+        f"Median cloud {1e3 * np.median(taken):.2f} ms; 99 % below {1e3 * np.quantile(taken, 0.99):.1f} ms; "
         f"worst {1e3 * worst[3]:.0f} ms ({worst[0]}, {worst[1]} sites, {worst[2]:,} simplices).",
         "",
         "| channel | r_max (Å) | clouds | s | s at 0.8 r_max | s at 1.2 r_max | time grows as r_max to the |",

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,16 @@ from playwright.sync_api import sync_playwright
 
 from screening.report.page import write_report
 
-ASK = {"search": "", "must": [], "not": [], "hide": [], "conditions": [], "ids": None, "sort": "rank", "falling": False}
+ASK: dict[str, Any] = {
+    "search": "",
+    "must": [],
+    "not": [],
+    "hide": [],
+    "conditions": [],
+    "ids": None,
+    "sort": "rank",
+    "falling": False,
+}
 ASK |= {"from": 0, "count": 100}
 
 

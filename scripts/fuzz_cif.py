@@ -30,6 +30,10 @@ from pathlib import Path
 
 import numpy as np
 
+from screening.config import InputLimits
+from screening.crystals.crystal import Crystal
+from screening.sources.blocks import Item
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 LARGEST = 64_000
@@ -60,7 +64,7 @@ def check_text(data: bytes) -> None:
         check_item(item, limits)
 
 
-def check_item(item: object, limits: object) -> None:
+def check_item(item: Item, limits: InputLimits) -> None:
     """Take one item to its clouds; raise whatever is no rejection."""
     from screening.config import CloudConfig
     from screening.crystals.cif import read_cif
@@ -88,7 +92,7 @@ def check_detail(detail: str) -> None:
         raise FindError(f"detail: {detail[:200]!r}")
 
 
-def check_crystal(crystal: object, limits: object) -> None:
+def check_crystal(crystal: Crystal, limits: InputLimits) -> None:
     """Raise `FindError` where a crystal breaks the rules of its class."""
     rules = {
         "lattice": np.isfinite(crystal.lattice).all() and crystal.volume >= 1.0,

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 from gpu_nvml import Nvml, Sampler
-from gpu_report import Row
+from gpu_report import Outcome, Row
 
 from screening.cluster.featurize_all import featurize_all
 from screening.cluster.progress import Progress
@@ -161,7 +161,7 @@ def _differences(ours: Barcodes, theirs: Barcodes) -> int:
 
 def engine(chosen: argparse.Namespace) -> Iterator[Row]:
     """Compare ripser++ with the CPU engine on the same supercells, and time both."""
-    gpu, cpu = engine_of("ripserpp"), engine_of("supercell")
+    gpu, cpu = engine_of("ripserpp").function_itself, engine_of("supercell").function_itself
     for channel, batch in _batches(chosen).items():
         r_max = np.full(len(batch), RADIUS)
         found: list[Barcodes] = []
@@ -169,7 +169,7 @@ def engine(chosen: argparse.Namespace) -> Iterator[Row]:
         for compute in (gpu, cpu):
             compute(_one(batch, 0), r_max=r_max[:1])  # starts the child process and the GPU
             begin = time.perf_counter()
-            found.append(compute(batch, r_max=r_max, max_points=POINTS))  # type: ignore[call-arg]
+            found.append(compute(batch, r_max=r_max, max_points=POINTS))
             seconds.append(time.perf_counter() - begin)
         wrong = _differences(*found)
         reasons = [fallback.reason for fallback in found[0].fallbacks]
@@ -188,7 +188,7 @@ def engine(chosen: argparse.Namespace) -> Iterator[Row]:
 
 def memory(chosen: argparse.Namespace) -> Iterator[Row]:
     """Call ripser++ many times on one cloud and watch the memory of GPU, this process and its children."""
-    compute = engine_of("ripserpp")
+    compute = engine_of("ripserpp").function_itself
     batch = _batches(chosen)["all"]
     index = int(np.argmax(batch.counts))
     one, r_max = _one(batch, index), np.array([RADIUS])
@@ -196,7 +196,7 @@ def memory(chosen: argparse.Namespace) -> Iterator[Row]:
     on_host: list[int] = []
     with Nvml() as nvml:
         for call in range(chosen.calls):
-            bars = compute(one, r_max=r_max, max_points=POINTS)  # type: ignore[call-arg]
+            bars = compute(one, r_max=r_max, max_points=POINTS)
             if bars.fallbacks:
                 yield Row("calls", "failed", f"call {call} was left to the CPU: {bars.fallbacks[0].reason}")
                 return
@@ -206,7 +206,7 @@ def memory(chosen: argparse.Namespace) -> Iterator[Row]:
     for name, used in (("GPU", on_gpu), ("host", on_host)):
         warm = used[1:] or used  # the first sample may be before buffers are made
         growth = max(warm) - warm[0]
-        outcome = "passed" if growth < GROWTH else "failed"
+        outcome: Outcome = "passed" if growth < GROWTH else "failed"
         figures = {"MiB": [round(value / 2**20, 1) for value in used], "growth MiB": growth / 2**20}
         yield Row(f"{name}, {chosen.calls} calls", outcome, f"grows by less than {GROWTH >> 20} MiB?", figures)
 
@@ -255,7 +255,7 @@ def learner(chosen: argparse.Namespace) -> Iterator[Row]:
     del chosen
     for trial in choose_learner("cuda").tried:
         refused = "refused" in trial.message
-        outcome = "passed" if trial.ok else "failed" if refused else "skipped"
+        outcome: Outcome = "passed" if trial.ok else "failed" if refused else "skipped"
         yield Row(trial.name, outcome, trial.message, {"trial s": trial.seconds})
 
 
@@ -277,6 +277,6 @@ def shap(chosen: argparse.Namespace) -> Iterator[Row]:
     (cpu_s, exact), (gpu_s, found) = told
     gap = float(np.abs(found.values - exact.values).max())
     refused = "refused" in found.method
-    outcome = "failed" if refused else "skipped" if found.method.startswith(ON_CPU) else "passed"
+    outcome: Outcome = "failed" if refused else "skipped" if found.method.startswith(ON_CPU) else "passed"
     figures = {"crystals": len(table), "largest difference": gap, "GPU s": gpu_s, "CPU s": cpu_s}
     yield Row("GPUTreeExplainer", outcome, found.method, figures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from pymatgen.core import Lattice, Structure
 
 from screening import BettiTransformer
 
-SMALL = {"channels": ("mobile", "anion"), "step": 0.5}
+SMALL: dict[str, Any] = {"channels": ("mobile", "anion"), "step": 0.5}
 
 
 def salt(a: float) -> Structure:
@@ -40,7 +41,7 @@ class TestWithMatminer:
         transformer = BettiTransformer(**SMALL).fit([])
         assert featurizer.feature_labels() == transformer.get_feature_names_out().tolist()
         np.testing.assert_array_equal(
-            np.float32(featurizer.featurize(salt(5.14))), transformer.transform([salt(5.14)])[0]
+            np.array(featurizer.featurize(salt(5.14)), dtype=np.float32), transformer.transform([salt(5.14)])[0]
         )
         assert all(entry.startswith("@") for entry in featurizer.citations())
         assert featurizer.implementors()
@@ -50,7 +51,7 @@ class TestWithMatminer:
         from screening.errors import InputError
         from screening.matminer import BettiFeaturizer
 
-        without = Structure(Lattice.cubic(4.2), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+        without = Structure(Lattice.cubic(4.2), ["Na", "Cl"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
         frame = pd.DataFrame({"structure": [salt(5.0), without, salt(5.2)]})
         featurizer = BettiFeaturizer(**SMALL)
         featurizer.set_n_jobs(n_jobs)

@@ -95,7 +95,8 @@ def test_duplicates_are_candidates_too(run: Run, tmp_path: Path) -> None:
     assert run.duplicates.empty
     root = shutil.copytree(run.paths.root, tmp_path / "RUN")
     doubled = run.ranking.iloc[[0, 0]].reset_index(drop=True)
-    doubled.loc[1, ["id", "duplicate_of"]] = ["twin", doubled.loc[0, "id"]]
+    doubled["id"] = [doubled["id"][0], "twin"]
+    doubled["duplicate_of"] = ["", doubled["id"][0]]
     doubled["duplicates"] = [1, 0]
     write_ranking(doubled, root / "ranking.csv")
     again = load(root)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +29,7 @@ from screening.errors import ConfigError, InputError
 from screening.sources.listing import iter_items
 from screening.store.read import read_table
 
-SMALL = {"channels": ("mobile", "anion"), "step": 0.5}
+SMALL: dict[str, Any] = {"channels": ("mobile", "anion"), "step": 0.5}
 
 
 def salt(a: float = 5.14) -> Structure:
@@ -45,7 +47,8 @@ class OfRows(BettiTransformer):
     def transform(self, X):  # noqa: N803
         check_is_fitted(self, "n_features_out_")  # as everywhere in scikit-learn, before the input is looked at
         rows = crystals_of(validate_data(self, X, reset=False))
-        return BettiTransformer.transform.__wrapped__(self, rows)  # this class names the columns of its output itself
+        plain = inspect.unwrap(BettiTransformer.transform)  # this class names the columns of its output itself
+        return plain(self, rows)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -153,7 +156,7 @@ def test_batches_order_and_cell_do_not_matter() -> None:
 
 
 def test_processes_change_nothing() -> None:
-    without = Structure(Lattice.cubic(4.2), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    without = Structure(Lattice.cubic(4.2), ["Na", "Cl"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
     many = [salt(4.6 + 0.005 * k) for k in range(140)]
     many[130] = without
     one = BettiTransformer(**SMALL, on_error="nan").fit_transform(many)
@@ -189,7 +192,7 @@ def test_in_a_pipeline_with_named_columns() -> None:
 
 
 def test_a_structure_without_the_ion_raises_or_is_nan_as_asked() -> None:
-    without = Structure(Lattice.cubic(4.2), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    without = Structure(Lattice.cubic(4.2), ["Na", "Cl"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
     with pytest.raises(InputError, match=r"structure 1 cannot be used: no-mobile-ion"):
         BettiTransformer(**SMALL).fit_transform([salt(), without])
     lenient = BettiTransformer(**SMALL, on_error="nan")
@@ -224,7 +227,7 @@ def test_what_is_no_structure_is_refused(wrong) -> None:
     with pytest.raises(InputError):
         BettiTransformer(**SMALL).fit(wrong)
     with pytest.raises(InputError, match="list of structures"):
-        BettiTransformer(**SMALL).fit(salt())
+        BettiTransformer(**SMALL).fit(salt())  # type: ignore[arg-type]
 
 
 def test_saved_as_text_and_read_again(tmp_path: Path) -> None:

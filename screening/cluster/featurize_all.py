@@ -15,7 +15,7 @@ from screening.errors import Code, DeviceUnavailableError, EngineUnavailableErro
 from screening.features import columns, featurize, inputs_digest
 from screening.homology import ENGINES, choose_engine, engine
 from screening.host import Device, resolve, versions
-from screening.locations import Place, make_folder
+from screening.locations import Location, make_folder
 from screening.sources import Item, iter_items
 from screening.store import STRINGS, FeatureStore, differences, exists, pointed
 
@@ -81,7 +81,7 @@ def check_program(config: Config) -> None:
         raise EngineUnavailableError(f"{BROKEN}: {detail}")
 
 
-def open_store(path: Place, config: Config) -> FeatureStore:
+def open_store(path: Location, config: Config) -> FeatureStore:
     """Return the store at `path`, new or to be resumed.
 
     Raises
@@ -120,7 +120,7 @@ def featurize_all(
     crystals: Sequence[str],
     *,
     config: Config,
-    out: Place,
+    out: Location,
     progress: Progress,
 ) -> str:
     """Return the SHA-256 of the inputs after featurizing every one into the store at `out`.
@@ -142,7 +142,7 @@ def fill(
     *,
     config: Config,
     device: Device,
-    out: Place,
+    out: Location,
     progress: Progress,
 ) -> str:
     """Do what `featurize_all` does, with engine and device decided."""

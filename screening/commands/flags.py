@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from screening.locations import place
+from screening.locations import location
 
 Crystals = Annotated[
     list[str],
@@ -15,19 +15,19 @@ Crystals = Annotated[
 ]
 # A place is a path or a URL; typer knows no unions, so the parser alone says what comes.
 Features = Annotated[
-    Any, typer.Option("--features", parser=place, metavar="PATH", help="feature store made by `screening featurize`")
+    Any, typer.Option("--features", parser=location, metavar="PATH", help="feature store made by `screening featurize`")
 ]
 ModelDir = Annotated[
-    Any, typer.Option("--model", parser=place, metavar="PATH", help="model folder made by `screening train`")
+    Any, typer.Option("--model", parser=location, metavar="PATH", help="model folder made by `screening train`")
 ]
 Out = Annotated[
-    Any, typer.Option("--out", "-o", parser=place, metavar="PATH", help="where the result goes; s3:// and gs:// too")
+    Any, typer.Option("--out", "-o", parser=location, metavar="PATH", help="where the result goes; s3:// and gs:// too")
 ]
 OutHere = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
 Labels = Annotated[
-    Any, typer.Option("--labels", parser=place, metavar="PATH", help="CSV table of measured conductivities")
+    Any, typer.Option("--labels", parser=location, metavar="PATH", help="CSV table of measured conductivities")
 ]
-RunAt = Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="folder of `screening run`")]
+RunAt = Annotated[Any, typer.Argument(metavar="RUN", parser=location, help="folder of `screening run`")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")
 ]

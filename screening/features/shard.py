@@ -21,7 +21,7 @@ from screening.features.cuda import array_module
 from screening.features.curves import columns, vectorize
 from screening.homology import Barcodes, PercolationRanks, engine, ticks
 from screening.host import time_limit
-from screening.locations import place
+from screening.locations import location
 from screening.sources import Item
 from screening.store import FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureStore, LedgerEntry, ShardRows
 
@@ -160,7 +160,7 @@ def assemble(
 
 def write_shard(path: str, index: int, rows: ShardRows, inputs: str) -> LedgerEntry:
     """Write one shard of the store at `path` and return its ledger entry; the last step, on a CPU."""
-    return FeatureStore.open(place(path)).write_shard(index, rows, inputs=inputs)
+    return FeatureStore.open(location(path)).write_shard(index, rows, inputs=inputs)
 
 
 def _fallbacks(ids: list[str], homology: Homology, config: Config) -> tuple[tuple[str, str, str], ...]:

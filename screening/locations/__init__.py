@@ -1,19 +1,19 @@
 """Where files are: a folder here or an object store."""
 
-from screening.locations.location import Place, is_url, place, require
+from screening.locations.location import Location, is_url, location, require
 from screening.locations.remote import Listed, Remote, read_all, write_all
 from screening.locations.transfer import append_text, delivered, fetched, make_folder, publish, replace_text, scratch
 
 __all__ = [
     "Listed",
-    "Place",
+    "Location",
     "Remote",
     "append_text",
     "delivered",
     "fetched",
     "is_url",
+    "location",
     "make_folder",
-    "place",
     "publish",
     "read_all",
     "replace_text",

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from screening.errors import InputError
 from screening.locations.remote import URL, Remote, filesystem_of
 
-Place: TypeAlias = Path | Remote
+Location: TypeAlias = Path | Remote
 
 
 def is_url(text: str) -> bool:
@@ -22,7 +22,7 @@ def is_url(text: str) -> bool:
     return match is not None and match[1].lower() not in ("file", "local")
 
 
-def place(text: str | Path) -> Place:
+def location(text: str | Path) -> Location:
     """Return the place that a path or URL names.
 
     Raises

@@ -24,7 +24,7 @@ GOES_ON = "the same command goes on from here"
 class Listed:
     """One entry of a remote folder."""
 
-    place: Remote
+    location: Remote
     size: int  # bytes; 0 for a folder
     folder: bool
 
@@ -41,7 +41,7 @@ class Remote:
     Parameters
     ----------
     url
-        ``protocol://bucket/key``; made by `place`, which checks it.
+        ``protocol://bucket/key``; made by `location`, which checks it.
     """
 
     url: str
@@ -121,7 +121,7 @@ class Remote:
         """Yield what is directly below, page by page where the protocol has pages (S3); nothing where nothing is."""
         filesystem = filesystem_of(self.url)
         pages = _s3_pages if hasattr(filesystem, "call_s3") else _whole_listing
-        protocol, key = URL.fullmatch(self.url).groups()  # type: ignore[union-attr] # checked by `place`
+        protocol, key = URL.fullmatch(self.url).groups()  # type: ignore[union-attr] # checked by `location`
         yield from pages(filesystem, protocol, key)
 
     def open(self, mode: str = "rb") -> io.BufferedReader:
@@ -182,15 +182,15 @@ class Remote:
                 return
 
 
-def read_all(places: Sequence[Remote]) -> list[bytes | FileNotFoundError]:
+def read_all(targets: Sequence[Remote]) -> list[bytes | FileNotFoundError]:
     """Return the bytes of many objects, asked for at once; an error in the place of one that is not there."""
-    if not places:
+    if not targets:
         return []
-    filesystem = filesystem_of(places[0].url)
-    keys, nones = [_key(one.url) for one in places], [None] * len(places)
-    with _reaching(places[0].url):
+    filesystem = filesystem_of(targets[0].url)
+    keys, nones = [_key(one.url) for one in targets], [None] * len(targets)
+    with _reaching(targets[0].url):
         found = filesystem.cat_ranges(keys, nones, nones, on_error="return")
-    for one, content in zip(places, found, strict=True):
+    for one, content in zip(targets, found, strict=True):
         if isinstance(content, BaseException) and not isinstance(content, FileNotFoundError):
             with _reaching(one.url):
                 raise content

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from screening.errors import InputError, ScreeningError
-from screening.locations.location import Place
+from screening.locations.location import Location
 from screening.locations.remote import Remote
 
 
-def replace_text(target: Place, text: str) -> None:
+def replace_text(target: Location, text: str) -> None:
     """Write a small file whole or not at all."""
     if isinstance(target, Remote):
         target.write_bytes(text.encode())
@@ -22,7 +22,7 @@ def replace_text(target: Place, text: str) -> None:
     temporary.replace(target)
 
 
-def append_text(target: Place, text: str) -> None:
+def append_text(target: Location, text: str) -> None:
     """Add to a small text file, such as a log; on an object store it is put anew, whole."""
     if isinstance(target, Remote):
         try:
@@ -35,14 +35,14 @@ def append_text(target: Place, text: str) -> None:
         file.write(text)
 
 
-def make_folder(target: Place) -> None:
+def make_folder(target: Location) -> None:
     """Make a folder and those above it; an object store has none to make."""
     if isinstance(target, Path):
         target.mkdir(parents=True, exist_ok=True)
 
 
 @contextmanager
-def fetched(source: Place, *, without: str | None = None) -> Iterator[Path]:
+def fetched(source: Location, *, without: str | None = None) -> Iterator[Path]:
     """Yield a local path that holds the file or folder; what is remote is copied to a temporary folder, gone later.
 
     Parameters
@@ -80,7 +80,7 @@ def scratch(target: Remote) -> Iterator[Path]:
         yield Path(folder)
 
 
-def publish(folder: Path, target: Place, *, last: str, without: str | None = None) -> None:
+def publish(folder: Path, target: Location, *, last: str, without: str | None = None) -> None:
     """Put the files of a local folder at the target, so that it holds no others in their subfolders.
 
     Parameters
@@ -107,7 +107,7 @@ def publish(folder: Path, target: Place, *, last: str, without: str | None = Non
 
 
 @contextmanager
-def delivered(target: Place) -> Iterator[Path]:
+def delivered(target: Location) -> Iterator[Path]:
     """Yield a local path to write a file or folder to; where the target is remote it is put there at the end.
 
     Files beside it, in the same folder, go along. Nothing is put if an error comes before the end.
@@ -134,9 +134,9 @@ def _named(folder: str, url: str) -> Iterator[None]:
 def _below(folder: Remote, *, skipped: str | None = None) -> Iterator[Remote]:
     """Yield every object below a folder, but for one entry of it."""
     for entry in folder.iterdir():
-        if entry.place.name == skipped:
+        if entry.location.name == skipped:
             continue
         if entry.folder:
-            yield from _below(entry.place)
+            yield from _below(entry.location)
         else:
-            yield entry.place
+            yield entry.location

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from screening.crystals import IntArray
 from screening.learn import Model
-from screening.locations import Place
+from screening.locations import Location
 from screening.store import FeatureStore, FeatureTable
 
 BATCH = 2048  # crystals judged at a time: with 2,400 columns, 20 MB
@@ -26,7 +26,7 @@ class StoredTables(Sequence[FeatureTable]):
         There is no store, or it is unfinished; on reading, that a shard is damaged.
     """
 
-    def __init__(self, path: Place) -> None:
+    def __init__(self, path: Location) -> None:
         self._store = FeatureStore.open(path)
         self._entries = self._store.entries()
 

@@ -77,7 +77,9 @@ class Kind:
     @property
     def words(self) -> str:
         """The kind in words, e.g. ``lithium rings (β₁) alive at 3–4 Å``."""
-        subject = f"{_ADJECTIVES.get(self.channel, self.channel)} {CURVES.get(self.curve, self.curve)}"
+        # A band of a histogram says itself when its holes are born.
+        curve = self.curve if self.radius_from is None else self.curve.replace("hist", "beta")
+        subject = f"{_ADJECTIVES.get(self.channel, self.channel)} {CURVES.get(curve, curve)}"
         if self.radius_from is None:
             return subject
         verb = {"beta": "alive", "hist": "born"}.get(self.curve[:4])

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from screening.locations import Place, fetched, scratch
+from screening.locations import Location, fetched, scratch
 from screening.ranking import duplicates_path
 from screening.store import point
 
@@ -41,7 +41,7 @@ class RunPaths:
 
 
 @contextmanager
-def run_folder(run: Place, *, filled: bool) -> Iterator[RunPaths]:
+def run_folder(run: Location, *, filled: bool) -> Iterator[RunPaths]:
     """Yield the paths of a RUN; of one on an object store, those of a temporary local folder that points to its store.
 
     Parameters

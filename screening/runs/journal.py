@@ -15,7 +15,7 @@ from typing import Any
 from screening.cluster import Event, Progress
 from screening.config import Config
 from screening.host import versions
-from screening.locations import Place, Remote, append_text, replace_text
+from screening.locations import Location, Remote, append_text, replace_text
 from screening.runs.folder import LOG, PROGRESS
 from screening.store import this_process
 
@@ -32,7 +32,7 @@ class Journal:
         The RUN folder, which must exist, or its URL.
     """
 
-    def __init__(self, folder: Place) -> None:
+    def __init__(self, folder: Location) -> None:
         self._folder = folder
         self._written = 0.0
         self._interval = REMOTE_INTERVAL if isinstance(folder, Remote) else INTERVAL

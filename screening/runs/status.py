@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from screening.errors import StoreError
-from screening.locations import Place
+from screening.locations import Location
 from screening.runs.folder import FEATURES, PROGRESS
 from screening.store import FeatureStore, is_alive
 
@@ -37,7 +37,7 @@ class Status:
         return (self.found - self.done) / self.rate
 
 
-def status(folder: Place) -> Status:
+def status(folder: Location) -> Status:
     """Return the state of the RUN in `folder`.
 
     Raises

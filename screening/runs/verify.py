@@ -11,14 +11,14 @@ import pandas as pd
 
 from screening.errors import Code, InputError, ScreeningError, StoreError
 from screening.learn import load_model
-from screening.locations import Place
+from screening.locations import Location
 from screening.ranking import duplicates_path
 from screening.runs.folder import FEATURES, RunPaths, output_digests, run_folder
 from screening.runs.record import Counts, read_record
 from screening.store import ARRAYS, FEATURIZED, REJECTED, STRINGS, FeatureStore, LedgerEntry
 
 
-def verify(path: Place) -> list[str]:
+def verify(path: Location) -> list[str]:
     """Return what is wrong with the RUN or feature store at `path`, one sentence each; empty where all is sound.
 
     Raises
@@ -35,7 +35,7 @@ def verify(path: Place) -> list[str]:
     return [fault.replace(str(paths.root), str(path)) for fault in faults]
 
 
-def _store_faults(path: Place) -> Iterator[str]:
+def _store_faults(path: Location) -> Iterator[str]:
     """Yield the faults of a store: header, ledger, every chunk, every row."""
     try:
         store = FeatureStore.open(path)

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 from screening.config import InputLimits
 from screening.errors import Code
-from screening.locations import Place
+from screening.locations import Location
 from screening.sources.files import (
     DAMAGED,
     FREE_MEMBER_BYTES,
@@ -44,7 +44,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((".zip", *TAR_SUFFIXES))
 
 
-def iter_archive(path: Place, limits: InputLimits) -> Iterator[Raw]:
+def iter_archive(path: Location, limits: InputLimits) -> Iterator[Raw]:
     """Yield the crystal members of an archive in the order in which they are stored.
 
     A member with an absolute or ``..`` name, or a link, is refused; an archive that breaks off gives the members up to
@@ -65,7 +65,7 @@ def iter_archive(path: Place, limits: InputLimits) -> Iterator[Raw]:
         yield Raw(path.name, path.as_posix(), code=Code.UNREADABLE, detail=detail)
 
 
-def _iter_tar(path: Place, limits: InputLimits) -> Iterator[Raw]:
+def _iter_tar(path: Location, limits: InputLimits) -> Iterator[Raw]:
     whole = path.as_posix()
     with path.open("rb") as packed:
         stream = _Metered(open_packed(packed, path.name), _allowed(path, limits))
@@ -82,7 +82,7 @@ def _iter_tar(path: Place, limits: InputLimits) -> Iterator[Raw]:
                 yield content(inner.read() if inner else b"", member.name, source, limits)
 
 
-def _iter_zip(path: Place, limits: InputLimits) -> Iterator[Raw]:
+def _iter_zip(path: Location, limits: InputLimits) -> Iterator[Raw]:
     left, whole = _allowed(path, limits), path.as_posix()
     with path.open("rb") as file:
         for member in iter_members(file):
@@ -127,7 +127,7 @@ def content(data: bytes, name: str, source: str, limits: InputLimits) -> Raw:
     return Raw(name, source, data)
 
 
-def _allowed(path: Place, limits: InputLimits) -> int:
+def _allowed(path: Location, limits: InputLimits) -> int:
     """Return how many bytes an archive may unpack to in all."""
     return FREE_BYTES + int(limits.max_ratio * path.stat().st_size)
 

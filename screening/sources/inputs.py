@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from screening.config import InputLimits
 from screening.errors import Code, InputError
-from screening.locations import Place, Remote, is_url, place
+from screening.locations import Location, Remote, is_url, location
 from screening.sources.archives import is_archive, iter_archive
 from screening.sources.files import iter_folder, read_file
 from screening.sources.raw import Raw
@@ -65,7 +65,7 @@ class RemoteInput:
 class List:
     """A text file with one path a line, relative to its folder."""
 
-    path: Place
+    path: Location
 
     def files(self, limits: InputLimits) -> Iterator[Raw]:
         """Yield the files of every entry, and a refusal for each that cannot be used."""
@@ -81,7 +81,7 @@ class List:
 
     def _entry(self, entry: str, limits: InputLimits) -> Iterator[Raw]:
         try:
-            path = str(place(entry)) if is_url(entry) else str(self.path.parent / entry)
+            path = str(location(entry)) if is_url(entry) else str(self.path.parent / entry)
             found = _found(path)
         except InputError as error:
             yield Raw(entry, f"{self.path}::{entry}", code=Code.UNSAFE_PATH, detail=str(error))
@@ -126,7 +126,7 @@ def _check_here(path: str, found: Input) -> None:
 
 def _found(path: str) -> Input:
     """Return what a path is, whether or not it exists: reading it gives the row that tells."""
-    target = place(path.removeprefix("@"))
+    target = location(path.removeprefix("@"))
     if path.startswith("@"):
         return List(target)
     if isinstance(target, Remote):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from screening.config import InputLimits
 from screening.errors import Code, InputError
-from screening.locations import Listed, Remote, is_url, place, read_all
+from screening.locations import Listed, Remote, is_url, location, read_all
 from screening.sources.archives import content, is_archive, iter_archive
 from screening.sources.files import is_crystal_name
 from screening.sources.raw import Raw
@@ -39,10 +39,10 @@ def iter_remote(target: Remote, limits: InputLimits) -> Iterator[Raw]:
     gulp: list[Listed] = []
     for entry in entries:
         found = True
-        if is_archive(entry.place.name):
+        if is_archive(entry.location.name):
             yield from _read(gulp, limits)
             gulp = []
-            yield from iter_archive(entry.place, limits)
+            yield from iter_archive(entry.location, limits)
             continue
         gulp.append(entry)
         if len(gulp) == GULP_FILES or sum(one.size for one in gulp) > GULP_BYTES:
@@ -60,7 +60,7 @@ def iter_remote_list(list_file: Remote) -> Iterator[Remote | Raw]:
         if not entry or entry.startswith("#"):
             continue
         try:
-            found = place(entry) if is_url(entry) else list_file.parent / entry
+            found = location(entry) if is_url(entry) else list_file.parent / entry
         except InputError as error:
             yield Raw(entry, f"{list_file}::{entry}", code=Code.UNSAFE_PATH, detail=str(error))
             continue
@@ -73,9 +73,9 @@ def _below(folder: Remote) -> Iterator[Listed]:
     folders: list[Remote] = []
     for entry in folder.iterdir():
         if entry.folder:
-            if not entry.place.name.startswith("."):
-                folders.append(entry.place)
-        elif is_crystal_name(entry.place.name):
+            if not entry.location.name.startswith("."):
+                folders.append(entry.location)
+        elif is_crystal_name(entry.location.name):
             yield entry
     for below in sorted(folders, key=str):
         yield from _below(below)
@@ -83,10 +83,10 @@ def _below(folder: Remote) -> Iterator[Listed]:
 
 def _read(entries: list[Listed], limits: InputLimits) -> Iterator[Raw]:
     """Yield the content of files, asked for together; nothing is read of one beyond the limit."""
-    wanted = [entry.place for entry in entries if entry.size <= limits.max_file_bytes]
+    wanted = [entry.location for entry in entries if entry.size <= limits.max_file_bytes]
     answers = iter(read_all(wanted))
     for entry in entries:
-        name, source = entry.place.name, str(entry.place)
+        name, source = entry.location.name, str(entry.location)
         if entry.size > limits.max_file_bytes:
             detail = f"{entry.size} bytes, more than max_file_bytes = {limits.max_file_bytes}"
             yield Raw(name, source, code=Code.TOO_LARGE, detail=detail)

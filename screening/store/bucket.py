@@ -97,7 +97,7 @@ class Bucket:
 
     def chunks(self, array: str) -> list[str]:
         """Return the names of the chunks that there are of an array."""
-        return sorted(entry.place.name for entry in (self._path / array / "c").iterdir())
+        return sorted(entry.location.name for entry in (self._path / array / "c").iterdir())
 
     def ledger(self) -> bytes:
         """Return the packed ledger and the lines that were put since, in order."""
@@ -126,13 +126,13 @@ class Bucket:
         if self._lines(self._packed()):
             self.replace_ledger(self.ledger().decode())
         for folder in list((self._path / LINES).iterdir()):
-            for line in list(folder.place.iterdir()):
-                line.place.unlink()
+            for line in list(folder.location.iterdir()):
+                line.location.unlink()
         for name in arrays:
             for chunk in self.chunks(name):
                 if not chunk.isdecimal() or int(chunk) >= n_chunks:
                     for entry in list((self._path / name / "c" / chunk).iterdir()):
-                        entry.place.unlink()
+                        entry.location.unlink()
 
     def _packed(self) -> bytes:
         try:
@@ -142,4 +142,4 @@ class Bucket:
 
     def _lines(self, packed: bytes) -> list[Remote]:
         folder = self._path / LINES / digest_of(packed)[:16]
-        return sorted((entry.place for entry in folder.iterdir()), key=str)
+        return sorted((entry.location for entry in folder.iterdir()), key=str)

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from screening.errors import InputError
-from screening.locations import Place, delivered
+from screening.locations import Location, delivered
 from screening.store.read import iter_tables
 from screening.store.tables import FeatureTable
 
 
-def export_features(store: Place, target: Place) -> int:
+def export_features(store: Location, target: Location) -> int:
     """Return the number of crystals written to `target`, Parquet or CSV by suffix, streaming shard by shard.
 
     Missing values (NaN, beyond a radius that was cut back) are null in Parquet and empty in CSV.
@@ -34,7 +34,7 @@ def export_features(store: Place, target: Place) -> int:
     return count
 
 
-def _write_parquet(store: Place, target: Path) -> int:
+def _write_parquet(store: Location, target: Path) -> int:
     writer: pq.ParquetWriter | None = None
     count = 0
     for table in iter_tables(store):
@@ -54,7 +54,7 @@ def _arrow(table: FeatureTable) -> pa.Table:
     return pa.Table.from_arrays(arrays, names=["id", *table.columns])
 
 
-def _write_csv(store: Place, target: Path) -> int:
+def _write_csv(store: Location, target: Path) -> int:
     count = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         for table in iter_tables(store):

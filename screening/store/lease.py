@@ -117,7 +117,7 @@ def held(folder: Remote) -> Iterator[Lease]:
 
 def _last_taken(folder: Remote) -> list[Remote]:
     """Return the locks that dead runs left behind, in order."""
-    while taken := sorted((entry.place for entry in folder.iterdir() if not entry.folder), key=str):
+    while taken := sorted((entry.location for entry in folder.iterdir() if not entry.folder), key=str):
         state = _settled(taken[-1])
         if state == "held":
             raise StoreError(f"{folder.parent} is being written by another run; see `screening status`")

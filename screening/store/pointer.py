@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from screening.errors import StoreError
-from screening.locations import Place, Remote, place
+from screening.locations import Location, Remote, location
 
 LONGEST_URL = 4096
 
@@ -15,12 +15,12 @@ def point(path: Path, store: Remote) -> None:
     path.write_text(f"{store}\n", encoding="utf-8")
 
 
-def pointed(path: Place) -> Place:
+def pointed(path: Location) -> Location:
     """Return the place that a file written by `point` names; any other path as it is."""
     if isinstance(path, Remote) or not path.is_file():
         return path
     with path.open("rb") as file:
-        target = place(file.read(LONGEST_URL).decode("utf-8", "replace").strip())
+        target = location(file.read(LONGEST_URL).decode("utf-8", "replace").strip())
     if not isinstance(target, Remote):
         raise StoreError(f"{path} is a file: neither a feature store nor the URL of one")
     return target

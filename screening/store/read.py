@@ -13,24 +13,24 @@ import numpy as np
 import pandas as pd
 
 from screening.errors import Code, Rejection, StoreError
-from screening.locations import Place
+from screening.locations import Location
 from screening.store.store import FeatureStore
 from screening.store.tables import FEATURIZED, REJECTED, STRINGS, FeatureTable
 
 
-def iter_tables(path: Place) -> Iterator[FeatureTable]:
+def iter_tables(path: Location) -> Iterator[FeatureTable]:
     """Yield the featurized crystals of a store shard by shard, so that memory does not grow with the store."""
     store = FeatureStore.open(path)
     for rows in store.iter_shards():
         yield store.table(rows)
 
 
-def read_table(path: Place) -> FeatureTable:
+def read_table(path: Location) -> FeatureTable:
     """Return all featurized crystals of a store as one table."""
     return _joined(iter_tables(path), path)
 
 
-def read_some(path: Place, *, ids: Collection[str], others: int = 0, seed: int = 0) -> FeatureTable:
+def read_some(path: Location, *, ids: Collection[str], others: int = 0, seed: int = 0) -> FeatureTable:
     """Return the featurized crystals named in `ids` and a seeded draw of others, in store order.
 
     Memory holds what is returned and one shard, however large the store is.
@@ -73,12 +73,12 @@ def read_some(path: Place, *, ids: Collection[str], others: int = 0, seed: int =
     return _joined(parts(), path)
 
 
-def tables_by_id(path: Place) -> dict[str, int]:
+def tables_by_id(path: Location) -> dict[str, int]:
     """Return for each featurized crystal the number of the table it is in, counted as `iter_tables` gives them."""
     return dict(_ids(path))
 
 
-def count_flags(path: Place) -> dict[str, int]:
+def count_flags(path: Location) -> dict[str, int]:
     """Return how many featurized crystals carry each flag, by name."""
     store = FeatureStore.open(path)
     counts: Counter[str] = Counter()
@@ -89,7 +89,7 @@ def count_flags(path: Place) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:
+def _joined(tables: Iterator[FeatureTable], path: Location) -> FeatureTable:
     parts = list(tables)
     if not parts:
         raise StoreError(f"{path} contains no crystal")
@@ -103,7 +103,7 @@ def _joined(tables: Iterator[FeatureTable], path: Place) -> FeatureTable:
     )
 
 
-def read_rejections(path: Place) -> list[Rejection]:
+def read_rejections(path: Location) -> list[Rejection]:
     """Return the rejected inputs of a store in listing order; their stage is ``featurize``."""
     rejections = []
     for rows in FeatureStore.open(path).iter_shards():
@@ -113,7 +113,7 @@ def read_rejections(path: Place) -> list[Rejection]:
     return rejections
 
 
-def _ids(path: Place) -> Iterator[tuple[str, int]]:
+def _ids(path: Location) -> Iterator[tuple[str, int]]:
     """Yield the ids of the featurized crystals and the number of their shard's entry, without reading features."""
     store = FeatureStore.open(path)
     for number, entry in enumerate(store.entries()):

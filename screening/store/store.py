@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
 
 from screening.errors import StoreError
-from screening.locations import Place, Remote
+from screening.locations import Location, Remote
 from screening.store.backend import LEDGER, Storage
 from screening.store.bucket import Bucket
 from screening.store.folder import Folder
@@ -61,7 +61,7 @@ class FeatureStore:
         What keeps its files.
     """
 
-    def __init__(self, path: Place, group: zarr.Group, files: Storage) -> None:
+    def __init__(self, path: Location, group: zarr.Group, files: Storage) -> None:
         self.path = path
         self._files = files
         self.header: dict[str, Any] = dict(group.attrs)
@@ -71,7 +71,7 @@ class FeatureStore:
         self._arrays: dict[str, zarr.Array[Any]] = {name: _array(group, name) for name in ARRAYS}
 
     @classmethod
-    def create(cls, path: Place, *, columns: list[str], channels: list[str], header: dict[str, Any]) -> FeatureStore:
+    def create(cls, path: Location, *, columns: list[str], channels: list[str], header: dict[str, Any]) -> FeatureStore:
         """Return a new, empty store.
 
         Parameters
@@ -125,7 +125,7 @@ class FeatureStore:
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Place) -> FeatureStore:
+    def open(cls, path: Location) -> FeatureStore:
         """Return the store at `path`.
 
         Raises
@@ -394,11 +394,11 @@ def _keys(shard: int) -> list[str]:
     return [f"{name}/c/{shard}/0" for name in ARRAYS]
 
 
-def exists(path: Place) -> bool:
+def exists(path: Location) -> bool:
     """Return whether there is something at `path` that keeps a new store from being made there."""
     return storage(path, ARRAYS).exists()
 
 
-def storage(path: Place, arrays: Sequence[str]) -> Storage:
+def storage(path: Location, arrays: Sequence[str]) -> Storage:
     """Return the storage for a store of these arrays at `path`."""
     return Bucket(path, arrays) if isinstance(path, Remote) else Folder(path)

@@ -7,7 +7,7 @@ import threading
 import time
 import warnings
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from command import screening
@@ -21,11 +21,12 @@ from screening.cluster.featurize_all import featurize_all, open_store, settle
 from screening.cluster.progress import Progress
 from screening.config import Config, read_config
 from screening.errors import ConfigError, DeviceUnavailableError, InputError
-from screening.features.shard import Prepared, assemble, featurize_shard, prepare
+from screening.features.shard import Prepared, assemble, featurize_shard, persist, prepare
+from screening.host import versions
 from screening.host.gpu import Device, Gpu
 from screening.sources.blocks import Item
 
-true_versions = compute.versions
+true_versions = versions
 ON_GPU = Device("cuda", "cuda, in a test", gpus=(Gpu(0, "none", 8 << 30, (9, 0)),) * 2, arrays="numpy")
 ON_CPU = Device("cpu", "cpu, in a test")
 QUICK = read_config(None, {"store": {"shard_rows": 2}, "cloud": {"channels": ["mobile", "anion"]}})
@@ -39,7 +40,7 @@ def items(count: int) -> list[list[Item]]:
     return [found[begin : begin + 2] for begin in range(0, count, 2)]
 
 
-def stored(store: Path) -> dict[str, bytes]:
+def stored(store: Any) -> dict[str, bytes]:
     kept = [path for path in sorted(store.rglob("*")) if path.is_file() and path.name != "ledger.jsonl"]
     return {str(path.relative_to(store)): path.read_bytes() for path in kept}
 
@@ -87,7 +88,7 @@ def watched_prepare(shard: list[Item], config: Config) -> Prepared:
     return prepare(shard, config)
 
 
-def watched_assemble(*arguments: object) -> object:
+def watched_assemble(*arguments: Any) -> Any:
     Watched.busy.append(1)
     Watched.most.append(len(Watched.busy))
     assert Watched.parsed_beside.wait(30)
@@ -133,8 +134,8 @@ def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
         LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers,
         Client(workers) as client,
     ):
-        prepared = client.submit(compute.prepare, items(2)[0], QUICK, pure=False)
-        held = client.submit(compute.persist, prepared, QUICK, pure=False, resources=cluster.GPU)
+        prepared = client.submit(prepare, items(2)[0], QUICK, pure=False)
+        held = client.submit(persist, prepared, QUICK, pure=False, resources=cluster.GPU)
         assert len(prepared.result(timeout=30).outcomes) == 2
         time.sleep(0.5)
         assert held.status == "pending"

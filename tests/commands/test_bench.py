@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
+import time
 import tomllib
 import types
 from pathlib import Path
@@ -79,9 +81,9 @@ def test_power_is_the_mean_over_all_gpus(monkeypatch: pytest.MonkeyPatch) -> Non
         nvmlDeviceGetPowerUsage=lambda handle: readings[handle],
     )
     monkeypatch.setitem(sys.modules, "pynvml", stand_in)
-    monkeypatch.setattr(bench.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object())
     with bench._Power(watched=True) as power:
-        bench.time.sleep(0.5)
+        time.sleep(0.5)
     assert power.mean == pytest.approx(150.0)
     with bench._Power(watched=False) as power:
         pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import gemmi
@@ -39,7 +40,7 @@ _atom_site_occupancy
 """
 
 
-def cif(atoms: str, *, symmetry: str = "", cell: dict[str, object] | None = None, header: str = ATOMS) -> bytes:
+def cif(atoms: str, *, symmetry: str = "", cell: Mapping[str, object] | None = None, header: str = ATOMS) -> bytes:
     return (CELL.format(**{**CUBIC, **(cell or {})}) + symmetry + header + atoms).encode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 from cif_blocks import block, read
@@ -138,7 +139,7 @@ def test_hydrogen_that_is_listed_is_not_counted_again() -> None:
 
 def test_attached_hydrogen_counts_with_images_and_occupancy() -> None:
     columns = "label type_symbol fract_x fract_y fract_z occupancy attached_hydrogens"
-    tetragonal = {"cell": (3.546, 3.546, 4.334, 90, 90, 90), "group": "P 4/n m m", "columns": columns}
+    tetragonal: dict[str, Any] = {"cell": (3.546, 3.546, 4.334, 90, 90, 90), "group": "P 4/n m m", "columns": columns}
     crystal = read(block("Li1 Li1+ 0 0 0 1. 0\nO1 O2- 0 .5 .194 1. 1", chemical_formula_sum="H1 Li1 O1",
                          cell_formula_units_Z=2, **tetragonal))  # fmt: skip
     assert (crystal.composition(), crystal.n_sites) == ({"H": 2, "Li": 2, "O": 2}, 4)

@@ -93,8 +93,7 @@ def test_magnetic_operations_are_taken_without_time_reversal(operation: str, cen
 @pytest.mark.parametrize("anti", ["+1", "-1"])
 def test_the_magnetic_centring_is_multiplied_in(operation: str, centring: str, anti: str) -> None:
     whole = gemmi.find_spacegroup_by_name("F d -3 m:2").operations()
-    centres = (f"x,y,z,{sign}" for sign in ("+1",))
-    centres = (*centres, *(f"{c},{anti}" for c in ("x,y+1/2,z+1/2", "x+1/2,y,z+1/2", "x+1/2,y+1/2,z")))
+    centres = ("x,y,z,+1", *(f"{c},{anti}" for c in ("x,y+1/2,z+1/2", "x+1/2,y,z+1/2", "x+1/2,y+1/2,z")))
     listed = loop(operation, tuple(f"{op.triplet()},+1" for op in whole.sym_ops)) + loop(centring, centres)
     crystal = read(listed, SPINEL, SPINEL_CELL)
     assert (crystal.composition(), crystal.n_sites, crystal.spacegroup) == (SPINEL_ATOMS, 56, 227)

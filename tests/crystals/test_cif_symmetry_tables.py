@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from typing import Any
 
 import gemmi
 import numpy as np
@@ -79,7 +80,7 @@ def test_every_group_by_its_number(number: int) -> None:
 
 
 @pytest.mark.parametrize("kind", SPGLIB, ids=lambda kind: f"{kind.number}-{kind.choice}-{kind.international_full}")
-def test_full_and_schoenflies_symbols_of_spglib(kind: object) -> None:
+def test_full_and_schoenflies_symbols_of_spglib(kind: Any) -> None:
     for name in (kind.international_full, kind.international_full.replace(" ", "")):
         found = settings_of_name(name)
         assert {group.number for group in found} == {kind.number}, name

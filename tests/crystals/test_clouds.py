@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def merge_by_hand(lattice, positions, occupancies, tolerance):  # noqa: PLR0912 
         if not open_:
             return points
         level = min(open_) + TIE
-        links = {}
+        links: dict[int, list[Any]] = {}
         for d, i, j, s in near:
             if left < d <= min(level, tolerance):
                 links.setdefault(i, []).append((j, s))
@@ -65,7 +66,7 @@ def merge_by_hand(lattice, positions, occupancies, tolerance):  # noqa: PLR0912 
                 while frontier:
                     a = frontier.pop()
                     for b, s in links[a]:
-                        place = tuple(int(x + y) for x, y in zip(members[a], s, strict=True))
+                        place: Any = tuple(int(x + y) for x, y in zip(members[a], s, strict=True))
                         if b not in members:
                             members[b] = place
                             frontier.append(b)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gemmi
 import numpy as np
 import pytest
@@ -129,18 +131,22 @@ def test_a_formula_that_cannot_be_read_is_a_note() -> None:
     assert read(block(LICL, chemical_formula_sum="?")).flags == ()
 
 
+def item(tag: str, text: str) -> dict[str, Any]:
+    return {tag: text}
+
+
 @pytest.mark.parametrize("tag", ["chemical_formula_structural", "chemical_formula_moiety"])
 def test_another_formula_counts_only_where_there_is_no_sum(tag: str) -> None:
-    assert read(block(LICL, **{tag: "Na Cl"})).flags == ("formula",)
-    assert read(block(LICL, **{tag: "Li 1+, Cl 1-"})).flags == ()
-    assert read(block(LICL, **{tag: "a salt"})).flags == ()
-    assert read(block(LICL, chemical_formula_sum="Li Cl", **{tag: "Na Cl"})).flags == ()
+    assert read(block(LICL, **item(tag, "Na Cl"))).flags == ("formula",)
+    assert read(block(LICL, **item(tag, "Li 1+, Cl 1-"))).flags == ()
+    assert read(block(LICL, **item(tag, "a salt"))).flags == ()
+    assert read(block(LICL, chemical_formula_sum="Li Cl", **item(tag, "Na Cl"))).flags == ()
 
 
 def test_hydrogen_without_coordinates_is_in_the_composition_that_is_compared() -> None:
     columns = "label type_symbol symmetry_multiplicity fract_x fract_y fract_z"
     rows = "Li1 Li 2 .1 .2 .3\nO1 O 2 .6 .7 .8\nH1 H 2 ? ? ?"
-    cell = {"group": "P 1 21 1", "columns": columns}
+    cell: dict[str, Any] = {"group": "P 1 21 1", "columns": columns}
     assert read(block(rows, chemical_formula_sum="H Li O", cell_formula_units_Z=2, **cell)).flags == (
         "atoms-without-coordinates",
     )

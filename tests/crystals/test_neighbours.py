@@ -55,7 +55,7 @@ def test_a_point_and_its_images_come_once_per_pair_of_shifts():
 
 def test_empty_cloud_and_small_cutoff_give_no_pairs():
     assert len(periodic_pairs(np.eye(3), np.empty((0, 3)), 5.0).i) == 0
-    assert len(periodic_pairs(np.eye(3) * 5, [[0, 0, 0], [0.5, 0.5, 0.5]], 1.0).i) == 0
+    assert len(periodic_pairs(np.eye(3) * 5, [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]], 1.0).i) == 0
     assert periodic_pairs(np.eye(3) * 5, [[0, 0, 0], [0, 0, 0]], 0.0).distance.tolist() == [0.0]
 
 

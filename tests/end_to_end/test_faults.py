@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -27,8 +28,8 @@ SABOTAGE = """
 import os, signal, sys, time
 
 def spoil():
-    import screening.crystals.cif
-    read = screening.crystals.cif.read_cif
+    import screening.crystals
+    read = screening.crystals.read_cif
     def spoiled(text, *, id, **settings):
         if id.startswith("poison"):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -41,7 +42,7 @@ def spoil():
         if id.startswith("broken"):
             raise MemoryError
         return read(text, id=id, **settings)
-    screening.crystals.cif.read_cif = spoiled
+    screening.crystals.read_cif = spoiled  # what other rooms import
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
@@ -145,7 +146,12 @@ class Outside:
         self.file = folder / "scheduler.json"
         self.processes: list[subprocess.Popen[bytes]] = []
         python = [sys.executable, "-m"]
-        told = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder, "start_new_session": True}
+        told: dict[str, Any] = {
+            "stdout": subprocess.DEVNULL,
+            "stderr": subprocess.DEVNULL,
+            "cwd": folder,
+            "start_new_session": True,
+        }
         self.scheduler = subprocess.Popen(
             [
                 *python,

@@ -26,12 +26,12 @@ class Finder:
     def find_spec(self, name, path=None, target=None):
         if name == "screening.features.shard":
             sys.meta_path.remove(self)
-            import screening.crystals.cif
-            read = screening.crystals.cif.read_cif
+            import screening.crystals
+            read = screening.crystals.read_cif
             def slowly(text, **settings):
                 time.sleep(0.25)
                 return read(text, **settings)
-            screening.crystals.cif.read_cif = slowly
+            screening.crystals.read_cif = slowly
         return None
 
 sys.meta_path.insert(0, Finder())

@@ -14,6 +14,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -24,11 +25,11 @@ from command import screening as screening_command
 from finished import Finished
 from made_store import COLUMNS, HEADER, files, filled, rows
 
-import screening.locations.location
 import screening.store.lease
 from screening.config import InputLimits
 from screening.errors import Code, InputError, StoreError
-from screening.locations.location import is_url, place
+from screening.locations import remote, transfer
+from screening.locations.location import is_url, location
 from screening.locations.remote import Remote
 from screening.locations.transfer import delivered, fetched, publish
 from screening.runs.status import status
@@ -46,7 +47,7 @@ SECRET = "wJalrXUtnFEMI-secret"
 def memory() -> Iterator[Remote]:
     """An empty folder of fsspec's store in memory."""
     fsspec.filesystem("memory").store.clear()
-    found = place("memory://bucket/folder")
+    found = location("memory://bucket/folder")
     assert isinstance(found, Remote)
     yield found
     fsspec.filesystem("memory").store.clear()
@@ -56,11 +57,11 @@ def objects(folder: Remote) -> dict[str, bytes]:
     """Every object below a folder, by its name from there."""
     found: dict[str, bytes] = {}
     for entry in folder.iterdir():
-        name = entry.place.name
+        name = entry.location.name
         if entry.folder:
-            found |= {f"{name}/{key}": value for key, value in objects(entry.place).items()}
+            found |= {f"{name}/{key}": value for key, value in objects(entry.location).items()}
         else:
-            found[name] = entry.place.read_bytes()
+            found[name] = entry.location.read_bytes()
     return found
 
 
@@ -68,8 +69,8 @@ def objects(folder: Remote) -> dict[str, bytes]:
 
 
 def test_a_place_is_a_path_or_a_url(memory: Remote) -> None:
-    assert place("a/b") == Path("a/b")
-    assert place("file:///a/b") == Path("/a/b")
+    assert location("a/b") == Path("a/b")
+    assert location("file:///a/b") == Path("/a/b")
     assert (memory / "a.zarr/x").url == "memory://bucket/folder/a.zarr/x"
     assert (memory.name, memory.parent.url, (memory / "a.csv").suffix) == ("folder", "memory://bucket", ".csv")
     assert is_url("s3://b/k")
@@ -90,7 +91,7 @@ def test_a_place_is_a_path_or_a_url(memory: Remote) -> None:
 )
 def test_a_url_that_is_no_place_is_refused_without_its_secret(url: str, told: str) -> None:
     with pytest.raises(InputError, match=told) as caught:
-        place(url)
+        location(url)
     assert SECRET not in str(caught.value)
 
 
@@ -100,7 +101,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(fsspec, "filesystem", refuse)
     with pytest.raises(InputError, match=r"s3:// needs s3fs: pip install 'screening\[cloud\]'"):
-        place("s3://bucket/x")
+        location("s3://bucket/x")
 
 
 @pytest.mark.parametrize("name", ["../x", "/x", "a/../../x", ""])
@@ -143,7 +144,7 @@ def test_a_folder_goes_there_and_back_whole(memory: Remote, tmp_path: Path) -> N
 def test_an_object_named_to_lead_out_is_not_fetched(memory: Remote, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (memory / "model/a").write_bytes(b"x")
     named = Remote(f"{memory}/model/{name}")  # a key of an object store may be any text
-    monkeypatch.setattr(screening.locations.location, "_below", lambda folder, skipped: iter([named]))
+    monkeypatch.setattr(transfer, "_below", lambda folder, skipped: iter([named]))
     monkeypatch.setattr(Remote, "read_bytes", lambda self: b"x")
     with pytest.raises(InputError, match="leads out"), fetched(memory / "model"):
         pass
@@ -394,7 +395,12 @@ def test_limits_hold_before_anything_is_read(memory: Remote, monkeypatch: pytest
     read: list[str] = []
     filesystem = type(fsspec.filesystem("memory"))
     cat = filesystem.cat_file
-    monkeypatch.setattr(filesystem, "cat_file", lambda self, path, *span: read.append(path) or cat(self, path, *span))
+
+    def watched(self: Any, path: str, *span: Any) -> Any:
+        read.append(path)
+        return cat(self, path, *span)
+
+    monkeypatch.setattr(filesystem, "cat_file", watched)
     items = list(iter_items([str(memory)], InputLimits(max_file_bytes=1000)))
     assert [item.rejection and item.rejection.code for item in items] == [Code.TOO_LARGE, None]
     assert len(read) == 1
@@ -435,10 +441,10 @@ def test_a_connection_lost_in_an_archive_is_no_damage_of_the_archive(
     next(items)
 
     def lost(self: object, buffer: object) -> int:
-        with screening.locations.location._reaching(str(memory)):
+        with remote._reaching(str(memory)):
             raise ConnectionResetError
 
-    monkeypatch.setattr(screening.locations.location._Stream, "readinto", lost)
+    monkeypatch.setattr(remote._Stream, "readinto", lost)
     with pytest.raises(StoreError, match="the same command goes on"):
         list(iter_items([f"{memory}/n.zip"], LIMITS))
 
@@ -497,7 +503,7 @@ def server() -> Iterator[Server]:
 def s3(server: Server) -> Remote:
     """A bucket with crystals/ and labels.csv in it."""
     fsspec.filesystem("s3", use_listings_cache=False).mkdir("bucket")
-    found = place("s3://bucket")
+    found = location("s3://bucket")
     assert isinstance(found, Remote)
     return found
 
@@ -520,7 +526,7 @@ def test_conditional_puts_and_pages_on_s3(s3: Remote, monkeypatch: pytest.Monkey
     with pytest.raises(FileExistsError):
         (s3 / "once").write_new(b"2")
     assert (s3 / "once").read_bytes() == b"1"
-    monkeypatch.setattr(screening.locations.location, "PAGE", 3)
+    monkeypatch.setattr(remote, "PAGE", 3)
     for number in range(10):
         (s3 / f"pages/{number}.cif").write_bytes(f"data_{number}".encode())
         (s3 / f"pages/below{number}/x.cif").write_bytes(b"data_x")
@@ -647,7 +653,7 @@ def begin(runs: Finished, out: str) -> subprocess.Popen[str]:
 
 
 def committed(store: Remote) -> int:
-    return sum(len(list(folder.place.iterdir())) for folder in (store / "ledger").iterdir())
+    return sum(len(list(folder.location.iterdir())) for folder in (store / "ledger").iterdir())
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def test_candidates_have_sensible_volumes_and_contacts() -> None:
 
 
 def test_candidates_are_distinct_and_new() -> None:
-    keys = set()
+    keys: set[tuple[str, str]] = set()
     for id, text in sample():
         match = re.fullmatch(r"gen-(\d{5})-([A-Za-z0-9.]+)-([A-Za-z0-9._-]+)", id)
         assert match is not None, id

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -46,7 +48,7 @@ def counts_by_walks(lattice, positions, radius):
     return counts
 
 
-NETS = {
+NETS: dict[str, Any] = {
     # name: lattice, positions, r_max, [(radius, counts)]
     "chain, then framework": (np.diag([2, 5, 5]), ORIGIN, 6, [(0, [1, 0, 0, 0]), (2, [0, 1, 0, 0]), (5, [0, 0, 0, 1])]),
     "layer": (np.diag([2, 2, 7]), ORIGIN, 5, [(0, [1, 0, 0, 0]), (2, [0, 0, 1, 0])]),
@@ -118,12 +120,12 @@ def test_supercell_multiplies_the_counts(matrix):
     rng = np.random.default_rng(4)
     lattice, positions = np.diag([3.0, 5.0, 8.0]), rng.random((3, 3))
     cell = ranks_of(lattice, positions, 9.0, primitive=False)
-    big = ranks_of(*supercell(lattice, positions, matrix), 9.0, primitive=False)
+    big = ranks_of(*supercell(lattice, positions, matrix), r_max=9.0, primitive=False)
     copies = abs(round(np.linalg.det(matrix)))
     np.testing.assert_array_equal(cell.radius, big.radius)
     np.testing.assert_array_equal(cell.counts * copies, big.counts)
     assert len(cell.radius) > 2
-    reduced = ranks_of(*supercell(lattice, positions, matrix), 9.0)
+    reduced = ranks_of(*supercell(lattice, positions, matrix), r_max=9.0)
     np.testing.assert_array_equal(reduced.counts, cell.counts)
     assert reduced.n_points.tolist() == [3.0]
 

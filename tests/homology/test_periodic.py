@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import redzed_tda
@@ -151,7 +153,7 @@ def test_components_end_when_they_merge_or_run_to_infinity():
     assert len(found.bars[0]) == 4
     assert np.isfinite(found.bars[0]).all()  # no component of positive density is finite in the end
     # A pair 1 Å apart in a cell of 4 Å: one bar ends as the pair joins, the other as the pairs join to the next cell.
-    pair = periodic_barcodes((np.eye(3) * 4, [[0, 0, 0], [0.25, 0, 0]]), r_max=6.0, max_dim=0)
+    pair = periodic_barcodes((np.eye(3) * 4, [[0.0, 0.0, 0.0], [0.25, 0.0, 0.0]]), r_max=6.0, max_dim=0)
     assert pair.bars[0].tolist() == [[0, 1], [0, 3]]
 
 
@@ -162,7 +164,7 @@ def test_molecule_in_a_huge_cell_has_its_ordinary_barcode(seed):
     found = periodic_barcodes((np.eye(3) * 60, points / 60), r_max=9.0)
     distances = ticks(np.linalg.norm(points[:, None] - points[None, :], axis=-1)).astype(float)
     np.fill_diagonal(distances, 0)
-    expected = ripser(distances, maxdim=2, thresh=float(ticks(9.0)), distance_matrix=True)["dgms"]
+    expected = ripser(distances, maxdim=2, thresh=float(ticks(np.array(9.0))), distance_matrix=True)["dgms"]
     assert len(found.bars[1]) > 0
     for dim in range(3):
         bars = expected[dim].astype(float) * RESOLUTION
@@ -175,7 +177,7 @@ SQUARE = np.diag([2.0, 2.0, 40.0])
 HCP = np.array([[1, 0, 0], [-0.5, 0.75**0.5, 0], [0, 0, (8 / 3) ** 0.5]])
 DIAMOND = np.array([[0, 0, 0], [0.25, 0.25, 0.25]])
 # Bars by hand, as (count per cell, birth, death) per dimension; docs/periodic-persistence.md derives the first three.
-LATTICES = {
+LATTICES: dict[str, Any] = {
     "chain": (CHAIN, ORIGIN, 7.0, [[(1, 0, 2)], [], []]),
     "square": (SQUARE, ORIGIN, 5.0, [[(1, 0, 2)], [(1, 2, 8**0.5)], []]),
     # Edges 3 per site, no triangle: 1 - 3 = -2. The face diagonals fill the squares; a cube of points without its body
@@ -274,8 +276,10 @@ def test_over_budget_the_radius_is_cut_and_says_so(budget):
         np.testing.assert_array_equal(sorted_bars(born), cut.bars[dim])
     # The next tick at which a simplex enters would pass the budget.
     levels = orbits(lattice, positions, cut.r_cut + 1.0)
-    later = min(t for level in levels[2:] for t in level.values() if t > ticks(cut.r_cut))
-    counts = [sum(t <= at for level in levels[2:] for t in level.values()) for at in (ticks(cut.r_cut), later)]
+    later = min(t for level in levels[2:] for t in level.values() if t > ticks(np.array(cut.r_cut)))
+    counts = [
+        sum(t <= at for level in levels[2:] for t in level.values()) for at in (ticks(np.array(cut.r_cut)), later)
+    ]
     assert counts[0] <= budget < counts[1]
 
 
@@ -329,7 +333,7 @@ def test_very_thin_needle_is_a_chain():
 
 
 def test_below_every_distance_each_site_is_a_component():
-    found = periodic_barcodes((np.eye(3) * 5, [[0, 0, 0], [0.5, 0.5, 0.4]]), r_max=1.0)
+    found = periodic_barcodes((np.eye(3) * 5, [[0.0, 0.0, 0.0], [0.5, 0.5, 0.4]]), r_max=1.0)
     assert found.bars[0].tolist() == [[0, np.inf]] * 2
     assert len(found.bars[1]) == len(found.bars[2]) == 0
     assert periodic_barcodes((np.eye(3) * 5, ORIGIN), r_max=0.0).bars[0].tolist() == [[0, np.inf]]
@@ -376,7 +380,7 @@ def test_engine_is_asked_for_by_name():
 def test_pymatgen_structure_is_taken_as_it_is():
     from pymatgen.core import Lattice, Structure
 
-    structure = Structure(Lattice.cubic(4.0), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    structure = Structure(Lattice.cubic(4.0), ["Li", "Li"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
     assert_same_bars(
         periodic_barcodes(structure, r_max=5.0), periodic_barcodes((np.eye(3) * 4, structure.frac_coords), r_max=5.0)
     )

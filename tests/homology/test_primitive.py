@@ -42,9 +42,9 @@ def test_supercell_of_a_random_cell_comes_back(seed):
 
 
 def test_centred_cells_shrink_by_their_centring():
-    body = [[0, 0, 0], [0.5, 0.5, 0.5]]
-    face = [[0, 0, 0], [0.5, 0.5, 0], [0.5, 0, 0.5], [0, 0.5, 0.5]]
-    rhombohedral = [[0, 0, 0], [2 / 3, 1 / 3, 1 / 3], [1 / 3, 2 / 3, 2 / 3]]
+    body = [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]]
+    face = [[0.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.0, 0.5], [0.0, 0.5, 0.5]]
+    rhombohedral = [[0.0, 0.0, 0.0], [2 / 3, 1 / 3, 1 / 3], [1 / 3, 2 / 3, 2 / 3]]
     hexagonal = np.array([[3.0, 0, 0], [-1.5, 1.5 * 3**0.5, 0], [0, 0, 14.0]])
     for lattice, points in ((np.eye(3) * 4, body), (np.eye(3) * 4, face), (hexagonal, rhombohedral)):
         both = np.concatenate([np.array(points), np.add(points, [0.1, 0.03, 0.2])])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_rings_of_random_crystals_are_shortest(seed):
 
 def chain_of(ring, tick_of, first_tick, units):
     """The ring as a chain of orbits, {edge: coefficient mod P}, edges before `first_tick` left out."""
-    column = defaultdict(int)
+    column: dict[Any, int] = defaultdict(int)
     for v, w in zip(ring, (*ring[1:], ring[0]), strict=True):
         (a, b), sign = ((v, w), 1) if tuple(v) < tuple(w) else ((w, v), -1)
         factor = sign
@@ -136,10 +137,10 @@ def test_rings_depend_on_no_description(seed):
     sheared = np.array(SHEAR) @ lattice
     assert lengths(rings_of(sheared, moved, r_max), sheared, moved) == first
     big = supercell(lattice, positions, (2, 1, 1))
-    assert lengths(rings_of(*big, r_max), *big) == sorted(first * 2)
+    assert lengths(rings_of(big[0], big[1], r_max), *big) == sorted(first * 2)
 
 
-def sizes(lattice, positions, r_max):
+def sizes(lattice, positions, r_max: float):
     lattice, positions = np.array(lattice, dtype=float), np.array(positions, dtype=float)
     found = rings_of(lattice, positions, r_max)
     for ring, bar in zip(found.rings, found.bars[1], strict=True):
@@ -150,14 +151,14 @@ def sizes(lattice, positions, r_max):
 def test_squares_of_a_square_layer():
     assert sizes(np.diag([3, 3, 50]), [[0, 0, 0]], 4.5) == [4]
     assert sizes(np.diag([6, 3, 50]), [[0, 0, 0], [0.5, 0, 0]], 4.5) == [4, 4]
-    assert sizes(*supercell(np.diag([3.0, 3.0, 50.0]), [[0, 0, 0]], (3, 3, 1)), 4.5) == [4] * 9
+    assert sizes(*(supercell(np.diag([3.0, 3.0, 50.0]), [[0, 0, 0]], (3, 3, 1))), r_max=4.5) == [4] * 9
 
 
 def test_hexagons_of_a_honeycomb():
     cell = [[3, 0, 0], [-1.5, 1.5 * np.sqrt(3), 0], [0, 0, 50]]
     layer = [[1 / 3, 2 / 3, 0], [2 / 3, 1 / 3, 0]]
     assert sizes(cell, layer, 3.5) == [6]
-    assert sizes(*supercell(cell, layer, (2, 2, 1)), 3.5) == [6] * 4
+    assert sizes(*(supercell(cell, layer, (2, 2, 1))), r_max=3.5) == [6] * 4
 
 
 def test_chains_joined_to_layers_go_out_and_back_by_translates_of_one_edge():

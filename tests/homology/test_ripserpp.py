@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -103,7 +105,7 @@ def test_bars_of_thousands_of_clouds(process: RipserppProcess) -> None:
 def test_bars_of_real_crystals(shared_data: Path) -> None:
     """Lithium and anions of the labelled crystals, supercells of up to 150 points: the bars of ripser.py."""
     config = CloudConfig(channels=("mobile", "anion"))
-    clouds = []
+    clouds: list[Any] = []
     for item in iter_items([str(shared_data / "obelix-train" / "cifs")], InputLimits()):
         try:
             crystal = read_cif(item.text, id=item.id, source=item.source, limits=InputLimits())
@@ -234,7 +236,7 @@ def test_what_does_not_fit_into_free_memory_is_done_by_redzed(tmp_path: Path, mo
     enough = barcodes_ripserpp(batch, r_max=r_max, memory=2**30)
     assert enough.fallbacks == ()
     host = psutil.virtual_memory()._replace(available=48 * 41 * 40 * 39 // 6)
-    monkeypatch.setattr(ripserpp.psutil, "virtual_memory", lambda: host)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: host)
     tight = barcodes_ripserpp(batch, r_max=r_max, memory=2**30)
     assert [(one.cloud, one.reason) for one in tight.fallbacks] == [(1, "memory")]
 
@@ -320,7 +322,7 @@ def test_a_library_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ripserpp.LIBRARY_VARIABLE, raising=False)
-    monkeypatch.setattr(ripserpp.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EngineUnavailableError, match="scripts/install_ripserpp"):
         engine("ripserpp")
 

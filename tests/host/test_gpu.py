@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -37,7 +38,7 @@ def no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def packages(monkeypatch: pytest.MonkeyPatch, *, there: bool) -> None:
-    monkeypatch.setattr(device.importlib.util, "find_spec", lambda name: object() if there else None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if there else None)
 
 
 @pytest.mark.usefixtures("no_driver")

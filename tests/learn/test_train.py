@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -78,7 +79,7 @@ def test_gradient_and_curvature_are_the_derivatives_of_the_loss() -> None:
 def rows(n: int = 80, seed: int = 0) -> Rows:
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n, 5)).astype(np.float32)
-    return Rows(features, features[:, 0] * 2.0 - 5.0, np.zeros(n, dtype=np.bool_), np.arange(n))
+    return Rows(features, features[:, 0].astype(np.float64) * 2.0 - 5.0, np.zeros(n, dtype=np.bool_), np.arange(n))
 
 
 def test_predictions_start_at_the_mean_whatever_lightgbm_adds() -> None:
@@ -96,7 +97,7 @@ def test_a_held_bound_does_not_pull_the_prediction_up() -> None:
     errors = {}
     for bounds in ("censored", "value"):
         booster, base = fit(Rows(data.features, stated, bound, data.groups).under(bounds), params=params, trees=100)
-        errors[bounds] = np.abs(booster.predict(data.features[bound]) + base - data.target[bound]).mean()
+        errors[bounds] = np.abs(np.asarray(booster.predict(data.features[bound])) + base - data.target[bound]).mean()
     assert errors["censored"] < 0.8 * errors["value"]
 
 
@@ -362,8 +363,9 @@ def test_same_seed_same_bytes_in_any_order_of_labels(
     crystals: FeatureTable, known: Labels, folder: Path, tmp_path: Path
 ) -> None:
     order = np.random.default_rng(1).permutation(90)
-    fields = {field.name: getattr(known, field.name) for field in dataclasses.fields(known)}
-    shuffled = Labels(**{name: None if value is None else value[order] for name, value in fields.items()})
+    fields: dict[str, Any] = {field.name: getattr(known, field.name) for field in dataclasses.fields(known)}
+    changed: dict[str, Any] = {name: None if value is None else value[order] for name, value in fields.items()}
+    shuffled = Labels(**changed)
     train(crystals, shuffled, QUICK).save(tmp_path / "again")
     first, second = read_all(folder), read_all(tmp_path / "again")
     assert sorted(first) == [

@@ -118,7 +118,7 @@ def plainly(whole: FeatureTable) -> dict[str, str]:
 
 
 def stands_for(frame: pd.DataFrame) -> dict[str, str]:
-    return {row.id: row.duplicate_of or row.id for row in frame.itertuples()}
+    return {str(id): str(first or id) for id, first in zip(frame["id"], frame["duplicate_of"], strict=True)}
 
 
 @settings(max_examples=40, deadline=None)
@@ -186,7 +186,7 @@ def test_only_suspects_are_read_again(model: Model) -> None:
     class Counted(list[FeatureTable]):
         read: list[int]
 
-        def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        def __getitem__(self, index):
             self.read.append(index)
             return super().__getitem__(index)
 
@@ -319,9 +319,10 @@ def test_real_crystals_written_anew_are_one_entry(tmp_path: Path) -> None:
     assert [list(one.ids) for one in tables[1:3]] == [list(tables[1].ids), list(tables[2].ids)]
     signatures = duplicates.Signatures()
     ids: list[str] = []
-    for number, one in enumerate(tables):
-        signatures.add(batches._part(one, np.arange(len(one)), number=number), alone=np.zeros(len(one), dtype=np.bool_))
-        ids += list(one.ids)
+    for number, part in enumerate(tables):
+        every = np.arange(len(part))
+        signatures.add(batches._part(part, every, number=number), alone=np.zeros(len(part), dtype=np.bool_))
+        ids += list(part.ids)
     first = duplicates.representatives(signatures.joined(), tables, ids=np.array(ids, dtype=object))
     for id, stands in zip(ids, first, strict=True):
         assert ids[stands] == min(other for other in ids if other.split("/")[0] == id.split("/")[0])
@@ -349,7 +350,7 @@ CUBIC = np.eye(3)
 FACES = [(0.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.5, 0.0, 0.5), (0.0, 0.5, 0.5)]
 ROCKSALT = cell(5.13 * CUBIC, [("Li", *p) for p in FACES] + [("Cl", p[0] + 0.5, p[1], p[2]) for p in FACES])
 # Zinc blende at the volume of rock salt: formula and volume per atom are equal.
-BLENDE = cell(5.13 * CUBIC, [("Li", *p) for p in FACES] + [("Cl", *(c + 0.25 for c in p)) for p in FACES])
+BLENDE = cell(5.13 * CUBIC, [("Li", *p) for p in FACES] + [("Cl", x + 0.25, y + 0.25, z + 0.25) for x, y, z in FACES])
 SWAPPED = cell(5.13 * CUBIC, [("Cl", *p) for p in FACES] + [("Li", p[0] + 0.5, p[1], p[2]) for p in FACES])
 
 
@@ -435,9 +436,10 @@ def test_pairs_of_the_materials_project(shared_data: Path, tmp_path: Path) -> No
     assert all(equal_features(rows[orderings[0]], rows[id]) for id in orderings)  # their volumes tell them apart
     signatures = duplicates.Signatures()
     ids: list[str] = []
-    for number, one in enumerate(tables):
-        signatures.add(batches._part(one, np.arange(len(one)), number=number), alone=np.zeros(len(one), dtype=np.bool_))
-        ids += list(one.ids)
+    for number, part in enumerate(tables):
+        every = np.arange(len(part))
+        signatures.add(batches._part(part, every, number=number), alone=np.zeros(len(part), dtype=np.bool_))
+        ids += list(part.ids)
     first = duplicates.representatives(signatures.joined(), tables, ids=np.array(ids, dtype=object))
     found = {id: ids[stands] for id, stands in zip(ids, first, strict=True)}
     assert found == {id: "mp-774032" if id == "mp-804341" else id for id in texts}

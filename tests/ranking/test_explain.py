@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +57,9 @@ def test_labels_that_follow_lithium_layers_alone_are_explained_by_them(crystals:
     assert (first["kind"], first["direction"]) == ("Li/rank2/3-4", 1)
 
 
-def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shared_data: Path, tmp_path: Path) -> None:
+def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(
+    shared_data: Path, scheduler: str, tmp_path: Path
+) -> None:
     """Measured structures, invented labels: over how many Å of radius lithium percolates in layers alone."""
     from screening.cluster.featurize_all import featurize_all
     from screening.cluster.progress import Progress
@@ -64,9 +67,11 @@ def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shar
     from screening.learn.labels import Labels
     from screening.store.read import read_table
 
-    featurize_all(
-        [str(shared_data / "obelix-train" / "cifs")], config=Config(), out=tmp_path / "F.zarr", progress=Progress()
+    config = Config.model_validate(
+        {"cluster": {"scheduler": scheduler}, "cloud": {"channels": ["mobile", "anion"]}, "learn": {"repeats": 1}}
     )
+    paths = [str(shared_data / "obelix-train" / "cifs")]
+    featurize_all(paths, config=config, out=tmp_path / "F.zarr", progress=Progress())
     real = read_table(tmp_path / "F.zarr")
     window = real.features[:, [name.startswith("Li/rank2/") for name in real.columns]].sum(axis=1) * 0.1
     known = Labels(
@@ -74,7 +79,7 @@ def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(shar
         log_sigma=-8.0 + 1.5 * window.astype(np.float64) + np.random.default_rng(0).normal(0, 0.2, len(real)),
         is_bound=np.zeros(len(real), dtype=np.bool_),
     )
-    kinds = explain(real, train(real, known, Config())).kinds
+    kinds = explain(real, train(real, known, config)).kinds
     assert kinds.iloc[0]["kind"].startswith("Li/rank2/")
     assert kinds.iloc[0]["direction"] == 1
     assert kinds.loc[kinds["kind"].str.startswith("Li/rank2/"), "share"].sum() > 0.4
@@ -93,7 +98,7 @@ def test_shap_values_are_shapleys(crystals: FeatureTable, known_small: tuple[Fea
     dump = model._boosters[0].dump_model()["tree_info"]
     n = len(model.columns)
 
-    def conditional(node: dict[str, object], row: np.ndarray, given: frozenset[int]) -> float:
+    def conditional(node: dict[str, Any], row: np.ndarray, given: frozenset[int]) -> float:
         if "leaf_value" in node:
             return float(node["leaf_value"])
         left, right = node["left_child"], node["right_child"]
@@ -136,7 +141,7 @@ def known_small(crystals: FeatureTable) -> tuple[FeatureTable, Model]:
 
 def test_values_that_do_not_add_up_are_refused(model: Model, crystals: FeatureTable) -> None:
     class Liar:
-        def __init__(self, honest: object) -> None:
+        def __init__(self, honest: Any) -> None:
             self.honest = honest
 
         def predict(self, features: np.ndarray, **options: object) -> np.ndarray:
@@ -161,20 +166,20 @@ def test_only_the_rows_asked_for_in_that_order(explanation: Explanation, crystal
 def test_reasons_in_words(explanation: Explanation) -> None:
     row = int(np.argmax(explanation.shap[:, [kind.name for kind in explanation.by_kind].index(PLANTED)]))
     reasons = explanation.reasons(row, top=2)
-    assert reasons[0].startswith("lithium rings (H1) alive at 3–4 Å: +")
+    assert reasons[0].startswith("lithium rings (β₁) alive at 3–4 Å: +")
     assert len(reasons) == 2
 
 
 @pytest.mark.parametrize(
     ("column", "kind", "words"),
     [
-        ("Li/beta1/3.10", "Li/beta1/3-4", "lithium rings (H1) alive at 3–4 Å"),
-        ("Li/beta1/2.90", "Li/beta1/2-3", "lithium rings (H1) alive at 2–3 Å"),
-        ("anion/beta2/8.00", "anion/beta2/7-8", "anion cages (H2) alive at 7–8 Å"),
-        ("all/beta0/0.50", "all/beta0/0-1", "all-atom connected pieces (H0) alive at 0–1 Å"),
-        ("Na/rank3/4.10", "Na/rank3/4-5", "sodium sites in a three-dimensional network at 4–5 Å"),
+        ("Li/beta1/3.10", "Li/beta1/3-4", "lithium rings (β₁) alive at 3–4 Å"),
+        ("Li/beta1/2.90", "Li/beta1/2-3", "lithium rings (β₁) alive at 2–3 Å"),
+        ("anion/beta2/8.00", "anion/beta2/7-8", "anion cavities (β₂) alive at 7–8 Å"),
+        ("all/beta0/0.50", "all/beta0/0-1", "all-atom components (β₀) alive at 0–1 Å"),
+        ("Na/rank3/4.10", "Na/rank3/4-5", "sodium sites in a 3-D framework at 4–5 Å"),
         ("Li/number_density", "Li/number_density", "lithium sites per volume"),
-        ("Li/hist1/3.0-4.0/0.0-1.0", "Li/hist1/3-4", "lithium rings (H1) born at 3–4 Å"),
+        ("Li/hist1/3.0-4.0/0.0-1.0", "Li/hist1/3-4", "lithium rings (β₁) born at 3–4 Å"),
     ],
 )
 def test_columns_fall_into_kinds(column: str, kind: str, words: str) -> None:

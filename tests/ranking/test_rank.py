@@ -108,7 +108,7 @@ def test_features_are_let_go(model: Model) -> None:
         def __len__(self) -> int:
             return 40
 
-        def __getitem__(self, index):  # type: ignore[no-untyped-def]
+        def __getitem__(self, index):
             nonlocal most
             if not 0 <= index < 40:
                 raise IndexError
@@ -199,7 +199,7 @@ def test_a_stranger_and_an_unseen_element_are_out_of_domain(model: Model, known:
     far.composition[1, NUMBERS["Pu"]] = 1.0
     far.composition[1, NUMBERS["Ac"]] = 1.0
     frame = ranked([dataclasses.replace(far, ids=np.array(["far", "odd"], dtype=object))], model).set_index("id")
-    assert frame.loc["far", "distance"] > 5
+    assert frame["distance"]["far"] > 5
     assert not frame["in_domain"].any()
     assert frame["elements_unseen"].to_dict() == {"far": "", "odd": "Ac;Pu"}
     assert frame["radioactive"].to_dict() == {"far": False, "odd": True}

@@ -20,7 +20,7 @@ from made_crystals import random_crystal, rocksalt
 from made_run import COLUMNS, CURVES, HOSTILE, RADII, RANKING, features, make_explanation, make_ranking, make_run
 from page_parts import Page, details_of
 
-from screening.config import Config
+from screening.config import Config, FeatureSettings
 from screening.crystals.cif import read_cif
 from screening.crystals.crystal import Crystal
 from screening.errors import Code, InputError
@@ -37,8 +37,9 @@ from screening.report.score_plots import calibration_plot, learning_plot
 from screening.report.structures import ANION, MOBILE, OTHER, grouped, p1_cif
 from screening.report.words import CODES
 from screening.runs.read import model_scores, read_ranking
-from screening.sources.lookup import Wanted, find_crystals
-from screening.spreadsheet import plain_cell
+from screening.runs.record import read_record
+from screening.sources.lookup import Missing, Wanted, find_crystals
+from screening.spreadsheet import plain_cell, unguarded
 
 
 @pytest.fixture(scope="module")
@@ -233,8 +234,8 @@ def test_copies_of_an_id_in_one_source_are_found(tmp_path: Path) -> None:
     inside = f"{tmp_path}/two.zip::"
     wanted = [Wanted("a~7", f"{inside}a.cif", "LiCl"), Wanted("a~2", f"{inside}sub/a.cif", "LiBr")]
     found = find_crystals([*wanted, Wanted("b", f"{inside}b.cif", "Li")], Config().input)
-    assert [found[one.id].formula for one in wanted] == ["LiCl", "LiBr"]
-    assert found["b"] == "Its source no longer contains it."
+    assert [getattr(found[one.id], "formula", "") for one in wanted] == ["LiCl", "LiBr"]
+    assert found["b"] == Missing("Its source no longer contains it.")
 
 
 def test_one_block_of_several_is_found(tmp_path: Path) -> None:
@@ -250,13 +251,14 @@ def test_many_structures_are_those_computed_one_by_one(monkeypatch: pytest.Monke
     monkeypatch.setattr(structures, "PART", 2)
     monkeypatch.setattr(structures, "cores", lambda: 2)
     config = Config()
-    found: list[Crystal | str] = [
+    found: list[Crystal | Missing] = [
         read_cif(rocksalt(anion=anion).encode(), id=anion, source="", limits=config.input)
         for anion in ("F", "Cl", "Br", "I")
     ]
-    found.insert(2, "Its source no longer contains it.")
-    together = structures.all_shown(found, config)
-    assert together == [structures.shown(one, config) for one in found]
+    found.insert(2, Missing("Its source no longer contains it."))
+    settings = FeatureSettings()
+    together = structures.all_shown(found, settings)
+    assert together == [structures.shown(one, settings) for one in found]
     assert [next(iter(one)) for one in together] == ["structure", "structure", "missing", "structure", "structure"]
 
 
@@ -411,13 +413,13 @@ def test_formulas(formula: str, html: str) -> None:
 
 def test_elements_and_guards() -> None:
     assert text.elements("Li10Ge(PS6)2") == ["Li", "Ge", "P", "S"]
-    assert text.unguarded("'=a") == "=a"
-    assert text.unguarded("'a") == "'a"
+    assert unguarded("'=a") == "=a"
+    assert unguarded("'a") == "'a"
 
 
 @given(st.text(alphabet="=+-@\t\r'a", max_size=4).filter(lambda cell: not cell.startswith("'")))
 def test_reading_undoes_the_guard_of_writing(cell: str) -> None:
-    assert text.unguarded(plain_cell(cell)) == cell
+    assert unguarded(plain_cell(cell)) == cell
 
 
 @settings(deadline=None, max_examples=60)
@@ -437,9 +439,9 @@ def test_numbers() -> None:
     ("channel", "curve", "words"),
     [
         ("Li", "rank2", ("lithium forms layers", "lithium forms no layers")),
-        ("anion", "rank3", ("the anions form a 3-D network", "the anions form no 3-D network")),
+        ("anion", "rank3", ("the anions form a 3-D framework", "the anions form no 3-D framework")),
         ("framework", "rank0", ("the framework stays in finite clusters", "the framework forms no finite clusters")),
-        ("Rb", "beta1", ("rings of Rb (β₁)", "no rings of Rb (β₁)")),
+        ("Rb", "beta1", ("rings (β₁) of Rb", "no rings (β₁) of Rb")),
         ("Li", "odd", ("odd of lithium", "odd of lithium")),
     ],
 )
@@ -466,7 +468,7 @@ def test_a_threshold_is_a_power_of_ten() -> None:
 
 
 def test_kinds_in_words() -> None:
-    assert kind_words(channel="Li", curve="beta1", radius_from="3.0", radius_to="4.0") == "Li β₁ rings, 3–4 Å"
+    assert kind_words(channel="Li", curve="beta1", radius_from="3.0", radius_to="4.0") == "Li rings (β₁), 3–4 Å"
     assert kind_words(channel="Li", curve="mean_occupancy", radius_from="", radius_to="") == "Li mean occupancy"
 
 
@@ -541,7 +543,7 @@ def test_both_layouts_of_scores_are_read() -> None:
 def test_what_is_missing_or_wrong_is_named(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run")
     with pytest.raises(InputError, match=r"not in .*features\.zarr"):
-        Details(run, json.loads((run / "run.json").read_text())).of([Wanted("nobody", "x.cif", "Li")])
+        Details(run, read_record(run / "run.json")).of([Wanted("nobody", "x.cif", "Li")])
     ranking = (run / "ranking.csv").read_text(encoding="utf-8")
     (run / "ranking.csv").write_text(ranking.replace("distance", "farness", 1), encoding="utf-8")
     with pytest.raises(InputError, match="lacks the column distance"):

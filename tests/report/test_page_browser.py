@@ -54,7 +54,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page = context.new_page()
         page.set_default_timeout(20_000)
         # Reading pixels back is what tests do, and the browser has advice on it.
-        page.on("console", lambda message: "getImageData" in message.text or told.append(message.text))
+        page.on("console", lambda message: told.extend([message.text] * ("getImageData" not in message.text)))
         page.on("pageerror", lambda error: told.append(str(error)))
         page.on("dialog", lambda dialog: told.append(dialog.message))
         page.on("request", lambda request: asked.append(request.url))

@@ -160,6 +160,11 @@ SHELL = [
 ]
 
 
+def command_names() -> list[str]:
+    group: Any = typer.main.get_command(app)
+    return list(group.commands)
+
+
 def inner(words: list[str]) -> list[str]:
     """The command inside another, such as sbatch --wrap "screening …" or docker run image screening …."""
     if "--wrap" in words:
@@ -287,7 +292,7 @@ def test_the_reference_is_made_from_the_source(site: Path) -> None:
     for said in ("screening.notebook.load", "get_feature_names_out", "half open", "The finished RUN"):
         assert re.search(said, python, re.IGNORECASE), said
     shown = (site / "reference" / "commands.html").read_text(encoding="utf-8")
-    for command in typer.main.get_command(app).commands:
+    for command in command_names():
         assert f"screening {command}" in shown
     assert "--per-prototype" in shown
     settings = re.sub(r"<[^>]+>", "", (site / "reference" / "settings.html").read_text(encoding="utf-8"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ import psutil
 import pytest
 from paths import ROOT
 
+from screening.config import read_config
+from screening.features.shard import assemble
 from screening.homology.barcodes import Barcodes, Fallback
 from screening.homology.supercell import barcodes_redzed
 from screening.host import gpu as device
@@ -181,7 +185,7 @@ def test_counts_of_a_pytest_run(tmp_path: Path) -> None:
 def test_a_missing_package_is_a_row() -> None:
     def rows() -> Iterator[report.Row]:
         yield report.Row("a", "passed", "d")
-        import a_package_that_is_not_there  # noqa: F401
+        importlib.import_module("a_package_that_is_not_there")
 
     first, last = sections.where_available(rows())
     assert (first.outcome, last.outcome) == ("passed", "skipped")
@@ -218,7 +222,12 @@ def left_out(clouds: Any, **options: Any) -> Barcodes:
 
 
 def engine_is(function: Callable[..., Barcodes], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sections, "engine_of", {"ripserpp": function, "supercell": barcodes_redzed}.__getitem__)
+    stand_ins = {"ripserpp": function, "supercell": barcodes_redzed}
+    monkeypatch.setattr(
+        sections,
+        "engine_of",
+        {name: SimpleNamespace(function_itself=found) for name, found in stand_ins.items()}.__getitem__,
+    )
 
 
 @pytest.mark.parametrize(
@@ -287,7 +296,7 @@ def test_the_occupancy_section(few: argparse.Namespace, monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "pynvml", Pynvml())
     monkeypatch.setattr(device, "DRIVER", "libcuda-that-is-not-there.so.1")
     assert [row.outcome for row in sections.occupancy(few)] == ["skipped", "skipped"]
-    on_cpu = sections.read_config
+    on_cpu = read_config
 
     def quick(path: None, over: dict[str, Any]) -> Any:
         return on_cpu(
@@ -327,7 +336,7 @@ def cupy_is_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("error", [0.0, 1e-7])
 def test_the_arrays_section(error: float, few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = sections.assemble
+    real = assemble
 
     def computed(prepared: Any, found: Any, config: Any, kind: str) -> Any:
         rows = real(prepared, found, config)

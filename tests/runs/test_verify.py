@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -17,7 +18,7 @@ from command import in_a_process, screening
 from finished import Finished
 
 from screening.errors import StoreError
-from screening.runs.folder import RunPaths
+from screening.runs import RunPaths
 from screening.runs.journal import Journal
 from screening.runs.status import status
 from screening.runs.verify import verify
@@ -64,7 +65,7 @@ def deleted_shard_and_line(run: Path) -> None:
 
 
 def swapped_rows(run: Path) -> None:
-    array = zarr.open_group(run / "features.zarr", mode="r+")["features"]
+    array: Any = zarr.open_group(run / "features.zarr", mode="r+")["features"]
     rows = np.asarray(array[0:8])
     array[0:8] = rows[[1, 0, *range(2, 8)]]
 

@@ -9,7 +9,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,16 @@ uvicorn = pytest.importorskip("uvicorn", reason="no uvicorn here: nothing is ser
 from screening.serve.app import Guard, application, serve  # noqa: E402
 from screening.serve.listing import Listing  # noqa: E402
 
-ALL = {"search": "", "must": [], "not": [], "hide": [], "conditions": [], "ids": None, "sort": "rank", "falling": False}
+ALL: dict[str, Any] = {
+    "search": "",
+    "must": [],
+    "not": [],
+    "hide": [],
+    "conditions": [],
+    "ids": None,
+    "sort": "rank",
+    "falling": False,
+}
 ALL |= {"from": 0, "count": 1_000_000}
 
 
@@ -80,12 +89,12 @@ def call(
         "server": ("127.0.0.1", 8730),
         "client": ("127.0.0.1", 1),
     }
-    sent: list[dict[str, Any]] = []
+    sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": body or b"", "more_body": False}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
         sent.append(message)
 
     asyncio.run(app(scope, receive, send))

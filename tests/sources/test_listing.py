@@ -10,6 +10,7 @@ import tarfile
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -152,7 +153,7 @@ def test_archives(tmp_path: Path, suffix: str) -> None:
     elif suffix == ".tar.zst":
         path.write_bytes(zstandard.compress(tar_bytes(members)))
     else:
-        mode = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}[suffix]
+        mode: Any = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}[suffix]
         with tarfile.open(path, mode) as archive:
             for name, data in members.items():
                 info = tarfile.TarInfo(name)

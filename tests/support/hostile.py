@@ -537,28 +537,30 @@ def _(rng: random.Random, folder: Path, stem: str) -> None:
     (Path(os.fsdecode(os.fsencode(folder))) / os.fsdecode(name + b".cif")).write_text(good(rng))
 
 
+PACKERS: list[tuple[str, Callable[[bytes], bytes]]] = [
+    ("gz", gzip.compress),
+    ("bz2", bz2.compress),
+    ("xz", lzma.compress),
+    ("zst", zstandard.compress),
+]
+
+
 @files("packed-bomb", "too-large")
 def _(rng: random.Random, folder: Path, stem: str) -> None:
     data = rng.choice([b" ", b"\0", b"data_x\n"]) * 1_500_000 * rng.choice([1, 3])
-    pack = rng.choice(
-        [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstandard.compress)]
-    )
+    pack = rng.choice(PACKERS)
     (folder / f"{stem}.cif.{pack[0]}").write_bytes(pack[1](data))
 
 
 @files("packed-good", READ)
 def _(rng: random.Random, folder: Path, stem: str) -> None:
-    pack = rng.choice(
-        [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstandard.compress)]
-    )
+    pack = rng.choice(PACKERS)
     (folder / f"{stem}.cif.{pack[0]}").write_bytes(pack[1](good(rng).encode()))
 
 
 @files("packed-damage", "unreadable", "not-cif", "empty", READ)
 def _(rng: random.Random, folder: Path, stem: str) -> None:
-    suffix, pack = rng.choice(
-        [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress), ("zst", zstandard.compress)]
-    )
+    suffix, pack = rng.choice(PACKERS)
     (folder / f"{stem}.cif.{suffix}").write_bytes(damaged(rng, pack(good(rng).encode())))
 
 
@@ -626,9 +628,8 @@ def _(rng: random.Random, folder: Path, stem: str) -> None:
 def _(rng: random.Random, folder: Path, stem: str) -> None:
     members = [(f"{stem}-{n}.cif", good(rng).encode()) for n in range(3)]
     suffix = rng.choice(["zip", "tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst"])
-    packers = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstandard.compress}
     data = zipped(members) if suffix == "zip" else tarred(members)
-    packer = packers.get(suffix.rsplit(".", maxsplit=1)[-1])
+    packer = dict(PACKERS).get(suffix.rsplit(".", maxsplit=1)[-1])
     (folder / f"{stem}.{suffix}").write_bytes(damaged(rng, packer(data) if packer else data))
 
 

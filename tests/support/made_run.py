@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -277,7 +278,7 @@ def make_explanation(path: Path, ids: list[str]) -> None:
         ("Li", "rank3", 2.0, 3.0),
         ("Li", "number_density", "", ""),
     ]
-    kinds = [
+    kinds: list[dict[str, Any]] = [
         {
             "kind": f"{c}/{k}/{a:g}-{b:g}" if a else f"{c}/{k}",
             "channel": c,

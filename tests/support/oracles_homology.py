@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ def images_within(lattice, positions, cutoff):
     lattice, positions = np.asarray(lattice, float), np.asarray(positions, float)
     spread = np.ptp(positions, axis=0) if len(positions) else np.zeros(3)
     reach = np.ceil(cutoff * np.linalg.norm(np.linalg.inv(lattice), axis=0) + spread + 1e-6).astype(int)
-    found = {i: {} for i in range(len(positions))}
+    found: dict[int, dict[Any, float]] = {i: {} for i in range(len(positions))}
     for shift in itertools.product(*(range(-k, k + 1) for k in reach)):
         distance = np.linalg.norm((positions[None, :] + np.array(shift) - positions[:, None]) @ lattice, axis=-1)
         for i, j in np.argwhere(distance <= cutoff):
@@ -29,17 +30,17 @@ def orbits(lattice, positions, r_max, top=3):
     """Orbits of simplices by dimension, {simplex: tick}: sorted tuples of (site, shift), the first shift 0."""
     limit = int(ticks(r_max))
     near = images_within(lattice, positions, r_max + 1e-3)
-    near = {i: {v: int(ticks(d)) for v, d in row.items() if ticks(d) <= limit} for i, row in near.items()}
+    within = {i: {v: int(ticks(d)) for v, d in row.items() if ticks(d) <= limit} for i, row in near.items()}
     zero = (0, 0, 0)
 
     def joined(a, b):
-        return near[a[0]].get((b[0], tuple(y - x for x, y in zip(a[1], b[1], strict=True))))
+        return within[a[0]].get((b[0], tuple(y - x for x, y in zip(a[1], b[1], strict=True))))
 
-    levels = [{((i, zero),): 0 for i in near}]
+    levels: list[dict[Any, int]] = [{((i, zero),): 0 for i in within}]
     for _ in range(top):
         grown = {}
         for simplex, tick in levels[-1].items():
-            for w in near[simplex[0][0]]:
+            for w in within[simplex[0][0]]:
                 if w > simplex[-1]:
                     new = [joined(v, w) for v in simplex]
                     if all(t is not None for t in new):
@@ -50,7 +51,7 @@ def orbits(lattice, positions, r_max, top=3):
 
 def boundary(simplex, units):
     """Boundary of an orbit as {face orbit: coefficient mod P}."""
-    column = {}
+    column: dict[Any, int] = {}
     for k in range(len(simplex)):
         face, factor = simplex[:k] + simplex[k + 1 :], (-1) ** k
         s = face[0][1]
@@ -64,7 +65,7 @@ def boundary(simplex, units):
 
 def rank(columns):
     """Rank mod P of sparse columns by Gaussian elimination."""
-    pivots = {}
+    pivots: dict[Any, Any] = {}
     for column in columns:
         work = dict(column)
         while work:
@@ -103,13 +104,13 @@ def betti_of_bars(bars, radius):
     return int(((bars[:, 0] <= radius) & (radius < bars[:, 1])).sum())
 
 
-def supercell(lattice, positions, repeats):
+def supercell(lattice, positions, repeats) -> tuple[np.ndarray, np.ndarray]:
     """The cell repeated along its vectors, or by an integer matrix (3, 3) whose rows are the new vectors."""
     matrix = np.diag(repeats) if np.ndim(repeats) == 1 else np.asarray(repeats)
     big = matrix @ np.asarray(lattice, float)
     inverse = np.linalg.inv(matrix)
     reach = np.abs(matrix).sum(axis=0)
-    found = {}
+    found: dict[Any, Any] = {}
     for shift in itertools.product(*(range(-k, k + 1) for k in reach)):
         for i, p in enumerate(np.asarray(positions, float)):
             offset = np.array(shift) @ inverse

@@ -39,7 +39,10 @@ class Page(HTMLParser):
 def details_of(page: Page) -> dict[str, Any]:
     """What the third script holds, inflated as a browser would."""
     kept = json.loads(page.scripts[2])
-    inflate = lambda coded: json.loads(zlib.decompress(base64.b64decode(coded)))  # noqa: E731
+
+    def inflate(coded: str) -> Any:
+        return json.loads(zlib.decompress(base64.b64decode(coded)))
+
     return {
         "of": [inflate(one) for one in kept["of"]],
         "known": {id: inflate(one) for id, one in kept["known"].items()},

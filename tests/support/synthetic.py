@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from screening.config import Config
+from screening.config import FEATURES_VERSION, Config
 from screening.elements import NUMBERS
 from screening.learn.labels import Labels
 from screening.store.tables import FeatureTable
@@ -30,6 +30,7 @@ def header(config: Config = QUICK, *, columns: tuple[str, ...] = COLUMNS) -> dic
         "format_version": 1,
         "config": config.features_config(),
         "features_hash": config.features_hash(),
+        "features_version": FEATURES_VERSION,
         "engine": config.homology.engine,
         "versions": {"screening": "0"},
         "columns": list(columns),
@@ -70,7 +71,8 @@ def table(n: int, *, seed: int, prefix: str = "c") -> FeatureTable:
 def planted(features: np.ndarray) -> np.ndarray:
     """Return the true log10 conductivity: lithium rings alive between 3 and 4 Å, and nothing else."""
     chosen = [column for column, name in enumerate(COLUMNS) if name in ("Li/beta1/3.25", "Li/beta1/3.75")]
-    return -8.0 + 0.6 * features[:, chosen].astype(np.float64).sum(axis=1) / 2
+    true: np.ndarray = -8.0 + 0.6 * features[:, chosen].astype(np.float64).sum(axis=1) / 2
+    return true
 
 
 def labels(crystals: FeatureTable, n: int, *, seed: int, n_bounds: int = 0) -> Labels:
