@@ -17,8 +17,8 @@ constexpr std::int64_t kMatrixLimit = 64'000'000;  // sum of squared degrees: 13
 template <class Rank>
 class LuneTable {
  public:
-  const Rank* row_of(std::uint32_t entry) const { return &lunes_[row_at_[entry]]; }  // of an upper entry
-  const Rank* radial_of(std::int32_t i) const { return &radial_[radial_at_[i]]; }    // ranks of the row, padded
+  const Rank* row_of(std::uint32_t entry) const { return lunes_.data() + row_at_[entry]; }  // of an upper entry
+  const Rank* radial_of(std::int32_t i) const { return radial_.data() + radial_at_[i]; }    // ranks of the row, padded
   std::uint32_t length(std::int32_t i) const { return stride_[i]; }
 
   void build(const NeighbourTable& table) {
