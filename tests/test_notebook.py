@@ -54,7 +54,7 @@ def test_a_candidate_with_everything_about_it(run: Run) -> None:
 
 
 def test_unknown_names_are_told(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no finished run"):
+    with pytest.raises(InputError, match="is not a finished run"):
         load(tmp_path)
     with pytest.raises(InputError, match="no candidate"):
         run.candidate("nobody")
@@ -75,7 +75,7 @@ def test_a_source_that_is_gone_is_told(run: Run, tmp_path: Path) -> None:
 def test_cells_are_what_they_were(run: Run, tmp_path: Path) -> None:
     """An id such as 007 is a name, an empty column of text is text, flags are flags; Parquet reads as CSV does."""
     ranking = run.ranking
-    assert (ranking["held_back"] == "").all()
+    assert set(ranking["held_back"]) <= {"", "flag:contact"}  # text, and empty where nothing speaks against it
     assert ranking["charge_balanced"].dtype == bool
     assert ranking["chance"].dtype == float
     root = shutil.copytree(run.paths.root, tmp_path / "RUN")
