@@ -114,6 +114,8 @@ def _family(block: gemmi.cif.Block, tag: str, centring: str, limits: InputLimits
 
 def _values(block: gemmi.cif.Block, tag: str, *, most: int | None = None) -> list[str]:
     column = block.find_values(tag)
+    if not len(column):
+        return []
     if most is not None and len(column) > most:
         raise _too_many(len(column), most)
     return [gemmi.cif.as_string(value) for value in column if not gemmi.cif.is_null(value)]

@@ -140,23 +140,24 @@ def stated_groups(block: gemmi.cif.Block, *, all_tags: bool = False) -> Stated:
     all_tags
         Whether to look beyond the tags of the dictionaries, at every tag that begins like them.
     """
-    tags: dict[Kind, list[str]] = stated_tags(block) if all_tags else {}
     stated = Stated()
+    if not all_tags:
+        # Only numbers are compared here, which are the same on all axes.
+        _read_hall(stated, find_value(block, *HALL_TAGS))
+        _read_names(stated, block, (*NAME_TAGS, *REFERENCE_TAGS))
+        _read_number(stated, find_value(block, *NUMBER_TAGS))
+        return stated
+    tags: dict[Kind, list[str]] = stated_tags(block)
     _read_hall(stated, find_value(block, *HALL_TAGS, *tags.get("hall", ())))
-    name_tags = [*NAME_TAGS, *tags.get("name", ())]
-    names = [(text, False) for tag in name_tags if (text := find_value(block, tag)) is not None]
-    if all_tags or not names:
-        reference_tags = (*REFERENCE_TAGS, *tags.get("reference name", ()))
-        names += [(text, True) for tag in reference_tags if (text := find_value(block, tag)) is not None]
-    code = (find_value(block, *CODE_TAGS, *tags.get("code", ())) or "") if all_tags else ""
-    hexagonal = _has_hexagonal_axes(block) if names or all_tags else False
-    _read_names(stated, names, code, hexagonal=hexagonal)
+    code = find_value(block, *CODE_TAGS, *tags.get("code", ())) or ""
+    hexagonal = _has_hexagonal_axes(block)
+    names = (*NAME_TAGS, *tags.get("name", ()), *REFERENCE_TAGS, *tags.get("reference name", ()))
+    unknown = _read_names(stated, block, names, code, hexagonal=hexagonal)
     _read_number(stated, find_value(block, *NUMBER_TAGS, *tags.get("number", ())))
-    if all_tags:
-        _read_schoenflies(stated, find_value(block, *tags.get("schoenflies", ())))
-        _refuse_others(stated, block, tags)
+    _read_schoenflies(stated, find_value(block, *tags.get("schoenflies", ())))
+    _refuse_others(stated, block, tags)
     if stated.number:
-        letter = names[0][0][:1] if names and not stated.names and _is_symbol(names[0][0]) else ""
+        letter = unknown[:1] if not stated.names and _is_symbol(unknown) else ""
         stated.for_number = settings_for_number(stated.number, code, letter, hexagonal=hexagonal)
     return stated
 
@@ -180,20 +181,30 @@ def _read_hall(stated: Stated, text: str | None) -> None:
         return
     try:
         stated.hall = _group_of_hall(text)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, RejectionError) as error:
         stated.refusals.append(f"Hall symbol {shown(text)!r}: {shown(str(error), most=200)}")
 
 
-def _read_names(stated: Stated, names: list[tuple[str, bool]], code: str, *, hexagonal: bool) -> None:
-    for text, reference in names:
+def _read_names(
+    stated: Stated, block: gemmi.cif.Block, tags: tuple[str, ...], code: str = "", *, hexagonal: bool = False
+) -> str:
+    """Take the first name that is understood; return the first that is not, empty where there is none before it."""
+    unknown = ""
+    for tag in tags:
+        text = find_value(block, tag)
+        if text is None:
+            continue
+        reference = tag.lower().endswith("_ref")
         found = settings_of_name(text, code, hexagonal=hexagonal, reference=reference)
         if found:
             stated.names, stated.name_text = found, text
-            return
+            break
+        unknown = unknown or text
         if is_superspace(text):
             stated.refusals.append(f"modulated: the superspace group {shown(text)!r} is named, its operations are not")
         else:
             stated.refusals.append(f"space group {shown(text)!r} is not known, and no operations are listed")
+    return unknown
 
 
 def _read_number(stated: Stated, text: str | None) -> None:
