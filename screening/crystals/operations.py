@@ -33,7 +33,8 @@ TOO_MANY_DIGITS = re.compile(r"(?<![\d.])\d{5}")
 _TRIPLET = re.compile(r"[xyzXYZ\d\s+\-*/.,]*\Z", re.ASCII)
 _SUPERSPACE = re.compile(r"[xX]_?\s?([1-9])")
 _INNER = re.compile(r"[\s+\-*/.\d]*(?:(?:[xX]_?\s?[1-9]|[tuvTUV])[\s+\-*/.\d]*)+\Z", re.ASCII)
-_TIME_REVERSAL = re.compile(r"\s*[+-]?\s*1\s*\Z|\s*[+-]?\s*m[xyz]?\s*\Z", re.IGNORECASE)
+# After the coordinates, the sign of time or what becomes of the moment: -1, "+1 mx", -mx+my.
+_TIME_REVERSAL = re.compile(r"\s*[+-]?\s*1?(?:[\s+-]*m[xyz])*\s*\Z", re.IGNORECASE)
 # Largest entry of a rotation; in the reduced and conventional cells of crystals it is 1.
 LARGEST_ROTATION = 8
 

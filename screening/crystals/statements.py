@@ -50,6 +50,7 @@ class Stated:
     hall_text: str = ""
     names: tuple[gemmi.SpaceGroup, ...] = ()  # what the first name that is understood may mean
     name_text: str = ""
+    also_named: set[int] = field(default_factory=set)  # numbers of the groups that further names are of
     number: int = 0  # stated, 0 where not or not one
     for_number: tuple[gemmi.SpaceGroup, ...] = ()  # settings that the number may mean
     refusals: list[str] = field(default_factory=list)  # statements that are not understood
@@ -59,7 +60,7 @@ class Stated:
     def others(self) -> set[int]:
         """Numbers of the group by its name and by its number."""
         named = {int(self.names[0].number)} if self.names else set()
-        return named | ({self.number} if self.number else set())
+        return named | self.also_named | ({self.number} if self.number else set())
 
     @property
     def numbers(self) -> set[int]:
@@ -157,7 +158,7 @@ def stated_groups(block: gemmi.cif.Block, *, all_tags: bool = False) -> Stated:
     _read_schoenflies(stated, find_value(block, *tags.get("schoenflies", ())))
     _refuse_others(stated, block, tags)
     if stated.number:
-        letter = unknown[:1] if not stated.names and _is_symbol(unknown) else ""
+        letter = unknown[:1] if _is_symbol(unknown) else ""
         stated.for_number = settings_for_number(stated.number, code, letter, hexagonal=hexagonal)
     return stated
 
@@ -188,7 +189,7 @@ def _read_hall(stated: Stated, text: str | None) -> None:
 def _read_names(
     stated: Stated, block: gemmi.cif.Block, tags: tuple[str, ...], code: str = "", *, hexagonal: bool = False
 ) -> str:
-    """Take the first name that is understood; return the first that is not, empty where there is none before it."""
+    """Take the first name that is understood, before those of P 1; return the first that is not, or nothing."""
     unknown = ""
     for tag in tags:
         text = find_value(block, tag)
@@ -197,14 +198,16 @@ def _read_names(
         reference = tag.lower().endswith("_ref")
         found = settings_of_name(text, code, hexagonal=hexagonal, reference=reference)
         if found:
-            stated.names, stated.name_text = found, text
-            break
+            stated.also_named.add(int(found[0].number))
+            if not stated.names or (stated.names[0].number == 1 and found[0].number != 1):
+                stated.names, stated.name_text = found, text
+            continue
         unknown = unknown or text
         if is_superspace(text):
             stated.refusals.append(f"modulated: the superspace group {shown(text)!r} is named, its operations are not")
         else:
             stated.refusals.append(f"space group {shown(text)!r} is not known, and no operations are listed")
-    return unknown
+    return unknown if not stated.names else ""
 
 
 def _read_number(stated: Stated, text: str | None) -> None:
