@@ -396,7 +396,7 @@ def _(rng: random.Random) -> bytes:
 @text("unknown-element", "bad-element")
 def _(rng: random.Random) -> bytes:
     symbol = rng.choice(
-        ["Xx", "Qq", "7Li", "Li.+", "?" * 3, "L" * 10**5, "Li" + "9" * 10**5 + "x", "'\u202eLi'", "Uuo", "-1", "'Li O'"]
+        ["Xx", "Qq", "7Qq", "Li.+", "?" * 3, "L" * 10**5, "Li" + "9" * 10**5 + "x", "'\u202eLi'", "Uuo", "-1", "'Li O'"]
     )
     return with_row(rng, f"A9 {symbol} 0.12 0.11 0.13")
 
