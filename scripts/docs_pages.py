@@ -20,10 +20,11 @@ FENCE = re.compile(
     r"^(?:<!-- (?P<said>run|not run: [^\n]*) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)^```$\n?", re.M | re.S
 )
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
+INPUTS = ROOT / "docs" / "inputs.md"
 COLUMNS = ROOT / "docs" / "reference" / "ranking-columns.md"
 IMPORT_ORDER = re.compile(r"^```text\n(errors,.*?)^```$", re.M | re.S)
 THEIR_WORKER = "https://unpkg.com/iframe-worker/shim"
-LINK = re.compile(r"\]\(((?:\.\./)*)(configs/[\w-]+\.toml)\)")
+LINK = re.compile(r"(\]\(|^\[[^\]]+\]: )((?:\.\./)*)(configs/[\w-]+\.toml)", re.M)
 
 
 def notebook(page: str) -> str:
@@ -136,10 +137,20 @@ def ranking_columns() -> str:
     return "\n".join(lines) + "\n"
 
 
+def flags() -> str:
+    """Return a table of the flags of crystals with their sentences."""
+    from screening.crystals import FLAGS
+
+    lines = ["| flag | kind | meaning |", "|---|---|---|"]
+    lines += [f"| `{flag.name}` | {flag.kind.value} | {flag.sentence} |" for flag in FLAGS.values()]
+    return "\n".join(lines) + "\n"
+
+
 # Parts of pages that are kept in the repository: page, name, what writes it.
 PARTS: tuple[tuple[Path, str, Callable[[], str]], ...] = (
     (ARCHITECTURE, "modules", module_table),
     (COLUMNS, "columns", ranking_columns),
+    (INPUTS, "flags", flags),
 )
 
 
@@ -167,7 +178,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if page.file.src_uri == "reference/settings.md":
         markdown = markdown.replace("<!-- settings -->", settings())
     # In the repository configs/ lies beside docs/, on the site inside it.
-    return LINK.sub(lambda match: f"]({match[1][3:]}{match[2]})", markdown)
+    return LINK.sub(lambda match: f"{match[1]}{match[2][3:]}{match[3]}", markdown)
 
 
 def on_post_page(output: str, page: Any, config: Any) -> str:
