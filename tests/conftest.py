@@ -17,7 +17,7 @@ from screening.host.gpu import find_gpus
 from screening.learn.labels import Labels
 from screening.learn.model import Model
 from screening.learn.train import train
-from screening.store.store import FeatureTable
+from screening.store.tables import FeatureTable
 
 # Threads of LightGBM that wait for work sleep, and so do those of commands that tests start: spinning took 40 % of the
 # processor time of a training of a hundred crystals. Read when the library is loaded, which is later.
