@@ -71,7 +71,7 @@ def run_section(name: str, *, title: str, command: Callable[[Path], list[str]], 
             said = errors.read().decode(errors="replace").strip().splitlines()
         rows = [Row(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
     if status:
-        rows.append(Row("the section as a whole", "failed", f"{status}: {said[-1][:300] if said else 'nothing said'}"))
+        rows.append(Row("the section as a whole", "failed", f"{status}: {said[-1][:300] if said else 'no message'}"))
     elif not rows:
         rows.append(Row("the section as a whole", "failed", "no row was written"))
     return Section(name, title, time.monotonic() - begin, rows)

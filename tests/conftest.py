@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,18 @@ import pytest
 from distributed import LocalCluster
 from finished import Finished, finish
 from paths import SHARED
+from synthetic import QUICK, labels, table
 
 from screening.errors import DeviceUnavailableError
 from screening.host.gpu import find_gpus
+from screening.learn.labels import Labels
+from screening.learn.model import Model
+from screening.learn.train import train
+from screening.store.tables import FeatureTable
+
+# Threads of LightGBM that wait for work sleep, and so do those of commands that tests start: spinning took 40 % of the
+# processor time of a training of a hundred crystals. Read when the library is loaded, which is later.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +47,24 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no ../shared/data beside the repository: real crystals not tested")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def planted_table() -> FeatureTable:
+    """110 crystals of which 90 are labelled."""
+    return table(110, seed=0)
+
+
+@pytest.fixture(scope="session")
+def planted_labels(planted_table: FeatureTable) -> Labels:
+    """Those of the 90: they follow one kind of hole, and twelve are bounds."""
+    return labels(planted_table, 90, seed=1, n_bounds=12)
+
+
+@pytest.fixture(scope="session")
+def planted_model(planted_table: FeatureTable, planted_labels: Labels) -> Model:
+    """What is learnt of the 90."""
+    return train(planted_table, planted_labels, QUICK)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
-// The kernels that screening/features/cuda.py launches; what they compute stands in the headers. Compile with --fmad=false.
+// The kernels that screening/features/cuda.py launches; what they compute stands in the headers. Compile with
+// --fmad=false.
 #include "curves.cuh"
 #include "histogram.cuh"
 

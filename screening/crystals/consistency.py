@@ -147,7 +147,9 @@ def covalent_radii() -> FloatArray:
 def crowded_pairs(
     lattice: FloatArray, expansion: Expansion, radii: FloatArray, occupancies: FloatArray
 ) -> Pairs | None:
-    """Return the pairs of sites that may be too close, or None where no two are that fill more than one place.
+    """Return pairs of sites that may be too close, or None where no two are that fill more than one place.
+
+    Of pairs that the operations make of each other, one is enough: in a cell of many images the others are left out.
 
     Parameters
     ----------
@@ -160,20 +162,43 @@ def crowded_pairs(
     """
     positions = expansion.site_positions()
     cutoff = max(2 * CONTACT_FACTOR * float(radii.max(initial=0.0)), FULL_TOLERANCE)
-    first = np.flatnonzero(np.diff(expansion.atom_idx, prepend=-1))
-    heights = 1.0 / np.sqrt((np.linalg.inv(lattice) ** 2).sum(axis=0))
+    first = np.flatnonzero(expansion.atom_idx[1:] != expansion.atom_idx[:-1]) + 1
     # What is closer than half of each height is the nearest image, and every site is an image of a first one.
-    if 4 * len(first) < len(positions) and float(heights.min()) > 2 * cutoff:
-        shift = positions - expansion.positions[first][:, None, :]
-        shift -= np.round(shift)
-        squared = ((shift @ lattice) ** 2).sum(axis=2)
-        sites = expansion.site_idx[first]
-        limit = np.maximum(CONTACT_FACTOR * (radii + radii[sites][:, None]), FULL_TOLERANCE)
-        crowded = (squared < limit**2) & (occupancies + occupancies[sites][:, None] > MOST_SHARED)
-        crowded[np.arange(len(first)), sites] = False
-        if not crowded.any():
-            return None
+    if 4 * len(first) < len(positions) and least_height(lattice) > 2 * cutoff:
+        return _of_first(lattice, expansion, np.concatenate([[0], first]), cutoff, radii, occupancies)
     return periodic_pairs(lattice, positions, cutoff)
+
+
+def _of_first(  # noqa: PLR0913, PLR0917 - what is known of the sites
+    lattice: FloatArray,
+    expansion: Expansion,
+    rows: IntArray,
+    cutoff: float,
+    radii: FloatArray,
+    occupancies: FloatArray,
+) -> Pairs | None:
+    """Return the crowded pairs between the sites of some rows and all sites."""
+    positions, sites = expansion.site_positions(), expansion.site_idx[rows]
+    shift = positions - expansion.positions[rows][:, None, :]
+    shift -= np.round(shift)
+    squared = ((shift @ lattice) ** 2).sum(axis=2)
+    which, other = np.nonzero(squared < cutoff**2)
+    distance = np.sqrt(squared[which, other])
+    site = sites[which]
+    crowded = distance < np.maximum(CONTACT_FACTOR * (radii[site] + radii[other]), FULL_TOLERANCE)
+    crowded &= (occupancies[site] + occupancies[other] > MOST_SHARED) & (site != other)
+    if not crowded.any():
+        return None
+    which, other = which[crowded], other[crowded]
+    step = np.rint(shift[which, other] - (positions[other] - expansion.positions[rows[which]])).astype(np.int64)
+    return Pairs(sites[which], other, step, distance[crowded])
+
+
+def least_height(lattice: FloatArray) -> float:
+    """Return the least distance of opposite faces of a cell with a along x and b in the xy plane, Å."""
+    (a, _, _), (bx, by, _), (cx, cy, cz) = lattice.tolist()
+    first = math.hypot(1.0, bx / by, (bx * cy - by * cx) / (by * cz)) / a
+    return float(1.0 / max(first, math.hypot(1.0, cy / cz) / by, 1.0 / cz))
 
 
 def site_radii(numbers: IntArray, site_idx: IntArray) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 from screening.crystals.arrays import BoolArray, FloatArray, wrap
 from screening.crystals.atoms import Atoms
 from screening.crystals.linkage import chosen, components
-from screening.crystals.neighbours import Pairs
+from screening.crystals.neighbours import Pairs, periodic_pairs
 from screening.crystals.sites import (
     COPY_TOLERANCE,
     EXACT_TOLERANCE,
@@ -50,8 +50,8 @@ def without_copies(  # noqa: PLR0913 - two atoms may be one for several reasons
     atoms
         The asymmetric unit.
     pairs
-        Pairs of sites of the expansion, all those closer than `FULL_TOLERANCE` among them; None if there are none that
-        fill more than one place.
+        Pairs of sites of the expansion, as `crowded_pairs` tells them: of pairs closer than `FULL_TOLERANCE` that the
+        operations make of each other one at least; None if there are none that fill more than one place.
     lattice
         (3, 3) Å.
     operations
@@ -80,31 +80,36 @@ def _joined_sites(
     expansion: Expansion, atoms: Atoms, pairs: Pairs, lattice: FloatArray, *, operations: int
 ) -> Expansion | None:
     """Return the expansion with sites that are copies of each other, but not quite at one place, at their mean."""
-    near = np.flatnonzero((pairs.distance < FULL_TOLERANCE) & (pairs.i != pairs.j))
-    if len(near) == 0:
+    near = pairs.distance < FULL_TOLERANCE
+    if not near.any() or not _copied(expansion, atoms, chosen(pairs, near), lattice, operations).any():
         return None
-    rows = [np.flatnonzero(expansion.site_idx == site) for site in range(int(expansion.site_idx.max()) + 1)]
-    longest = float(np.sqrt((lattice**2).sum(axis=1)).max())
-    mask = np.zeros(len(pairs.i), dtype=bool)
-    for pair in near:
-        first, second = rows[pairs.i[pair]], rows[pairs.j[pair]]
-        mask[pair] = any(
-            a != b
-            and _full_copies(atoms, a, b)
-            and pairs.distance[pair] < _reach(atoms, a, b, longest=longest, operations=operations)
-            for a in expansion.atom_idx[first]
-            for b in expansion.atom_idx[second]
-        )
-    if not mask.any():
-        return None
-    group, shift, _ = components(len(rows), chosen(pairs, mask))
-    sites = expansion.site_positions() + shift
+    sites = expansion.site_positions()
+    pairs = periodic_pairs(lattice, sites, FULL_TOLERANCE)
+    mask = _copied(expansion, atoms, pairs, lattice, operations)
+    group, shift, _ = components(len(sites), chosen(pairs, mask))
+    sites = sites + shift
     count = np.bincount(group)
     mean = np.stack([np.bincount(group, weights=column) for column in sites.T], axis=1) / count[:, None]
     moved = count[group] > 1
     moved_rows = moved[expansion.site_idx]
     positions = np.where(moved_rows[:, None], wrap(mean)[group[expansion.site_idx]], expansion.positions)
     return replace(expansion, positions=positions, site_idx=group[expansion.site_idx])
+
+
+def _copied(expansion: Expansion, atoms: Atoms, pairs: Pairs, lattice: FloatArray, operations: int) -> BoolArray:
+    """Return (n_pairs,) whether two sites hold one fully occupied atom listed twice."""
+    longest = float(np.sqrt((lattice**2).sum(axis=1)).max())
+    mask = np.zeros(len(pairs.i), dtype=bool)
+    for pair in np.flatnonzero(pairs.i != pairs.j):
+        first, second = (expansion.atom_idx[expansion.site_idx == end[pair]] for end in (pairs.i, pairs.j))
+        mask[pair] = any(
+            a != b
+            and _full_copies(atoms, a, b)
+            and pairs.distance[pair] < _reach(atoms, a, b, longest=longest, operations=operations)
+            for a in first
+            for b in second
+        )
+    return mask
 
 
 def _kept_rows(expansion: Expansion, atoms: Atoms, lattice: FloatArray, reading: Reading) -> BoolArray:

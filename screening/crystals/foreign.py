@@ -24,6 +24,7 @@ _BINARY = (
     (b"\x80\x04", "a Python pickle"),
     (b"SQLite format", "an SQLite database"),
 )
+_STARTS = tuple(start for start, _ in _BINARY)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?"
 _THREE = rf"[ \t]*{_NUMBER}(?:[ \t]+{_NUMBER}){{2}}\b.*"
 _POSCAR = re.compile(rf"[^\n]*\n[ \t]*{_NUMBER}[^\n]*\n{_THREE}\n{_THREE}\n{_THREE}\n")
@@ -51,14 +52,14 @@ _LOWERED = (
 
 def kind_of_bytes(data: bytes) -> str | None:
     """Return what binary data look like by their first bytes, None where they might be text."""
-    for start, kind in _BINARY:
-        if data.startswith(start):
-            return kind
+    if data.startswith(_STARTS):
+        return next(kind for start, kind in _BINARY if data.startswith(start))
     head = data[:200]
+    if b"\0" not in head:
+        return None
     # Every second byte of Latin letters in UTF-16 is zero, three of four in UTF-32.
-    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or (
-        head.count(b"\0") * 3 > len(head) and b"d\0a\0" in head.replace(b"\0\0", b"\0")
-    )
+    letters = head.replace(b"\0\0", b"\0")
+    wide = head[:2] in (b"\xff\xfe", b"\xfe\xff") or (head.count(b"\0") * 3 > len(head) and b"d\0a\0" in letters)
     return "text in UTF-16 or UTF-32: save it as UTF-8" if wide else None
 
 

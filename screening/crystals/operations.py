@@ -33,7 +33,8 @@ TOO_MANY_DIGITS = re.compile(r"(?<![\d.])\d{5}")
 _TRIPLET = re.compile(r"[xyzXYZ\d\s+\-*/.,]*\Z", re.ASCII)
 _SUPERSPACE = re.compile(r"[xX]_?\s?([1-9])")
 _INNER = re.compile(r"[\s+\-*/.\d]*(?:(?:[xX]_?\s?[1-9]|[tuvTUV])[\s+\-*/.\d]*)+\Z", re.ASCII)
-_TIME_REVERSAL = re.compile(r"\s*[+-]?\s*1\s*\Z|\s*[+-]?\s*m[xyz]?\s*\Z", re.IGNORECASE)
+# After the coordinates, the sign of time or what becomes of the moment: -1, "+1 mx", -mx+my.
+_TIME_REVERSAL = re.compile(r"\s*[+-]?\s*1?(?:[\s+-]*m[xyz])*\s*\Z", re.IGNORECASE)
 # Largest entry of a rotation; in the reduced and conventional cells of crystals it is 1.
 LARGEST_ROTATION = 8
 
@@ -114,6 +115,8 @@ def _family(block: gemmi.cif.Block, tag: str, centring: str, limits: InputLimits
 
 def _values(block: gemmi.cif.Block, tag: str, *, most: int | None = None) -> list[str]:
     column = block.find_values(tag)
+    if not len(column):
+        return []
     if most is not None and len(column) > most:
         raise _too_many(len(column), most)
     return [gemmi.cif.as_string(value) for value in column if not gemmi.cif.is_null(value)]

@@ -135,6 +135,8 @@ def settings_for_number(
 
 def number_of_schoenflies(symbol: str) -> int:
     """Return the number of the group that a symbol such as D2h^16, D_2h^16 or C2h.5 names, 0 where it names none."""
+    if len(symbol) > MAX_NAME:
+        return 0
     text = re.sub(r"[\s{}$]", "", unicodedata.normalize("NFKC", symbol.replace("^", "."))).lower()
     match = re.match(r"([a-z]_?\d?[a-z]*?)[.\-,(]*(\d{1,2})\)?\Z", text.replace("_", "", 1))
     if match is None:

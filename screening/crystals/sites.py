@@ -207,9 +207,10 @@ def _settled(
     result = positions.copy()
     rows, level = np.arange(len(positions)), choice
     while len(rows):
-        fixed = masks[0][rows] if len(masks) == 1 else np.stack(masks)[level, rows]
+        every = len(rows) == len(positions)
+        fixed = np.stack(masks)[level, rows] if len(masks) > 1 else masks[0] if every else masks[0][rows]
         weights = fixed / fixed.sum(axis=1)[:, None]
-        snapped = positions[rows] + (weights[:, None, :] @ shift[rows])[:, 0, :]
+        snapped = positions[rows] + (weights[:, None, :] @ (shift if every else shift[rows]))[:, 0, :]
         # The mean is a fixed point of the stabiliser if these operations form a group.
         again = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
         again -= snapped[:, None, :]
@@ -218,6 +219,8 @@ def _settled(
         result[rows[sure]] = snapped[sure]
         if not sure.all() or (len(masks) > 1 and (fixed & ~masks[1][rows])[sure].any()):
             flags["near-special-position"] = ""
+        if sure.all():
+            break
         lower = ~sure & (level > 0)
         rows, level = rows[lower], level[lower] - 1
     return result, flags

@@ -58,6 +58,8 @@ _WITH_HYDROGEN = {
 _WATER = re.compile(r"(?:wat(?:er)?|hoh)(?![a-z])|h2o(?![a-z])", re.IGNORECASE)
 # Pairs of capitals that are groups where no formula tells that they are cobalt, holmium, polonium or californium.
 _GROUP_PAIRS = frozenset("CN NO NH CO HO PO SO BO BH BF PF CF CH".split())
+# Symbols of elements without a known crystal that are also those of borohydride (BH4), cyanide, nitrosyl, imide.
+_GROUP_LIKE = frozenset({"Bh", "Cn", "No", "Nh"})
 # First letters that stand for their element whatever follows: Ow, OA, HW, CB, NT.
 _FREE_LETTERS = frozenset("OHCN")
 
@@ -93,7 +95,7 @@ def species_of(symbol: str | None, label: str | None, *, stated: frozenset[str] 
 
 def _of_type(text: str, stated: frozenset[str] | None) -> Species:
     match = _TYPE_SYMBOL.match(text) if len(text) <= LONGEST_SYMBOL else None
-    if match and not _doubtful(match[1], stated):
+    if match and not _doubtful(match[1], text, stated):
         number = number_of(match[1])
         if number is not None:
             if match[3] is None:
@@ -109,12 +111,12 @@ def _of_type(text: str, stated: frozenset[str] | None) -> Species:
     return _isotope(text) or _mixed(text, stated) or _refused(f"{shown(text)!r} names no element")
 
 
-def _doubtful(letters: str, stated: frozenset[str] | None) -> bool:
+def _doubtful(letters: str, text: str, stated: frozenset[str] | None) -> bool:
     """Return whether a symbol that is an element's is more likely a group's or a site's."""
     name = letters.capitalize()
     if stated is not None and name in stated:
         return False
-    if name == "T" or NUMBERS.get(name, 0) >= FIRST_UNKNOWN:
+    if name in _GROUP_LIKE or (name == "T" and (text[1:].isdigit() or (stated is not None and "H" not in stated))):
         return True
     # CO is cobalt in capitals where no formula says otherwise.
     return letters in _GROUP_PAIRS and stated is not None

@@ -50,6 +50,7 @@ class Stated:
     hall_text: str = ""
     names: tuple[gemmi.SpaceGroup, ...] = ()  # what the first name that is understood may mean
     name_text: str = ""
+    also_named: set[int] = field(default_factory=set)  # numbers of the groups that further names are of
     number: int = 0  # stated, 0 where not or not one
     for_number: tuple[gemmi.SpaceGroup, ...] = ()  # settings that the number may mean
     refusals: list[str] = field(default_factory=list)  # statements that are not understood
@@ -59,7 +60,7 @@ class Stated:
     def others(self) -> set[int]:
         """Numbers of the group by its name and by its number."""
         named = {int(self.names[0].number)} if self.names else set()
-        return named | ({self.number} if self.number else set())
+        return named | self.also_named | ({self.number} if self.number else set())
 
     @property
     def numbers(self) -> set[int]:
@@ -140,23 +141,24 @@ def stated_groups(block: gemmi.cif.Block, *, all_tags: bool = False) -> Stated:
     all_tags
         Whether to look beyond the tags of the dictionaries, at every tag that begins like them.
     """
-    tags: dict[Kind, list[str]] = stated_tags(block) if all_tags else {}
     stated = Stated()
+    if not all_tags:
+        # Only numbers are compared here, which are the same on all axes.
+        _read_hall(stated, find_value(block, *HALL_TAGS))
+        _read_names(stated, block, (*NAME_TAGS, *REFERENCE_TAGS))
+        _read_number(stated, find_value(block, *NUMBER_TAGS))
+        return stated
+    tags: dict[Kind, list[str]] = stated_tags(block)
     _read_hall(stated, find_value(block, *HALL_TAGS, *tags.get("hall", ())))
-    name_tags = [*NAME_TAGS, *tags.get("name", ())]
-    names = [(text, False) for tag in name_tags if (text := find_value(block, tag)) is not None]
-    if all_tags or not names:
-        reference_tags = (*REFERENCE_TAGS, *tags.get("reference name", ()))
-        names += [(text, True) for tag in reference_tags if (text := find_value(block, tag)) is not None]
-    code = (find_value(block, *CODE_TAGS, *tags.get("code", ())) or "") if all_tags else ""
-    hexagonal = _has_hexagonal_axes(block) if names or all_tags else False
-    _read_names(stated, names, code, hexagonal=hexagonal)
+    code = find_value(block, *CODE_TAGS, *tags.get("code", ())) or ""
+    hexagonal = _has_hexagonal_axes(block)
+    names = (*NAME_TAGS, *tags.get("name", ()), *REFERENCE_TAGS, *tags.get("reference name", ()))
+    unknown = _read_names(stated, block, names, code, hexagonal=hexagonal)
     _read_number(stated, find_value(block, *NUMBER_TAGS, *tags.get("number", ())))
-    if all_tags:
-        _read_schoenflies(stated, find_value(block, *tags.get("schoenflies", ())))
-        _refuse_others(stated, block, tags)
+    _read_schoenflies(stated, find_value(block, *tags.get("schoenflies", ())))
+    _refuse_others(stated, block, tags)
     if stated.number:
-        letter = names[0][0][:1] if names and not stated.names and _is_symbol(names[0][0]) else ""
+        letter = unknown[:1] if _is_symbol(unknown) else ""
         stated.for_number = settings_for_number(stated.number, code, letter, hexagonal=hexagonal)
     return stated
 
@@ -180,20 +182,32 @@ def _read_hall(stated: Stated, text: str | None) -> None:
         return
     try:
         stated.hall = _group_of_hall(text)
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, RejectionError) as error:
         stated.refusals.append(f"Hall symbol {shown(text)!r}: {shown(str(error), most=200)}")
 
 
-def _read_names(stated: Stated, names: list[tuple[str, bool]], code: str, *, hexagonal: bool) -> None:
-    for text, reference in names:
+def _read_names(
+    stated: Stated, block: gemmi.cif.Block, tags: tuple[str, ...], code: str = "", *, hexagonal: bool = False
+) -> str:
+    """Take the first name that is understood, before those of P 1; return the first that is not, or nothing."""
+    unknown = ""
+    for tag in tags:
+        text = find_value(block, tag)
+        if text is None:
+            continue
+        reference = tag.lower().endswith("_ref")
         found = settings_of_name(text, code, hexagonal=hexagonal, reference=reference)
         if found:
-            stated.names, stated.name_text = found, text
-            return
+            stated.also_named.add(int(found[0].number))
+            if not stated.names or (stated.names[0].number == 1 and found[0].number != 1):
+                stated.names, stated.name_text = found, text
+            continue
+        unknown = unknown or text
         if is_superspace(text):
             stated.refusals.append(f"modulated: the superspace group {shown(text)!r} is named, its operations are not")
         else:
             stated.refusals.append(f"space group {shown(text)!r} is not known, and no operations are listed")
+    return unknown if not stated.names else ""
 
 
 def _read_number(stated: Stated, text: str | None) -> None:

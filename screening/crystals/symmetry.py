@@ -83,8 +83,7 @@ def choose_symmetry(  # noqa: PLR0913 - what a block says about its atoms, and t
     positions, numbers
         (m, 3) fractional and (m,) atomic numbers: the atoms listed.
     fits
-        Whether the atoms that a reading makes agree with the formula, Z and multiplicities stated; true where nothing
-        is stated. It is asked only where there is more than one reading.
+        Whether the atoms that a reading makes agree with what is stated of them; asked only where readings differ.
 
     Raises
     ------
@@ -272,7 +271,7 @@ def _from_statements(block: gemmi.cif.Block) -> Iterator[Symmetry]:
     stated = stated_groups(block, all_tags=True)
     flags = _hall_flag(stated)
     if stated.name_contradicts:
-        flags |= {"group": f"the name {shown(stated.name_text)!r} is not that of number {stated.number}"}
+        flags |= {"group": f"names and number are of several groups: {stated.shown}"}
     found = False
     for group, source in stated.settings():
         found = True

@@ -72,7 +72,7 @@ def _read(item: Item, wanted: Wanted, limits: InputLimits) -> Crystal | Missing 
     if item.rejection is not None:
         return Missing(f"Its source cannot be read: {item.rejection.detail}")
     # The number after ~ counts over the whole listing, of which only this source is read again.
-    if COPY.sub("", item.id) != COPY.sub("", wanted.id):
+    if COPY.sub("", wanted.id) not in _ids(item):
         return None
     try:
         crystal = read_cif(item.text, id=wanted.id, source=item.source, limits=limits)
@@ -81,3 +81,12 @@ def _read(item: Item, wanted: Wanted, limits: InputLimits) -> Crystal | Missing 
     if crystal.formula != wanted.formula:
         return Missing(f"Its source has changed since: it holds {crystal.formula} now.")
     return crystal
+
+
+def _ids(item: Item) -> set[str]:
+    """Return the ids that a listing gives or gave an item, without the number of a copy.
+
+    The only crystal of a file was named by its block too, where publication blocks stood beside it.
+    """
+    bare = COPY.sub("", item.id)
+    return {bare} if item.block is None or "#" in bare else {bare, f"{bare}#{item.block}"}

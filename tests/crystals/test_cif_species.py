@@ -32,7 +32,8 @@ def refusal(*names: str | None, formula: str | None = None) -> str:
 @pytest.mark.parametrize(
     ("symbol", "meant"),
     [
-        ("Li", {"Li": 1}), ("LI", {"Li": 1}), ("Fe3+", {"Fe": 1}), ("D", {"H": 1}), ("7Li", {"Li": 1}),
+        ("Li", {"Li": 1}), ("LI", {"Li": 1}), ("Fe3+", {"Fe": 1}), ("D", {"H": 1}), ("T", {"H": 1}),
+        ("Og", {"Og": 1}), ("7Li", {"Li": 1}),
         ("6Li1+", {"Li": 1}), ("(7)Li", {"Li": 1}), ("2H", {"H": 1}), ("18O2-", {"O": 1}), ("Cval", {"C": 1}),
         ("Siva", {"Si": 1}), ("Sival", {"Si": 1}), ("0.75Li + 0.25Na", {"Li": 0.75, "Na": 0.25}),
         ("0.75Li+0.25Na", {"Li": 0.75, "Na": 0.25}), ("Li0.75Na0.25", {"Li": 0.75, "Na": 0.25}),
@@ -58,7 +59,7 @@ def test_groups_of_one_heavy_atom_and_its_hydrogen(symbol: str, heavy: str, hydr
 
 @pytest.mark.parametrize(
     "symbol",
-    ["CN", "Cn", "NO3", "No", "Nh", "T", "T1", "ST1", "Va", "Vac", "Du", "Dum", "Kk", "Xx", "L", "Fe/Mg", "(Li,Na)",
+    ["CN", "Cn", "NO3", "No", "Nh", "T1", "ST1", "Va", "Vac", "Du", "Dum", "Kk", "Xx", "L", "Fe/Mg", "(Li,Na)",
      "0.7Li + 0.5Na", "99Li", "1Li", "SO4", "Li.+"],
 )  # fmt: skip
 def test_symbols_of_groups_and_of_nothing_are_refused_by_name(symbol: str) -> None:

@@ -435,6 +435,19 @@ def test_the_name_of_another_number_is_flagged() -> None:
     assert (found.number, set(found.flags)) == (62, {"group"})
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_names_of_different_groups_are_flagged(first: int) -> None:
+    tags = ("_space_group_name_H-M_alt", "_symmetry_space_group_name_H-M")
+    found = symmetry(f"{tags[first]} 'P 1'\n{tags[1 - first]} 'F m -3 m'")
+    assert (found.number, set(found.flags)) == (225, {"group"})
+
+
+@pytest.mark.parametrize("end", [",+1 mx,my,mz", ",-1,-mx+my,my,mz", ",mx,my,mz", ", 1"])
+def test_what_becomes_of_the_moment_is_left_out(end: str) -> None:
+    found = symmetry(loop("_space_group_symop_magn_operation.xyz", tuple(f"{triplet}{end}" for triplet in PNMA)))
+    assert (found.number, found.source) == (62, "operations")
+
+
 @pytest.mark.parametrize(
     ("written", "expected"),
     [

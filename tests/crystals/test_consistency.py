@@ -18,6 +18,7 @@ from screening.crystals.consistency import (
     Stated,
     covalent_radii,
     formula_contradiction,
+    least_height,
     multiplicity_contradiction,
 )
 from screening.crystals.flags import CONTRADICTIONS, FLAGS, NOTES, contradictions_among, flag_sentence
@@ -252,3 +253,11 @@ def test_every_flag_has_a_class_and_a_sentence() -> None:
         assert flag_sentence(name, "so it is").endswith(": so it is.")
     assert contradictions_among(("contact", "disordered", "formula")) == ("contact", "formula")
     assert flag_sentence("of a later version") == "of a later version."
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_least_height_is_that_of_the_reciprocal_lattice(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lattice = np.tril(rng.normal(0, 3, (3, 3)))
+    lattice[np.arange(3), np.arange(3)] = rng.uniform(1, 9, 3)
+    assert least_height(lattice) == pytest.approx(1 / np.sqrt((np.linalg.inv(lattice) ** 2).sum(axis=0)).max())

@@ -266,11 +266,11 @@ def test_a_model_trained_on_opencl_is_that_of_the_cpu(
     assert max(gap, folds) < MAX_DIFFERENCE
 
 
-def test_the_header_tells_the_learner(tmp_path: Path, model: Model) -> None:
-    assert model.header.learner is not None
-    assert model.header.learner.model_dump() == {"device_type": "cpu", "lightgbm": CPU.lightgbm}
-    model.save(tmp_path)
-    assert load_model(tmp_path).header.learner == model.header.learner
+def test_the_header_tells_the_learner(tmp_path: Path, planted_model: Model) -> None:
+    assert planted_model.header.learner is not None
+    assert planted_model.header.learner.model_dump() == {"device_type": "cpu", "lightgbm": CPU.lightgbm}
+    planted_model.save(tmp_path)
+    assert load_model(tmp_path).header.learner == planted_model.header.learner
     content = json.loads((tmp_path / "model.json").read_text())
     del content["learner"]  # as written before it was told
     (tmp_path / "model.json").write_text(json.dumps(content))
@@ -278,12 +278,6 @@ def test_the_header_tells_the_learner(tmp_path: Path, model: Model) -> None:
     (tmp_path / "model.json").write_text(json.dumps(content | {"learner": {"device_type": "tpu", "lightgbm": ""}}))
     with pytest.raises(ModelError, match="device_type"):
         load_model(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def model() -> Model:
-    crystals = table(60, seed=0)
-    return train(crystals, labels(crystals, 50, seed=1), QUICK)
 
 
 def test_every_fit_of_a_training_uses_the_learner(monkeypatch: pytest.MonkeyPatch) -> None:

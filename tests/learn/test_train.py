@@ -33,18 +33,18 @@ from screening.store.tables import FeatureTable
 
 
 @pytest.fixture(scope="module")
-def crystals() -> FeatureTable:
-    return table(110, seed=0)
+def crystals(planted_table: FeatureTable) -> FeatureTable:
+    return planted_table
 
 
 @pytest.fixture(scope="module")
-def known(crystals: FeatureTable) -> Labels:
-    return labels(crystals, 90, seed=1, n_bounds=12)
+def known(planted_labels: Labels) -> Labels:
+    return planted_labels
 
 
 @pytest.fixture(scope="module")
-def model(crystals: FeatureTable, known: Labels) -> Model:
-    return train(crystals, known, QUICK)
+def model(planted_model: Model) -> Model:
+    return planted_model
 
 
 @pytest.fixture

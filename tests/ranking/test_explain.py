@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import COLUMNS, PLANTED, QUICK, labels, table
+from synthetic import COLUMNS, PLANTED, QUICK, labels
 
 from screening.errors import ModelError
 from screening.learn.model import Model
@@ -20,13 +20,13 @@ from screening.store.tables import FeatureTable
 
 
 @pytest.fixture(scope="module")
-def crystals() -> FeatureTable:
-    return table(110, seed=0)
+def crystals(planted_table: FeatureTable) -> FeatureTable:
+    return planted_table
 
 
 @pytest.fixture(scope="module")
-def model(crystals: FeatureTable) -> Model:
-    return train(crystals, labels(crystals, 90, seed=1), QUICK)
+def model(planted_model: Model) -> Model:
+    return planted_model
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import QUICK, header, labels, planted, table
+from synthetic import QUICK, header, planted, table
 
 from screening.config import read_config
 from screening.elements import NUMBERS
 from screening.errors import Code, ConfigError, InputError, ModelError, Rejection
 from screening.learn.model import Model
-from screening.learn.train import train
 from screening.ranking import batches
 from screening.ranking.columns import COLUMNS
 from screening.ranking.rank import OBJECTIVES, duplicates_path, rank, write_ranking, write_rejections
@@ -28,13 +27,13 @@ class WeakTable(FeatureTable):
 
 
 @pytest.fixture(scope="module")
-def known() -> FeatureTable:
-    return table(90, seed=0)
+def known(planted_table: FeatureTable) -> FeatureTable:
+    return part(planted_table, np.arange(90))
 
 
 @pytest.fixture(scope="module")
-def model(known: FeatureTable) -> Model:
-    return train(known, labels(known, 90, seed=1, n_bounds=8), QUICK)
+def model(planted_model: Model) -> Model:
+    return planted_model
 
 
 @pytest.fixture(scope="module")

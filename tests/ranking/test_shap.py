@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from synthetic import QUICK, labels, table
+from synthetic import QUICK, labels
 
 from screening.host import gpu as device
 from screening.host.child import Answer
@@ -35,13 +35,13 @@ sys.modules["shap._cext_gpu"] = part
 
 
 @pytest.fixture(scope="module")
-def crystals() -> FeatureTable:
-    return table(110, seed=0)
+def crystals(planted_table: FeatureTable) -> FeatureTable:
+    return planted_table
 
 
 @pytest.fixture(scope="module")
-def model(crystals: FeatureTable) -> Model:
-    return train(crystals, labels(crystals, 90, seed=1, n_bounds=20), QUICK)
+def model(planted_model: Model) -> Model:
+    return planted_model
 
 
 @pytest.fixture

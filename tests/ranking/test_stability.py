@@ -7,22 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import PLANTED, QUICK, labels, table
+from synthetic import PLANTED
 
 from screening.learn.model import Model
-from screening.learn.train import train
 from screening.ranking.stability import _clusters, stability, write_stability
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    crystals = table(90, seed=0)
-    return train(crystals, labels(crystals, 90, seed=1, n_bounds=8), QUICK)
-
-
-@pytest.fixture(scope="module")
-def found(model: Model) -> pd.DataFrame:
-    return stability(model, resamples=8, seed=3)
+def found(planted_model: Model) -> pd.DataFrame:
+    return stability(planted_model, resamples=8, seed=3)
 
 
 def test_the_planted_kind_stays_near_the_top(found: pd.DataFrame) -> None:
@@ -56,9 +49,9 @@ def test_kinds_that_vary_together_are_one_cluster() -> None:
     assert len({label[0], label[3], label[4]}) == 3
 
 
-def test_same_seed_same_bytes(model: Model, found: pd.DataFrame, tmp_path: Path) -> None:
+def test_same_seed_same_bytes(planted_model: Model, found: pd.DataFrame, tmp_path: Path) -> None:
     write_stability(found, tmp_path / "a")
-    write_stability(stability(model, resamples=8, seed=3), tmp_path / "b")
-    write_stability(stability(model, resamples=8, seed=4), tmp_path / "c")
+    write_stability(stability(planted_model, resamples=8, seed=3), tmp_path / "b")
+    write_stability(stability(planted_model, resamples=8, seed=4), tmp_path / "c")
     texts = [(tmp_path / name / "stability.csv").read_bytes() for name in "abc"]
     assert texts[0] == texts[1] != texts[2]

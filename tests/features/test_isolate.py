@@ -1,0 +1,27 @@
+"""The child that computes a crystal by itself: what stands in the current folder is none of its business."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_crystals import rocksalt
+
+from screening.config import read_config
+from screening.features.isolate import rows_apart
+from screening.features.shard import featurize
+from screening.sources.blocks import Item
+
+QUICK = read_config(None, {"cloud": {"channels": ["mobile"]}, "homology": {"r_max": {"mobile": 4.0}}})
+
+
+def test_files_of_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gemmi.py or screening.py where the command is started would be imported instead of the package."""
+    for name in ("gemmi", "numpy", "pickle", "screening"):
+        (tmp_path / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise SystemExit(3)\n")
+    monkeypatch.chdir(tmp_path)
+    items = [Item(id="x", source="x.cif", text=rocksalt().encode())]
+    rows = rows_apart(items, QUICK)
+    np.testing.assert_array_equal(rows.features, featurize(items, QUICK).features)
+    assert not list(tmp_path.glob("ran-*"))
