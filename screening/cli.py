@@ -166,6 +166,7 @@ def train(
     group_column: GroupColumn = None,
     device: Device = None,
     seed: Seed = None,
+    threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
     """Train LightGBM on log10 conductivity with grouped cross-validation."""
@@ -176,7 +177,15 @@ def train(
     table = LabelOptions(labels, id_column, target_column, group_column).read()
     chosen = settings(config, seed=seed, device=device)
     with shown_progress(quiet=quiet) as progress, delivered(out_dir) as folder:
-        model, _ = train_model(features, table, folder, config=chosen, device=resolve(chosen.device), progress=progress)
+        model, _ = train_model(
+            features,
+            table,
+            folder,
+            config=chosen,
+            device=resolve(chosen.device),
+            threads=threads,
+            progress=progress,
+        )
     _print_scores(model.scores)
     typer.echo(f"model: {out_dir}")
 
@@ -251,6 +260,7 @@ def explain(
     config: ConfigFile = None,
     device: Device = None,
     seed: Seed = None,
+    threads: Threads = None,
 ) -> None:
     """Sum SHAP values to kinds of hole: which channel, dimension and radius band decides."""
     require(features, model, config)
@@ -262,7 +272,7 @@ def explain(
     with fetched(model) as folder:
         loaded = load_model(folder)
     with delivered(out_dir) as folder:
-        explain_model(features, loaded, folder, config=chosen, device=resolve(chosen.device))
+        explain_model(features, loaded, folder, config=chosen, device=resolve(chosen.device), threads=threads)
     typer.echo(f"explanation: {out_dir}")
 
 
@@ -277,6 +287,7 @@ def rank(
     target: Target = None,
     exclude: Exclude = None,
     per_prototype: PerPrototype = None,
+    seed: Seed = None,
     threads: Threads = None,
 ) -> None:
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
@@ -286,6 +297,7 @@ def rank(
 
     chosen = settings(
         config,
+        seed=seed,
         rank__objective=objective,
         rank__target=target,
         rank__exclude_elements=exclude,

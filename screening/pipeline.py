@@ -101,6 +101,7 @@ def train_model(  # noqa: PLR0913
     config: Config,
     device: Device,
     rejections: list[Rejection] | None = None,
+    threads: int | None = None,
     progress: Progress,
 ) -> tuple[Model, Learner]:
     """Train on the labelled crystals of a store and write the model to `folder`; return both model and learner.
@@ -119,6 +120,8 @@ def train_model(  # noqa: PLR0913
         Where LightGBM may train.
     rejections
         Refused inputs of the store, where they are at hand.
+    threads
+        Trainings at a time; all cores if not given. No value depends on it.
     progress
         Hears what was chosen.
     """
@@ -127,16 +130,18 @@ def train_model(  # noqa: PLR0913
     if rejections is None:
         rejections = read_rejections(features)
     labelled = read_some(features, ids=set(labels.ids))
-    model = train(labelled, labels, config, rejections=rejections, learner=learner)
+    model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads or cores())
     model.save(folder)
     return model, learner
 
 
-def explain_model(features: Location, model: Model, folder: Path, *, config: Config, device: Device) -> None:
+def explain_model(  # noqa: PLR0913
+    features: Location, model: Model, folder: Path, *, config: Config, device: Device, threads: int | None = None
+) -> None:
     """Write which kinds of hole decide, over the training crystals and a seeded draw of others, to `folder`."""
     table = read_some(features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
     explain(table, model, seed=config.seed, device=device.kind).save(folder)
-    write_stability(stability(model, seed=config.seed), folder)
+    write_stability(stability(model, seed=config.seed, threads=threads or cores()), folder)
     write_explanation_plots(folder)
 
 

@@ -38,8 +38,8 @@ def by_pymatgen(text: str) -> Read:
 def by_ase(text: str) -> Read:
     from ase.io import read
 
-    atoms = read(io.StringIO(text), format="cif")
-    return {symbol: float(count) for symbol, count in Counter(atoms.get_chemical_symbols()).items()}, len(atoms)
+    symbols: list[str] = read(io.StringIO(text), format="cif").get_chemical_symbols()  # type: ignore[union-attr,unused-ignore]
+    return {symbol: float(count) for symbol, count in Counter(symbols).items()}, len(symbols)
 
 
 def agrees(crystal: Crystal, theirs: Read) -> bool:

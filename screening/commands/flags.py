@@ -44,7 +44,7 @@ Ion = Annotated[str | None, typer.Option(help="mobile ion: Li, Na, K, Mg, Ag, ..
 IdColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the crystal id")]
 TargetColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the conductivity, S/cm")]
 GroupColumn = Annotated[str | None, typer.Option(help="column whose equal values never stand on both sides of a split")]
-Threads = Annotated[int | None, typer.Option(help="threads of LightGBM; all cores if not given", min=1)]
+Threads = Annotated[int | None, typer.Option(help="cores used; all if not given; no result depends on it", min=1)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar; errors and the result only")]
 RankLabelled = Annotated[bool, typer.Option("--rank-labelled", help="rank the labelled crystals too")]
 Objective = Annotated[

@@ -7,6 +7,7 @@ from screening.learn.header import Training
 from screening.learn.labels import Labels, read_labels
 from screening.learn.learner import Learner, choose_learner
 from screening.learn.model import Model, Prediction, load_model
+from screening.learn.parallel import all_of
 from screening.learn.scores import score_lines
 from screening.learn.train import train
 from screening.learn.view import band_below
@@ -19,6 +20,7 @@ __all__ = [
     "Prediction",
     "Rows",
     "Training",
+    "all_of",
     "band_below",
     "choose_learner",
     "compare_bounds",

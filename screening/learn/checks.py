@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from screening.crystals import BoolArray, FloatArray
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.dataset import Dataset
 from screening.learn.evaluate import seeded, split_groups
+from screening.learn.parallel import all_of
 from screening.learn.scores import score
 from screening.learn.splits import grouped_folds
 from screening.learn.view import View
@@ -18,7 +20,7 @@ from screening.learn.view import View
 SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
-def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int) -> dict[str, Any]:
+def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int, threads: int = 1) -> dict[str, Any]:
     """Return R² and MAE of the curves model on shuffled labels, left out by `split`: what chance alone gives.
 
     Labels are shuffled over groups of crystals of about equal size, not over crystals, so that what crystals of a
@@ -31,10 +33,12 @@ def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int) 
         As of `screening.learn.evaluate.split_groups`.
     """
     groups = split_groups(data, split)[1]
-    found = []
-    for repeat in range(repeats):
-        order = _shuffled(groups, seed=seeded(config.seed, 6, repeat))
-        found.append(_judged(data, config, split=split, repeat=repeat, target=data.target[order], bound=order))
+    orders = [_shuffled(groups, seed=seeded(config.seed, 6, repeat)) for repeat in range(repeats)]
+    calls = [
+        partial(_judged, data, config, split=split, repeat=repeat, target=data.target[order], bound=order)
+        for repeat, order in enumerate(orders)
+    ]
+    found = all_of(calls, threads=threads, size=len(data) * config.learn.trees)
     r2 = [one["r2"] for one in found if one["r2"] is not None]
     return {
         "split": split,
@@ -45,7 +49,9 @@ def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int) 
     }
 
 
-def learning_curve(data: Dataset, config: Config, *, split: str, repeats: int) -> list[dict[str, Any]]:
+def learning_curve(
+    data: Dataset, config: Config, *, split: str, repeats: int, threads: int = 1
+) -> list[dict[str, Any]]:
     """Return scores of the curves model by the share of training groups that it learns from, left out by `split`.
 
     The judged crystals are the same for every share; smaller shares are contained in larger ones.
@@ -56,8 +62,14 @@ def learning_curve(data: Dataset, config: Config, *, split: str, repeats: int) -
         As of `screening.learn.evaluate.split_groups`.
     """
     rows: list[dict[str, Any]] = []
+    calls = [
+        partial(_judged, data, config, split=split, repeat=repeat, share=share)
+        for share in SHARES
+        for repeat in range(repeats)
+    ]
+    judged = iter(all_of(calls, threads=threads, size=len(data) * config.learn.trees))
     for share in SHARES:
-        found = [_judged(data, config, split=split, repeat=repeat, share=share) for repeat in range(repeats)]
+        found = [next(judged) for _ in range(repeats)]
         row: dict[str, Any] = {"share": share, "n_training": float(np.mean([one["n_training"] for one in found]))}
         for name in ("r2", "mae", "spearman"):
             values = [one[name] for one in found if one[name] is not None]

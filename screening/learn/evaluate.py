@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from screening.learn.boosting import Rows, base_score, fit, parameters
 from screening.learn.dataset import Dataset, join
 from screening.learn.enrichment import screening_scores
 from screening.learn.labels import Labels
+from screening.learn.parallel import all_of
 from screening.learn.scores import Score, score, summarise
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import check_no_leak, grouped_folds
@@ -49,8 +51,14 @@ def seeded(seed: int, *words: int) -> int:
     return int(np.random.SeedSequence([seed, *words]).generate_state(1)[0] & 0x7FFFFFFF)
 
 
-def evaluate(
-    data: Dataset, config: Config, *, split: str = "grouped", repeats: int | None = None, device_type: str = "cpu"
+def evaluate(  # noqa: PLR0913
+    data: Dataset,
+    config: Config,
+    *,
+    split: str = "grouped",
+    repeats: int | None = None,
+    device_type: str = "cpu",
+    threads: int = 1,
 ) -> Evaluation:
     """Return out-of-fold predictions and scores under a split.
 
@@ -68,6 +76,8 @@ def evaluate(
         Repeats with other fold assignments; `config.learn.repeats` when not given.
     device_type
         LightGBM's learner.
+    threads
+        Folds trained at a time; no value depends on it.
 
     Raises
     ------
@@ -82,12 +92,9 @@ def evaluate(
         check_no_leak(folds, groups, pairs)
         tasks += [Fold(repeat=repeat, index=fold, held=folds == fold) for fold in range(int(folds.max()) + 1)]
 
-    # One fold after the other: LightGBM keeps thread settings in globals, and training in several Python threads at
-    # once has ended in memory faults.
-    predictions = pd.concat(
-        [_judge_fold(data, fold, groups=groups, config=config, device_type=device_type) for fold in tasks],
-        ignore_index=True,
-    )
+    judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type)
+    judged = all_of([partial(judge, fold) for fold in tasks], threads=threads, size=len(data) * settings.trees)
+    predictions = pd.concat(judged, ignore_index=True)
     return Evaluation(predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED})
 
 

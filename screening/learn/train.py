@@ -26,13 +26,14 @@ from screening.learn.view import View
 from screening.store import FeatureTable
 
 
-def train(
+def train(  # noqa: PLR0913
     table: FeatureTable,
     labels: Labels,
     config: Config,
     *,
     rejections: Sequence[Rejection] = (),
     learner: Learner | None = None,
+    threads: int = 1,
 ) -> Model:
     """Return a LightGBM model of log10 conductivity with its scores under grouped cross-validation.
 
@@ -48,6 +49,8 @@ def train(
         Inputs that have no features, to say why a label is not used.
     learner
         What LightGBM trains on, see `screening.learn.learner.choose_learner`; the CPU when not given.
+    threads
+        Trainings at a time, in processes; no value depends on it.
 
     Raises
     ------
@@ -56,18 +59,25 @@ def train(
     """
     data = join(table, labels, rejections=rejections)
     learner = learner or CPU
-    grouped = evaluate(data, config, device_type=learner.device_type)
-    calibration, calibrated_by, groups = _calibration(data, config, grouped=grouped, device_type=learner.device_type)
+    threads = threads if learner.device_type == "cpu" else 1  # a GPU takes one training at a time
+    grouped = evaluate(data, config, device_type=learner.device_type, threads=threads)
+    calibration, calibrated_by, groups = _calibration(
+        data, config, grouped=grouped, device_type=learner.device_type, threads=threads
+    )
     group = {str(id): int(one) for id, one in zip(data.ids, groups, strict=True)}
     family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
     bands, interval = interval_scores(calibration, level=config.learn.interval, group=group, family=family)
     interval["by"] = calibrated_by
-    scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type)
+    scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type, threads=threads)
     scores["trees"] = config.learn.trees
     scores["flagged"] = flagged_scores(data, grouped)
     scores["interval"] = interval
-    scores["y_randomisation"] = y_randomisation(data, config, split="grouped", repeats=config.learn.repeats)
-    scores["learning_curve"] = learning_curve(data, config, split="grouped", repeats=config.learn.repeats)
+    scores["y_randomisation"] = y_randomisation(
+        data, config, split="grouped", repeats=config.learn.repeats, threads=threads
+    )
+    scores["learning_curve"] = learning_curve(
+        data, config, split="grouped", repeats=config.learn.repeats, threads=threads
+    )
     texts, base = _boosters(data, config, device_type=learner.device_type)
     header = ModelHeader(
         columns=data.columns,
@@ -100,7 +110,7 @@ def train(
 
 
 def _calibration(
-    data: Dataset, config: Config, *, grouped: Evaluation, device_type: str
+    data: Dataset, config: Config, *, grouped: Evaluation, device_type: str, threads: int
 ) -> tuple[pd.DataFrame, str, IntArray]:
     """Return the out-of-fold predictions that intervals are taken from, the split they are of, and its groups.
 
@@ -112,7 +122,7 @@ def _calibration(
     families = data.family_groups()
     if families is not None and _enough(families[1][~data.is_bound], level):
         try:
-            left_out = evaluate(data, config, split="family", device_type=device_type)
+            left_out = evaluate(data, config, split="family", device_type=device_type, threads=threads)
         except ModelError:  # one family: nothing can be left out
             pass
         else:
@@ -138,13 +148,19 @@ def _boosters(data: Dataset, config: Config, *, device_type: str) -> tuple[tuple
     return tuple(texts), base
 
 
-def _summary(data: Dataset, labels: Labels, config: Config, *, grouped: Evaluation, device_type: str) -> dict[str, Any]:
+def _summary(  # noqa: PLR0913
+    data: Dataset, labels: Labels, config: Config, *, grouped: Evaluation, device_type: str, threads: int
+) -> dict[str, Any]:
     splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
-    splits["random"] = evaluate(data, config, split="random", repeats=1, device_type=device_type).scores
+    splits["random"] = evaluate(
+        data, config, split="random", repeats=1, device_type=device_type, threads=threads
+    ).scores
     left_out: dict[str, str] = {}
     for split in ("publication", "family", "cluster"):
         try:
-            splits[split] = evaluate(data, config, split=split, repeats=1, device_type=device_type).scores
+            splits[split] = evaluate(
+                data, config, split=split, repeats=1, device_type=device_type, threads=threads
+            ).scores
         except ModelError as error:  # none stated, or all crystals hang together: said in the scores
             left_out[split] = str(error)
     _, sizes = np.unique(data.groups, return_counts=True)

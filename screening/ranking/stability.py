@@ -6,6 +6,7 @@ together over the training crystals are told as one cluster beside each kind of 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,14 @@ from scipy.stats import rankdata
 
 from screening.config import LearnConfig
 from screening.crystals import FloatArray, IntArray
-from screening.learn import Model, Rows, fit, parameters, seeded
+from screening.learn import Model, Rows, all_of, fit, parameters, seeded
 from screening.ranking.kinds import Kind, kinds_of
 
 TOGETHER = 0.8  # mean absolute rank correlation from which kinds are one cluster
 LEVELS = (0.05, 0.95)
 
 
-def stability(model: Model, *, resamples: int = 20, seed: int = 0) -> pd.DataFrame:
+def stability(model: Model, *, resamples: int = 20, seed: int = 0, threads: int = 1) -> pd.DataFrame:
     """Return, for each kind of hole and each cluster of kinds, how its SHAP share and rank vary over resamples.
 
     Groups of training crystals are drawn with replacement, as many as there are; a model of the same settings is
@@ -39,6 +40,8 @@ def stability(model: Model, *, resamples: int = 20, seed: int = 0) -> pd.DataFra
         Draws.
     seed
         Of the draws.
+    threads
+        Draws trained at a time, in processes; no value depends on it.
 
     Returns
     -------
@@ -52,8 +55,9 @@ def stability(model: Model, *, resamples: int = 20, seed: int = 0) -> pd.DataFra
     cluster = _clusters(values)
     shares = np.empty((resamples, len(kinds)))
     directions = np.empty((resamples, len(kinds)))
-    for index in range(resamples):
-        shap = _shap(model, kinds, seed=seeded(seed, 8, index))
+    calls = [partial(_shap, model, kinds, seed=seeded(seed, 8, index)) for index in range(resamples)]
+    size = len(training.ids) * LearnConfig.model_validate(model.header.learn).trees
+    for index, shap in enumerate(all_of(calls, threads=threads, size=size)):
         strength = np.abs(shap).mean(axis=0)
         shares[index] = strength / strength.sum() if strength.sum() > 0 else strength
         directions[index] = _signs(values, shap)
