@@ -26,7 +26,7 @@ def test_an_error_of_one_call_is_raised() -> None:
 
 
 def test_small_trainings_stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel.joblib, "Parallel", None)
+    monkeypatch.setattr("joblib.Parallel", None)
     assert parallel.all_of([partial(abs, -1)] * 3, threads=4, size=parallel.WORTHWHILE - 1) == [1, 1, 1]
 
 
