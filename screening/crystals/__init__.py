@@ -8,7 +8,13 @@ from screening.crystals.crystal import CloudBatch, Crystal
 from screening.crystals.document import parsed
 from screening.crystals.families import families_among, family_words
 from screening.crystals.flags import FLAGS, contradictions_among, flag_sentence
-from screening.crystals.formulas import anonymous_formula, reduced_formula
+from screening.crystals.formulas import (
+    WRITTEN_SYMBOL,
+    anonymous_formula,
+    reduced_formula,
+    written_amounts,
+    written_formula,
+)
 from screening.crystals.neighbours import periodic_pairs
 
 __all__ = [
@@ -16,6 +22,7 @@ __all__ = [
     "RADIOACTIVE",
     "SCARCE",
     "TOXIC",
+    "WRITTEN_SYMBOL",
     "BoolArray",
     "Cloud",
     "CloudBatch",
@@ -38,4 +45,6 @@ __all__ = [
     "read_cif",
     "reduced_formula",
     "wrap",
+    "written_amounts",
+    "written_formula",
 ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
+
+from screening.crystals.formulas import written_amounts
 
 # In the order in which they are listed.
 ANIONS = {
@@ -21,7 +22,6 @@ ANIONS = {
 CENTRES = {"P": "phosphate", "S": "sulfate", "B": "borate", "Si": "silicate", "C": "carbonate", "N": "nitrate"}
 WITHOUT = {"H": "hydride", "P": "phosphide", "C": "carbide"}  # where none of the anions above is there
 FAMILIES = (*CENTRES.values(), *ANIONS.values(), *WITHOUT.values(), "other")
-AMOUNT = re.compile(r"([A-Z][a-z]?)(\d+(?:\.\d+)?)?")
 HELD = 5.0  # most oxygen atoms per centre in a salt of oxoanions: PO4 has 4; the rest of the oxygen may be oxide
 FEWEST = 1.5  # least oxygen per centre, that of B2O3; a thiophosphate with less of it is an oxide and a sulfide
 SURROUNDED = 3.0  # oxygen per S or N that is a centre, not an anion: sulfite, nitrate
@@ -34,8 +34,8 @@ def families(formula: str) -> tuple[str, ...]:
     sulfate, ... named after the most frequent of these. Amounts alone are looked at, no bond; brackets are passed over.
     """
     amounts: dict[str, float] = defaultdict(float)
-    for symbol, amount in AMOUNT.findall(formula):
-        amounts[symbol] += float(amount or 1.0)
+    for symbol, amount in written_amounts(formula):
+        amounts[symbol] += amount
     oxygen = amounts.get("O", 0.0)
     centres = {
         symbol: amounts[symbol]

@@ -32,6 +32,29 @@ _TOKEN = re.compile(
 )
 
 
+# An element and its amount, as `reduced_formula` writes them and as polars and NumPy columns are searched for.
+WRITTEN_SYMBOL = "[A-Z][a-z]?"
+_WRITTEN = re.compile(rf"({WRITTEN_SYMBOL})(\d*\.?\d*)")
+
+
+def written_amounts(formula: str) -> list[tuple[str, float]]:
+    """Return elements and amounts in their order in a formula as `reduced_formula` writes it; brackets are passed over.
+
+    For formulas as files state them, with brackets, water and charges, there is `parsed_formula`.
+    """
+    return [(symbol, float(amount.strip(".") or 1.0)) for symbol, amount in _WRITTEN.findall(formula)]
+
+
+def written_formula(formula: str) -> dict[str, float] | None:
+    """Return the amounts of a formula that is nothing but elements and amounts, such as Li6PS5Cl; None for others."""
+    if not formula or re.fullmatch(rf"(?:{_WRITTEN.pattern})+", formula) is None:
+        return None
+    amounts: dict[str, float] = {}
+    for symbol, amount in written_amounts(formula):
+        amounts[symbol] = amounts.get(symbol, 0.0) + amount
+    return amounts
+
+
 def reduced_formula(composition: Mapping[str, float]) -> str:
     """Return the reduced formula, elements in order of electronegativity, e.g. ``Li6PS5Cl``.
 

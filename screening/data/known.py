@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -13,10 +12,10 @@ from typing import Any
 
 import gemmi
 
+from screening.crystals import written_formula
 from screening.errors import InputError
 
 LABEL_COLUMNS = ("id", "conductivity", "doi", "family", "composition")
-_PART = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,8 @@ def parse_formula(formula: str) -> dict[str, float]:
     InputError
         The text is no such formula.
     """
-    amounts: dict[str, float] = {}
-    end = 0
-    for match in _PART.finditer(formula):
-        if match.start() != end:
-            break
-        end = match.end()
-        amounts[match[1]] = amounts.get(match[1], 0.0) + float(match[2] or 1)
-    if end != len(formula) or not amounts:
+    amounts = written_formula(formula)
+    if amounts is None:
         raise InputError(f"{formula!r} is not a formula without brackets, such as Li6PS5Cl")
     return amounts
 

@@ -10,7 +10,6 @@ import gzip
 import importlib.util
 import itertools
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from string import ascii_uppercase
 
 import numpy as np
 
-from screening.crystals import Crystal, FloatArray, IntArray, periodic_pairs, wrap
+from screening.crystals import Crystal, FloatArray, IntArray, periodic_pairs, wrap, written_amounts
 from screening.data.ions import CHARGE_TOLERANCE, balanced_charges, ionic_radius
 from screening.elements import NUMBERS
 from screening.errors import InputError
@@ -225,7 +224,9 @@ def _is_salt(shortest: FloatArray, charges: tuple[int, ...]) -> bool:
 
 def _anonymous(crystal: Crystal) -> str:
     """Return e.g. ``216-A5B-52``: space group, anonymous formula, sites."""
-    amounts = re.findall(r"[A-Z][a-z]?([0-9.]*)", crystal.formula)
-    ordered = sorted(amounts, key=lambda text: float(text or 1))
-    letters = "".join(f"{letter}{amount}" for letter, amount in zip(ascii_uppercase, ordered, strict=False))
+    ordered = sorted(amount for _, amount in written_amounts(crystal.formula))
+    letters = "".join(
+        f"{letter}{'' if amount == 1 else f'{amount:g}'}"
+        for letter, amount in zip(ascii_uppercase, ordered, strict=False)
+    )
     return f"{crystal.spacegroup}-{letters}-{crystal.n_sites}"

@@ -141,7 +141,7 @@ def _ids(column: pd.Series[str], *, path: Path) -> ObjectArray:
         raise InputError(f"{path}, row {int(np.flatnonzero(ids == '')[0]) + 2}: the id is empty")
     if ids.duplicated().any():
         row = int(np.flatnonzero(ids.duplicated())[0])
-        raise InputError(f"{path}, row {row + 2}: id {ids.iloc[row]!r} stands twice")
+        raise InputError(f"{path}, row {row + 2}: id {ids.iloc[row]!r} appears twice")
     return ids.to_numpy(dtype=object)
 
 

@@ -11,7 +11,6 @@ Source: ours.
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystals import Crystal, FloatArray, IntArray
+from screening.crystals import Crystal, FloatArray, IntArray, written_amounts
 from screening.elements import SYMBOLS
 from screening.learn import Training
 from screening.ranking.batches import Batch
@@ -48,7 +47,6 @@ _FIELDS = [
     ("volume", np.float64),  # log of the volume per atom
     ("sketch", np.float64, (N_SKETCH,)),
 ]
-_AMOUNT = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*)")
 
 
 def sketch(features: NDArray[Any]) -> FloatArray:
@@ -240,8 +238,8 @@ class LabelledCrystals:
 def fractions_of(formula: str) -> FloatArray:
     """Return the atomic fractions (119,) of a formula as `Crystal.formula` writes it, e.g. ``Li0.5CoO2``."""
     amounts = np.zeros(len(SYMBOLS))
-    for symbol, amount in _AMOUNT.findall(formula):
-        amounts[SYMBOLS.index(symbol)] += float(amount or 1)
+    for symbol, amount in written_amounts(formula):
+        amounts[SYMBOLS.index(symbol)] += amount
     return np.asarray(amounts / amounts.sum(), dtype=np.float64)
 
 

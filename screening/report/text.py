@@ -9,9 +9,10 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from screening.crystals import written_amounts
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
-SYMBOL = re.compile(r"[A-Z][a-z]?")
 
 
 def power(log10: float) -> str:
@@ -57,7 +58,7 @@ def begins(piece: str, index: int) -> bool:
 
 def elements(text: str) -> list[str]:
     """Return the element symbols in a formula, each once, in order."""
-    return list(dict.fromkeys(SYMBOL.findall(text)))
+    return list(dict.fromkeys(symbol for symbol, _ in written_amounts(text)))
 
 
 def embedded_json(value: Any) -> Markup:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.crystals import families_among, family_words
+from screening.crystals import WRITTEN_SYMBOL, families_among, family_words
 from screening.elements import NUMBERS
 from screening.errors import InputError
 from screening.ranking import (
@@ -25,7 +25,6 @@ from screening.runs import read_duplicates
 if TYPE_CHECKING:
     import polars as pl
 
-SYMBOL = "[A-Z][a-z]?"
 GUARD = r"^'([=+\-@\t\r'])"  # what `screening.spreadsheet.plain_cell` writes before a formula
 MOST = 1_000_000  # rows of one answer
 
@@ -237,7 +236,7 @@ def _elements(formulas: pl.Series) -> tuple[pl.Series, pl.Series]:
     import polars as pl
 
     unique = formulas.unique()
-    found = unique.str.extract_all(SYMBOL).to_list()
+    found = unique.str.extract_all(WRITTEN_SYMBOL).to_list()
     low, high = [], []
     for symbols in found:
         bits = 0

@@ -372,8 +372,8 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     [
         ({"n": 0}, "n must be at least 1"),
         ({"seed": -1}, "seed at least 0"),
-        ({"ion": "Xe"}, "'Xe' is no ion"),
-        ({"ion": "lithium"}, "is no ion"),
+        ({"ion": "Xe"}, "'Xe' is not an ion"),
+        ({"ion": "lithium"}, "is not an ion"),
         ({"seeds_from": ["/nowhere/at/all"]}, "no such file or folder"),
     ],
 )

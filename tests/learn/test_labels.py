@@ -64,7 +64,7 @@ def test_a_value_that_is_no_positive_number_is_refused_with_its_row(tmp_path: Pa
         ("id,conductivity bulk,conductivity total\na,1,1\n", "--target-column"),
         ("id,conductivity (mS/cm)\na,1\n", "not in S/cm"),
         ("id,conductivity (S/m)\na,1\n", "not in S/cm"),
-        ("id,conductivity\na,1\na,2\n", "row 3: id 'a' stands twice"),
+        ("id,conductivity\na,1\na,2\n", "row 3: id 'a' appears twice"),
         ("id,conductivity\na,1\n ,2\n", "row 3: the id is empty"),
         ("id,conductivity\na,1\nb,1,3,4\n", "no comma-separated table"),
     ],

@@ -332,7 +332,7 @@ def test_too_few_labels_or_groups_are_refused(crystals: FeatureTable, known: Lab
 
 def test_a_repeated_id_and_an_infinite_feature_are_refused(crystals: FeatureTable, known: Labels) -> None:
     twice = dataclasses.replace(crystals, ids=np.array(["c0", *crystals.ids[:-1]], dtype=object))
-    with pytest.raises(ModelError, match="'c0' stands twice"):
+    with pytest.raises(ModelError, match="'c0' appears twice"):
         train(twice, known, QUICK)
     features = crystals.features.copy()
     features[3, 2] = np.inf
@@ -539,7 +539,7 @@ def test_training_crystals_and_folds_must_agree(folder: Path) -> None:
 
 
 def test_no_folder_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model folder"):
+    with pytest.raises(ModelError, match="is not a model folder"):
         load_model(tmp_path)
 
 

@@ -552,7 +552,7 @@ def test_what_is_missing_or_wrong_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="row 1: prediction cannot be 'maybe'"):
         write_report(run, top=10)
     (run / "ranking.csv").unlink()
-    with pytest.raises(InputError, match="needs a finished run"):
+    with pytest.raises(InputError, match="run `screening run` to the end first"):
         write_report(run, top=10)
     assert not (run / "report.html").exists()
 

@@ -350,7 +350,7 @@ def test_another_address_needs_the_token(run_dir: Path) -> None:
 
 
 def test_a_run_that_is_none_is_told(tmp_path: Path, run_dir: Path) -> None:
-    with pytest.raises(InputError, match="needs a finished run"):
+    with pytest.raises(InputError, match="run `screening run` to the end first"):
         application(tmp_path)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
