@@ -128,9 +128,9 @@ def test_fit_changes_no_parameter_and_returns_itself() -> None:
     np.testing.assert_array_equal(first, clone(transformer).fit_transform([salt()]))
 
 
-def test_the_numbers_are_those_of_a_store(tmp_path: Path) -> None:
+def test_the_numbers_are_those_of_a_store(tmp_path: Path, scheduler: str) -> None:
     write_set(tmp_path / "crystals", labelled=12, candidates=6)
-    config = Config()
+    config = Config.model_validate({"cluster": {"scheduler": scheduler}})
     featurize_all([str(tmp_path / "crystals")], config=config, out=tmp_path / "F.zarr", progress=Progress())
     table = read_table(tmp_path / "F.zarr")
     crystals = [

@@ -269,7 +269,7 @@ def test_a_full_disk_ends_the_run_which_goes_on_when_there_is_room(
     store = small_disk / "s.zarr"
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 350_000)
-    run = start(whole / "crystals", store, whole / "small.toml")
+    run = start(whole / "crystals", store, whole / "small.toml", "--workers", "1")
     status, told = end(run)
     assert status == 1
     assert "No space left on device" in told
@@ -289,7 +289,7 @@ def test_a_read_only_store(whole: Path, small_disk: Path, scheduler: str) -> Non
     ledger = (store / "ledger.jsonl").read_bytes().splitlines(keepends=True)
     (store / "ledger.jsonl").write_bytes(b"".join(ledger[:10]))
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    status, told = end(start(whole / "crystals", store, whole / "small.toml"))
+    status, told = end(start(whole / "crystals", store, whole / "small.toml", "--workers", "1"))
     assert status == 1
     assert "Read-only file system" in told
     assert "Traceback" not in told
@@ -300,11 +300,11 @@ def test_a_read_only_store(whole: Path, small_disk: Path, scheduler: str) -> Non
 
 def test_two_runs_on_one_store(whole: Path, tmp_path: Path) -> None:
     store = tmp_path / "s.zarr"
-    run = start(whole / "crystals", store, whole / "small.toml")
+    run = start(whole / "crystals", store, whole / "small.toml", "--workers", "1")
     wait_for(lambda: lines(store) >= 2, run)
     first = psutil.Process(run.pid)
     first.suspend()
-    status, told = end(start(whole / "crystals", store, whole / "small.toml"))
+    status, told = end(start(whole / "crystals", store, whole / "small.toml", "--workers", "1"))
     first.resume()
     assert status == 1
     assert "is being written by another run" in told
@@ -345,9 +345,9 @@ def test_a_crystal_that_takes_minutes_is_ended_and_its_neighbours_are_not_lost(w
     shutil.copytree(whole / "crystals", tmp_path / "crystals")
     (tmp_path / "crystals" / "c003-crowded.cif").write_text(crowded(4000, length=40.0))
     config = tmp_path / "small.toml"
-    config.write_text(CONFIG + "\n[input]\ntime_limit = 6.0\n")
+    config.write_text(CONFIG + "\n[input]\ntime_limit = 4.0\n")
     store = tmp_path / "s.zarr"
-    status, told = end(start(tmp_path / "crystals", store, config))
+    status, told = end(start(tmp_path / "crystals", store, config, "--workers", "1"))
     assert status == 0, told
     assert refused(store) == {"c003-crowded": "time-limit"}
     good, found = rows_of(whole / "whole.zarr"), rows_of(store)

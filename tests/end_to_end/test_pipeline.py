@@ -122,7 +122,7 @@ def kill_when(run: subprocess.Popen[str], store: Path, shards: int) -> None:
 def test_killed_and_run_again_gives_the_same(whole: Path, scheduler: str, tmp_path: Path) -> None:
     """The run that goes on keeps what the killed ones finished; the store and all that is made of it come out equal."""
     store = tmp_path / "killed.zarr"
-    for shards in (1, 9, 17):
+    for shards in (2, 17):
         kill_when(start(whole / "crystals", store, whole / "small.toml"), store, shards)
         finished = FeatureStore.open(store).ledger()
         assert shards <= len(finished) < 30

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
+from made_crystals import rocksalt
 from paths import ROOT
 
 from screening.config import read_config
@@ -201,7 +202,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> argparse.Namespace:
 
 
 def test_crystals_are_the_embedded_ones_and_those_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "mine.cif").write_text((sections.ROOT / "tests" / "crystals.py").read_text())
+    (tmp_path / "mine.cif").write_text(rocksalt())
     embedded = sections.items_of(script.arguments([]))
     assert len(embedded) > 50
     assert len(sections.items_of(script.arguments(["--crystals", str(tmp_path)]))) == len(embedded) + 1
