@@ -11,7 +11,7 @@ Source: LightGBM 4.7, ``gbdt_model_text.cpp`` and ``tree.cpp``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +33,8 @@ HEAD = {"version": "v4", "num_class": "1", "num_tree_per_iteration": "1", "label
 HEAD_KEYS = {*HEAD, "max_feature_idx", "feature_names", "feature_infos", "tree_sizes"}
 _NAME = re.compile(r'[^\x00-\x20\x7f-\xa0"\\,:\[\]{}=]{1,1000}')  # no space, nothing that means something in JSON
 _INFO = re.compile(r"none|\[([-+.0-9e]{1,40}):([-+.0-9e]{1,40})\]")
-_NUMBERS = re.compile(r"[-+.0-9e ]*")
-# A split that parts missing values from all others is at infinity.
-_THRESHOLDS = re.compile(r"(?:(?:inf|[-+.0-9e]*)(?: |\Z))*")
+_INTEGER = re.compile(r"-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9.]{1,24}(?:e[-+]?[0-9]{1,3})?")
 
 Tree = dict[str, NDArray[Any]]
 
@@ -109,7 +108,10 @@ def read_trees(text: str, *, n_features: int) -> Trees:
     if len(blocks) > MAX_TREES:
         raise ModelError(f"a booster file holds {len(blocks)} trees, more than {MAX_TREES}")
     try:
-        names, infos = _read_head(_values(head.split("\n"), HEAD_KEYS), n_features=n_features)
+        values = _values(head.split("\n"), HEAD_KEYS)
+        names, infos = _read_head(values, n_features=n_features)
+        if len(values["tree_sizes"].split()) != len(blocks):
+            raise ValueError("tree_sizes is of another number of trees")
     except (ValueError, OverflowError) as error:
         raise ModelError(f"the head of a booster file is damaged: {error}") from error
     trees: list[Tree] = []
@@ -195,16 +197,22 @@ def _read_tree(block: str, *, index: int, n_features: int) -> Tree:
     return tree
 
 
-def _numbers(key: str, text: str, number: Callable[[str], float]) -> NDArray[Any]:
-    if not (_THRESHOLDS if key == "threshold" else _NUMBERS).fullmatch(text):
-        raise ValueError("leaf values that are no numbers" if key == "leaf_value" else f"{key} holds no numbers")
+def _numbers(key: str, text: str, number: type[int] | type[float]) -> NDArray[Any]:
     words = text.split(" ") if text else []
-    if number is int:
-        return np.array([int(word) for word in words], dtype=np.int64)
-    values = np.array([float(word) for word in words], dtype=np.float64)
-    if not np.isfinite(values).all() and (key != "threshold" or np.isneginf(values).any()):
-        raise ValueError(f"{key} holds a number that is not finite")
+    form = _INTEGER if number is int else _NUMBER
+    # A split that parts missing values from all others is at infinity.
+    if not all(form.fullmatch(word) or (key == "threshold" and word == "inf") for word in words):
+        raise ValueError(f"{_plain(key)} that are no numbers")
+    values = np.array([number(word) for word in words], dtype=np.int64 if number is int else np.float64)
+    if key != "threshold" and not np.isfinite(values).all():
+        raise ValueError(f"{_plain(key)} that are not finite")
+    if key == "threshold" and np.count_nonzero(np.isinf(values)) != words.count("inf"):
+        raise ValueError(f"{_plain(key)} that are not finite")
     return values
+
+
+def _plain(key: str) -> str:
+    return {"leaf_value": "leaf values", "threshold": "thresholds"}.get(key, f"values of {key}")
 
 
 def _check_counts(tree: Tree) -> None:
