@@ -1,9 +1,18 @@
-"""Text cells of a CSV table that a spreadsheet must not take for a formula."""
+"""Text cells of a CSV table that a spreadsheet must not take for a formula, nor a terminal for a command."""
 
 from __future__ import annotations
 
+import re
+
 # The guard itself is guarded too, so that taking it off gives the text back.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
+# Controls, line ends, and what turns the direction of writing: a name with these is not what it looks like.
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def seen(text: str) -> str:
+    """Return text with each character that moves a cursor or turns the direction of writing as its number."""
+    return UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def plain_cell(text: str) -> str:

@@ -26,7 +26,7 @@ from sklearn.metrics import roc_auc_score
 
 from screening.learn.dataset import Dataset, join
 from screening.learn.labels import read_labels
-from screening.learn.model import load_model
+from screening.learn.load import load_model
 from screening.learn.splits import connected_groups, equal_pairs, grouped_folds
 from screening.store.read import iter_tables, read_some
 from screening.store.tables import FeatureTable

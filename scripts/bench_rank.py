@@ -29,7 +29,8 @@ from screening.crystals.clouds import channel_label
 from screening.elements import NUMBERS
 from screening.features.curves import columns
 from screening.learn.labels import Labels
-from screening.learn.model import Model, load_model
+from screening.learn.load import load_model
+from screening.learn.model import Model
 from screening.learn.space import FeatureSpace
 from screening.learn.train import train
 from screening.ranking.batches import StoredTables

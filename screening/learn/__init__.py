@@ -6,7 +6,8 @@ from screening.learn.evaluate import compare_bounds, evaluate, seeded
 from screening.learn.header import Training
 from screening.learn.labels import Labels, read_labels
 from screening.learn.learner import Learner, choose_learner
-from screening.learn.model import Model, Prediction, load_model
+from screening.learn.load import load_model
+from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of
 from screening.learn.scores import score_lines
 from screening.learn.train import train

@@ -1,8 +1,7 @@
-"""LightGBM with a one-sided loss for upper bounds: fit a booster, check a booster's text."""
+"""LightGBM with a one-sided loss for upper bounds: fit a booster, read one that is not trusted."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from screening.config import LearnConfig
 from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError
+from screening.learn.trees import read_trees
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,72 +107,18 @@ def fit(
 
 
 def read_booster(text: str, *, n_features: int) -> lgb.Booster:
-    """Return the booster written as `text`, after checking that every tree stays within itself and the features.
-
-    LightGBM follows the indices of a model file unchecked, so a damaged or hostile file could read foreign memory or
-    never end. Here each tree must have arrays of the right lengths, features that exist, and children that lie below
-    their parent: node k's children are larger than k, or leaves.
+    """Return the booster written as `text`, which is not trusted: LightGBM reads what `read_trees` has checked.
 
     Raises
     ------
     ModelError
         The text is not such a model.
     """
-    trees = _tree_blocks(text)
-    head = _fields(text.partition("Tree=0")[0])
-    if head.get("num_class") != "1" or head.get("num_tree_per_iteration") != "1":
-        raise ModelError("a booster file has more than one output")
-    if head.get("max_feature_idx") != str(n_features - 1):
-        raise ModelError(f"a booster file does not have {n_features} features")
-    for index, block in enumerate(trees):
-        try:
-            _check_tree(_fields(block), n_features=n_features)
-        except (KeyError, ValueError) as error:
-            raise ModelError(f"tree {index} of a booster file is damaged: {error}") from error
-    # LightGBM would jump by the stated sizes of the trees, into foreign memory if they are wrong; without them it reads
-    # tree after tree.
-    text = re.sub(r"^tree_sizes=.*\n", "", text, flags=re.MULTILINE)
+    trees = read_trees(text, n_features=n_features)
     try:
-        booster = lgb.Booster(model_str=text)
+        booster = lgb.Booster(model_str=trees.text())
     except lgb.basic.LightGBMError as error:
         raise ModelError(f"a booster file cannot be read: {error}") from error
-    if booster.num_trees() != len(trees):
+    if booster.num_trees() != len(trees.trees):
         raise ModelError("a booster file is cut short")
     return booster
-
-
-def _tree_blocks(text: str) -> list[str]:
-    body, end, _ = text.partition("\nend of trees")
-    if not text.startswith("tree\n") or not end:
-        raise ModelError("a booster file is not a whole LightGBM model")
-    return body.split("\nTree=")[1:]
-
-
-def _fields(block: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
-
-
-def _check_tree(fields: dict[str, str], *, n_features: int) -> None:
-    n_leaves = int(fields["num_leaves"])
-    if n_leaves < 1 or int(fields["num_cat"]) != 0 or int(fields.get("is_linear", "0")) != 0:
-        raise ValueError("not a plain numeric tree")
-    leaves = np.array(fields["leaf_value"].split(), dtype=np.float64)
-    if len(leaves) != n_leaves or not np.isfinite(leaves).all():
-        raise ValueError("leaf values do not fit")
-    if n_leaves == 1:
-        return
-    nodes = {name: np.array(fields[name].split(), dtype=np.int64) for name in ("split_feature", "decision_type")}
-    thresholds = np.array(fields["threshold"].split(), dtype=np.float64)
-    if any(len(values) != n_leaves - 1 for values in (*nodes.values(), thresholds)):
-        raise ValueError("node arrays do not fit")
-    if nodes["split_feature"].min() < 0 or nodes["split_feature"].max() >= n_features:
-        raise ValueError("a split on a feature that does not exist")
-    if (nodes["decision_type"] & 1).any():
-        raise ValueError("a categorical split")
-    for name in ("left_child", "right_child"):
-        child = np.array(fields[name].split(), dtype=np.int64)
-        if len(child) != n_leaves - 1:
-            raise ValueError("children do not fit")
-        below = (child > np.arange(n_leaves - 1)) & (child < n_leaves - 1)
-        if not (below | ((child < 0) & (child >= -n_leaves))).all():
-            raise ValueError("a child that is not below its parent")

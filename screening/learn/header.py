@@ -46,7 +46,7 @@ class ModelHeader(BaseModel):
     interval_upper: tuple[FiniteFloat, ...]
     residual_quantiles: tuple[tuple[FiniteFloat, ...], ...] = ()  # by band; none = written before they were kept
     elements: tuple[str, ...]  # that occur in training
-    columns: tuple[str, ...] = Field(min_length=1)
+    columns: tuple[str, ...] = Field(min_length=1, max_length=1_000_000)
     band: float = Field(0.0, ge=0)  # width of the radius bands that the trees see, Å; 0 = the columns themselves
 
     @property

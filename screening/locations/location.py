@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from screening.errors import InputError
+from screening.locations.credentials import holds_credentials, without_credentials
 from screening.locations.remote import URL, Remote, filesystem_of
 
 Location: TypeAlias = Path | Remote
@@ -28,9 +29,12 @@ def location(text: str | Path) -> Location:
     Raises
     ------
     InputError
-        The URL holds credentials or a query, chains protocols, leads upwards, or its protocol is unknown or not
-        installed.
+        The path or URL holds credentials or a query; the URL chains protocols, leads upwards, or its protocol is
+        unknown or not installed.
     """
+    if isinstance(text, str) and holds_credentials(text):
+        kind = f"a {text.partition('://')[0].lower()}:// URL" if is_url(text) else "a path"
+        raise InputError(f"{kind} holds credentials or a query; give them by environment or profile")
     match = None if isinstance(text, Path) else URL.fullmatch(text)
     if match is None:
         return Path(text)
@@ -61,6 +65,6 @@ def require(*paths: Path | str | None) -> None:
         try:
             there = Path(str(path).removeprefix("@")).exists()
         except OSError as error:
-            raise InputError(f"{path!s:.200}: {error.strerror}") from error
+            raise InputError(f"{without_credentials(str(path)):.200}: {error.strerror}") from error
         if not there:
-            raise InputError(f"{path!s:.200}: no such file or folder")
+            raise InputError(f"{without_credentials(str(path)):.200}: no such file or folder")

@@ -17,11 +17,11 @@ from screening.errors import InputError, MissingExtraError, ScreeningError
 from screening.report import Details, list_data, page_policy, render
 from screening.runs import read_run
 from screening.serve.listing import Listing
+from screening.serve.question import read_question
 from screening.sources import Wanted
 from screening.store import tables_by_id
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-LARGEST_QUESTION = 4_000_000  # bytes of a request: a shortlist of a hundred thousand ids
 FIRST = 50  # rows read for the page itself
 STRUCTURES = 5_000  # most structures in one bundle
 KEPT = 256  # candidates whose details are kept in memory
@@ -157,25 +157,23 @@ class Guard:
         await response(scope, receive, send)
 
     async def _asked(self, request: Any, run: Callable[..., Awaitable[Any]]) -> Any:
+        from starlette.requests import ClientDisconnect
         from starlette.responses import Response
 
         try:
-            # A form of another site cannot send this type without asking first, which nothing here allows.
-            if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-                raise InputError("the request body must be application/json")
-            body = b""
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > LARGEST_QUESTION:
-                    raise InputError("the request body is too long")
-            question = json.loads(body)
-            if not isinstance(question, dict):
-                raise InputError("the request body must be a JSON object")
+            question = await read_question(request)
             found, status = await run(self.desk.answer, request.url.path, question), 200
-        except (ScreeningError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except TimeoutError:
+            found, status = {"error": "the request body did not arrive in time"}, 408
+        except ClientDisconnect:
+            found, status = {"error": "the request broke off"}, 400
+        except ScreeningError as error:
             found, status = {"error": str(error)[:500]}, 400
-        text = json.dumps(found, allow_nan=False, separators=(",", ":"))
-        return Response(text, status, media_type="application/json")
+        response = Response(json.dumps(found, allow_nan=False, separators=(",", ":")), status)
+        response.headers["Content-Type"] = "application/json"
+        if status != 200:
+            response.headers["Connection"] = "close"  # what is left of the body is not waited for
+        return response
 
     def is_host(self, header: str) -> bool:
         """Return whether a Host header names this program: a known name, or an address that is no name at all."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from screening.ranking import (
     number_cell,
 )
 from screening.runs import read_duplicates
+from screening.serve.question import names, parts, row_count, threshold, words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -50,20 +50,20 @@ class Listing:
             raise InputError(f"{path} lacks the column {', '.join(missing)}")
         if "family" not in frame.columns:
             frame = frame.with_columns(family=_families(frame["formula"].fill_null("")))
-        names = ["rank", *(name for name in frame.columns if name != "rank")]
+        order = ["rank", *(name for name in frame.columns if name != "rank")]
         is_csv = path.suffix == ".csv"
-        kinds: dict[str, CellKind] = {name: _kind(name, frame[name]) for name in names}
-        self.columns = [Column(name, kinds[name], column_label(name)) for name in names]
+        kinds: dict[str, CellKind] = {name: _kind(name, frame[name]) for name in order}
+        self.columns = [Column(name, kinds[name], column_label(name)) for name in order]
         self._kinds = kinds
         low, high = _elements(frame["formula"].fill_null(""))
-        self._frame = frame.select(_typed(name, kinds[name], is_csv=is_csv) for name in names)
-        words = [pl.col(name).fill_null("") for name in ("id", "formula", "source", "others")]
+        self._frame = frame.select(_typed(name, kinds[name], is_csv=is_csv) for name in order)
+        searched = [pl.col(name).fill_null("") for name in ("id", "formula", "source", "others")]
         others = {id: "\n".join(ids) for id, ids in read_duplicates(duplicates_path(path)).items()}
         told = self._frame.select("id", "formula", "source").with_columns(
             others=pl.Series([others.get(id, "") for id in self._frame["id"]], dtype=pl.String)
         )
         self._extra = pl.DataFrame({"low": low, "high": high}).with_columns(
-            told.select(words=pl.concat_str(words, separator="\n").str.to_lowercase()).to_series()
+            told.select(words=pl.concat_str(searched, separator="\n").str.to_lowercase()).to_series()
         )
         self._place = {id: place for place, id in enumerate(self._frame["id"])}
 
@@ -95,7 +95,7 @@ class Listing:
         import polars as pl
 
         order = self._order(ask, self._fitting(ask))
-        begin, count = _count(ask, "from"), min(_count(ask, "count"), MOST)
+        begin, count = row_count(ask, "from"), min(row_count(ask, "count"), MOST)
         places = order[begin : begin + count]
         chosen = self._frame[places]
         cells: list[list[Any]] = []
@@ -116,26 +116,26 @@ class Listing:
 
         frame = pl.concat([self._frame, self._extra], how="horizontal").with_row_index("at").lazy()
         tests: list[pl.Expr] = []
-        search = _words(ask, "search").strip().lower()
+        search = words(ask, "search").strip().lower()
         if search:
             tests.append(pl.col("words").str.contains(search, literal=True))
-        tests += _element_tests(_list(ask, "must"), _list(ask, "not"))
-        families = _list(ask, "families")
+        tests += _element_tests(names(ask, "must"), names(ask, "not"))
+        families = names(ask, "families")
         if families:  # any of them
             alone = "|".join(re.escape(name) for name in families)
             tests.append(pl.col("family").cast(pl.String).fill_null("").str.contains(rf"(^|, ?)({alone})(,|$)"))
-        for flag in _list(ask, "hide"):
+        for flag in names(ask, "hide"):
             tests.append(self._hidden(flag))
-        conditions = ask.get("conditions") or []
-        if not isinstance(conditions, list):
-            raise InputError("conditions must be a list")
-        for one in conditions:
+        for one in parts(ask, "conditions"):
             tests.append(self._condition(one))
         if ask.get("ids") is not None:
-            tests.append(pl.col("id").is_in(_list(ask, "ids")))
+            tests.append(pl.col("id").is_in(names(ask, "ids")))
         for test in tests:
             frame = frame.filter(test)
-        return frame.select("at").collect().to_series()
+        try:
+            return frame.select("at").collect().to_series()
+        except pl.exceptions.PolarsError as error:
+            raise InputError(f"the list cannot be searched for that: {error!s:.200}") from error
 
     def _hidden(self, flag: str) -> pl.Expr:
         import polars as pl
@@ -151,16 +151,17 @@ class Listing:
     def _condition(self, one: object) -> pl.Expr:
         import polars as pl
 
-        if not isinstance(one, dict) or _words(one, "column") not in self._kinds:
+        if not isinstance(one, dict) or words(one, "column") not in self._kinds:
             raise InputError("a condition must name a column")
         column, op, wanted = pl.col(one["column"]), one.get("op"), one.get("value")
         kind = self._kinds[one["column"]]
         if op == "has" and isinstance(wanted, str):
-            return column.cast(pl.String).fill_null("").str.to_lowercase().str.contains(wanted.lower(), literal=True)
+            sought = words(one, "value").lower()
+            return column.cast(pl.String).fill_null("").str.to_lowercase().str.contains(sought, literal=True)
         if op in ("yes", "no") and kind == "flag":
             return pl.when(column == (op == "yes")).then(statement=True).otherwise(statement=False)
         if op in (">=", "<=") and kind == "number":
-            limit = _number(wanted)
+            limit = threshold(wanted)
             return (column >= limit if op == ">=" else column <= limit).fill_null(value=False)
         raise InputError("this condition does not fit the column")
 
@@ -168,7 +169,7 @@ class Listing:
         """Return the places sorted; equal rows keep the order of the ranking, empty cells stand last."""
         import polars as pl
 
-        name = _words(ask, "sort")
+        name = words(ask, "sort")
         if name not in self._kinds:
             raise InputError(f"no column is named {name[:100]!r}")
         if name == "rank" and not ask.get("falling"):
@@ -264,34 +265,3 @@ def _element_tests(must: Sequence[str], never: Sequence[str]) -> list[pl.Expr]:
             name, bit = ("low", 1 << number) if number < 64 else ("high", 1 << (number - 64))
             tests.append(((pl.col(name) & pl.lit(bit, dtype=pl.UInt64)) != 0) == wanted)
     return tests
-
-
-def _list(ask: dict[str, Any], name: str) -> list[str]:
-    value = ask.get(name) or []
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise InputError(f"{name} must be a list of names")
-    return value
-
-
-def _words(ask: dict[str, Any], name: str) -> str:
-    value = ask.get(name, "")
-    if not isinstance(value, str):
-        raise InputError(f"{name} is text")
-    return value
-
-
-def _count(ask: dict[str, Any], name: str) -> int:
-    value = ask.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 2**53:
-        raise InputError(f"{name} must be a number of rows")
-    return int(value)
-
-
-def _number(value: object) -> float:
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
-        raise InputError("a threshold must be a number") from error
-    if math.isnan(number):
-        raise InputError("a threshold must be a number")
-    return number

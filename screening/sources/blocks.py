@@ -15,6 +15,7 @@ from screening.crystals import parsed
 from screening.errors import Code, Rejection, RejectionError
 from screening.sources.files import PACKED
 from screening.sources.raw import Raw
+from screening.spreadsheet import seen
 
 _BLOCK = re.compile(rb"(?:^|\r|\A\xef\xbb\xbf)[ \t]*data_", re.IGNORECASE | re.MULTILINE)
 _SUFFIX = re.compile(r"\.[A-Za-z]\w*$")
@@ -73,7 +74,7 @@ def _short(name: str) -> str:
 def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
     """Yield the blocks of one file; a file that does not parse is one item, refused later by the reader."""
     id = name_of(raw.name)
-    source = raw.source.encode("utf-8", "backslashreplace").decode()
+    source = seen(raw.source)
     if raw.code is not None:
         rejection = Rejection(
             id=id, source=source, stage="sources", code=raw.code, detail=_printable(raw.detail)[:LONGEST_DETAIL]

@@ -12,6 +12,7 @@ from screening.errors import Code, InputError
 from screening.locations import Location, Remote, is_url, location
 from screening.sources.archives import is_archive, iter_archive
 from screening.sources.files import iter_folder, read_file
+from screening.sources.lines import Line, iter_lines
 from screening.sources.raw import Raw
 from screening.sources.remote import check_remote, iter_remote, iter_remote_list
 
@@ -73,18 +74,16 @@ class List:
             for found in iter_remote_list(self.path):
                 yield from iter([found]) if isinstance(found, Raw) else RemoteInput(found).files(limits)
             return
-        with self.path.open(encoding="utf-8", errors="surrogateescape") as lines:
-            for line in lines:
-                entry = line.strip()
-                if entry and not entry.startswith("#"):
-                    yield from self._entry(entry, limits)
+        with self.path.open("rb") as file:
+            for line in iter_lines(file, self.path):
+                yield from iter([line]) if isinstance(line, Raw) else self._entry(line, limits)
 
-    def _entry(self, entry: str, limits: InputLimits) -> Iterator[Raw]:
+    def _entry(self, line: Line, limits: InputLimits) -> Iterator[Raw]:
         try:
-            path = str(location(entry)) if is_url(entry) else str(self.path.parent / entry)
+            path = str(location(line.entry)) if is_url(line.entry) else str(self.path.parent / line.entry)
             found = _found(path)
         except InputError as error:
-            yield Raw(entry, f"{self.path}::{entry}", code=Code.UNSAFE_PATH, detail=str(error))
+            yield line.refused(Code.UNSAFE_PATH, str(error))
             return
         yield from found.files(limits)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 from screening.config import InputLimits
@@ -9,6 +10,7 @@ from screening.errors import Code, InputError
 from screening.locations import Listed, Remote, is_url, location, read_all
 from screening.sources.archives import content, is_archive, iter_archive
 from screening.sources.files import is_crystal_name
+from screening.sources.lines import iter_lines
 from screening.sources.raw import Raw
 
 # Small files are asked for together: each alone would take the time of a request, tens of milliseconds.
@@ -55,17 +57,19 @@ def iter_remote(target: Remote, limits: InputLimits) -> Iterator[Raw]:
 
 def iter_remote_list(list_file: Remote) -> Iterator[Remote | Raw]:
     """Yield the places that a remote list names: URLs, or names relative to its folder, which lead nowhere else."""
-    for line in list_file.read_text(encoding="utf-8-sig").splitlines():
-        entry = line.strip()
-        if not entry or entry.startswith("#"):
+    for line in iter_lines(io.BytesIO(list_file.read_bytes()), list_file):
+        if isinstance(line, Raw):
+            yield line
             continue
         try:
-            found = location(entry) if is_url(entry) else list_file.parent / entry
+            found = location(line.entry) if is_url(line.entry) else list_file.parent / line.entry
         except InputError as error:
-            yield Raw(entry, f"{list_file}::{entry}", code=Code.UNSAFE_PATH, detail=str(error))
+            yield line.refused(Code.UNSAFE_PATH, str(error))
             continue
-        assert isinstance(found, Remote)
-        yield found
+        if isinstance(found, Remote):
+            yield found
+        else:
+            yield line.refused(Code.UNSAFE_PATH, "a list on an object store names no files of this machine")
 
 
 def _below(folder: Remote) -> Iterator[Listed]:

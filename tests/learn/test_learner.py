@@ -22,7 +22,8 @@ from screening.host.child import Answer
 from screening.learn import learner as module
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.learner import CPU, MAX_DIFFERENCE, Learner, Trial, choose_learner, trial_rows
-from screening.learn.model import Model, load_model
+from screening.learn.load import load_model
+from screening.learn.model import Model
 from screening.learn.train import train
 
 POCL = Path("/etc/OpenCL/vendors/pocl.icd")

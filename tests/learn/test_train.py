@@ -25,7 +25,8 @@ from screening.learn.dataset import join
 from screening.learn.evaluate import compare_bounds, evaluate
 from screening.learn.intervals import Bands, fit_bands, residual_bounds
 from screening.learn.labels import Labels
-from screening.learn.model import Model, load_model
+from screening.learn.load import load_model
+from screening.learn.model import Model
 from screening.learn.scores import r_squared, score, score_lines, spearman
 from screening.learn.train import train
 from screening.learn.view import View

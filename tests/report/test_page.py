@@ -24,7 +24,7 @@ from screening.config import Config, FeatureSettings
 from screening.crystals.cif import read_cif
 from screening.crystals.crystal import Crystal
 from screening.errors import Code, InputError
-from screening.learn.model import load_model
+from screening.learn.load import load_model
 from screening.ranking.columns import kind_of
 from screening.ranking.kinds import kind_words, kinds_of, reason_words
 from screening.report import curves as packing
