@@ -12,7 +12,8 @@ from made_crystals import rocksalt
 
 from screening.config import InputLimits
 from screening.errors import Code, InputError
-from screening.locations import holds_credentials, location, require, without_credentials
+from screening.locations import holds_credentials, location, require
+from screening.locations.credentials import without_credentials
 from screening.sources import Item, iter_items
 from screening.sources.lines import LONGEST
 from screening.spreadsheet import seen
