@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ _OPTIONAL = (
     "calc_flag",
     "attached_hydrogens",
 )
+# What a name begins with that is a label; no symbol holds one.
+NO_SYMBOL = "\n"
 _FRACTION = re.compile(r"([+-]?\d{1,4})/(\d{1,4})\Z")
 _LETTERS = re.compile(r"[A-Za-z]{1,2}")
 _CAPITALS = re.compile(r"([A-Z]{2})(?![A-Za-z])")
@@ -59,6 +62,10 @@ class Atoms:
     written: list[list[str]]  # x, y, z as the file writes them, each (m,)
     unplaced: dict[int, float]  # atomic number -> atoms per cell without coordinates
     flags: dict[str, str] = field(default_factory=dict)  # name -> detail
+
+    partial: bool = False  # whether any fills less than its site
+    counted: bool = False  # whether any multiplicity is stated
+    hold_hydrogen: bool = False  # whether any holds hydrogen that is not placed
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -87,7 +94,11 @@ def read_atoms(
     """
     columns, cartesian = _columns(block, limits)
     flags: dict[str, str] = {}
-    rows = _rows(columns, stated, flags)
+    species = _species(columns, stated, flags)
+    if _is_plain(columns, species):
+        positions = _placed(columns.coordinates(), columns.label, cartesian=cartesian, cell=cell)
+        return _plain(columns, species, positions, _charges(block), flags)
+    rows = species.rows()
     bare = [row for row in rows if columns.bare(row.at)] if columns.some_bare() else []
     placed = [row for row in rows if not columns.bare(row.at)] if bare else rows
     if not placed:
@@ -101,23 +112,65 @@ def read_atoms(
         flags["atoms-without-coordinates"] = ""
     texts = columns.coordinates(placed)
     labels = [columns.label[row.at] for row in placed]
-    positions = _positions(texts, labels)
-    if cartesian:
-        positions = positions @ np.linalg.inv(lattice_of(cell))
+    positions = _placed(texts, labels, cartesian=cartesian, cell=cell)
     charges = _charges(block)
+    multiplicities = columns.multiplicities([row.at for row in placed])
     atoms = Atoms(
         numbers=np.array([row.kind.parts[0][0] for row in placed], dtype=np.int64),
         charges=np.array([charges.get(columns.symbol[row.at], row.kind.charge) for row in placed]),
         positions=positions,
         occupancies=np.array([row.occupancy for row in placed]),
-        multiplicities=np.array(columns.multiplicities([row.at for row in placed])),
+        multiplicities=np.array(multiplicities),
         hydrogens=np.array(held),
         labels=labels,
         written=texts,
         unplaced=unplaced,
         flags=flags,
+        counted=bool(columns.counts),
+        hold_hydrogen=any(held),
     )
-    return atoms if all(len(row.kind.parts) == 1 for row in placed) else _spread(atoms, placed)
+    atoms = atoms if all(len(row.kind.parts) == 1 for row in placed) else _spread(atoms, placed)
+    return replace(atoms, partial=bool((atoms.occupancies < 1.0).any()))
+
+
+def _is_plain(columns: _Columns, species: _SpeciesOfRows) -> bool:
+    """Return whether every row of the loop is one atom with coordinates, as nearly always."""
+    return (
+        not species.dummies
+        and columns.attached is None
+        and 0.0 not in species.occupancies
+        and not columns.some_bare()
+        and all(len(kind.parts) == 1 and not kind.hydrogens for kind in species.kinds.values())
+        and bool(species.names)
+    )
+
+
+def _plain(
+    columns: _Columns,
+    species: _SpeciesOfRows,
+    positions: FloatArray,
+    charges: dict[str, float],
+    flags: dict[str, str],
+) -> Atoms:
+    numbers = {name: kind.parts[0][0] for name, kind in species.kinds.items()}
+    stated = {
+        name: charges.get("" if name[0] == NO_SYMBOL else name, kind.charge) for name, kind in species.kinds.items()
+    }
+    count = len(species.names)
+    return Atoms(
+        numbers=np.array([numbers[name] for name in species.names], dtype=np.int64),
+        charges=np.array([stated[name] for name in species.names]),
+        positions=positions,
+        occupancies=np.array(species.occupancies),
+        multiplicities=np.array(columns.multiplicities(range(count))),
+        hydrogens=np.zeros(count),
+        labels=columns.label,
+        written=columns.coordinates(),
+        unplaced={},
+        flags=flags,
+        partial=min(species.occupancies) < 1.0,
+        counted=bool(columns.counts),
+    )
 
 
 def _spread(atoms: Atoms, placed: list[_Row]) -> Atoms:
@@ -171,10 +224,10 @@ class _Columns(NamedTuple):
     calc: list[str] | None
     attached: list[str] | None
 
-    def coordinates(self, rows: list[_Row]) -> list[list[str]]:
+    def coordinates(self, rows: list[_Row] | None = None) -> list[list[str]]:
         """Return x, y, z of the rows as written."""
         axes = [self.x, self.y, self.z]
-        return axes if len(rows) == len(self.x) else [[axis[row.at] for row in rows] for axis in axes]
+        return axes if rows is None or len(rows) == len(self.x) else [[axis[row.at] for row in rows] for axis in axes]
 
     def bare(self, row: int) -> bool:
         return self.x[row] in _NULL and self.y[row] in _NULL and self.z[row] in _NULL
@@ -182,7 +235,7 @@ class _Columns(NamedTuple):
     def some_bare(self) -> bool:
         return "?" in self.x or "." in self.x
 
-    def multiplicities(self, rows: list[int]) -> list[float]:
+    def multiplicities(self, rows: Sequence[int]) -> list[float]:
         """Return how often the file says that atoms stand in the cell, NaN where it does not say."""
         result = [math.nan] * len(rows)
         for column in reversed(self.counts):
@@ -200,40 +253,82 @@ def _columns(block: gemmi.cif.Block, limits: InputLimits) -> tuple[_Columns, boo
     prefix = f"_atom_site{dot}"
     cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
     names = ("Cartn_x", "Cartn_y", "Cartn_z") if cartesian else COORDINATES
-    table = block.find(prefix, [*names, *(f"?{name}" for name in _OPTIONAL)])
-    if len(table) > 100 * limits.max_sites:
-        detail = f"{len(table)} atoms listed, more than 100 times max_sites = {limits.max_sites}"
-        raise RejectionError(Code.TOO_LARGE, detail)
-    x, y, z = (list(table.column(index)) for index in range(3)) if len(table) else ([], [], [])
-    optional = {
-        name: list(table.column(index)) if len(table) and table.has_column(index) else None
-        for index, name in enumerate(_OPTIONAL, start=3)
-    }
-    counts = (optional["symmetry_multiplicity"], optional["site_symmetry_multiplicity"])
+    length, columns = _table(block, prefix, names, most=100 * limits.max_sites)
+    x, y, z = (columns[name] or [] for name in names)
+    counts = (columns["symmetry_multiplicity"], columns["site_symmetry_multiplicity"])
     return _Columns(
         x,
         y,
         z,
-        _unquoted(optional["type_symbol"], len(x)),
-        _unquoted(optional["label"], len(x)),
-        optional["occupancy"],
+        _unquoted(columns["type_symbol"], length),
+        _unquoted(columns["label"], length),
+        columns["occupancy"],
         tuple(column for column in counts if column is not None),
-        optional["calc_flag"],
-        optional["attached_hydrogens"],
+        columns["calc_flag"],
+        columns["attached_hydrogens"],
     ), cartesian
+
+
+def _table(
+    block: gemmi.cif.Block, prefix: str, names: tuple[str, ...], *, most: int
+) -> tuple[int, dict[str, list[str] | None]]:
+    """Return the length of the atom loop and its columns by name, None where it has none of that name."""
+    loop = block.find_loop(f"{prefix}{names[0]}").get_loop()
+    tags = [] if loop is None else [tag.lower() for tag in loop.tags]
+    places = {name: f"{prefix}{name}".lower() for name in (*names, *_OPTIONAL)}
+    if loop is not None and all(places[name] in tags for name in names):
+        _check_length(loop.length(), most)
+        values, width = list(loop.values), len(tags)
+        return loop.length(), {
+            name: values[tags.index(tag) :: width] if tag in tags else None for name, tag in places.items()
+        }
+    table = block.find(prefix, [*names, *(f"?{name}" for name in _OPTIONAL)])
+    _check_length(len(table), most)
+    return len(table), {
+        name: list(table.column(index)) if len(table) and (index < len(names) or table.has_column(index)) else None
+        for index, name in enumerate((*names, *_OPTIONAL))
+    }
+
+
+def _check_length(length: int, most: int) -> None:
+    if length > most:
+        detail = f"{length} atoms listed, more than 100 times max_sites = {most // 100}"
+        raise RejectionError(Code.TOO_LARGE, detail)
 
 
 def _unquoted(column: list[str] | None, length: int) -> list[str]:
     """Return names without quotes and blanks, empty where the file has none."""
     if column is None:
         return [""] * length
-    return [
-        "" if text in _NULL else text if text[0] not in "'\";" else gemmi.cif.as_string(text).strip() for text in column
-    ]
+    plain = {text: _name(text) for text in set(column)}
+    return [plain[text] for text in column]
 
 
-def _rows(columns: _Columns, stated: frozenset[str] | None, flags: dict[str, str]) -> list[_Row]:
-    """Return the rows that stand for atoms: dummies and empty sites are left out, with a flag."""
+def _name(text: str) -> str:
+    if text in _NULL:
+        return ""
+    return text if text[0] not in "'\";" else gemmi.cif.as_string(text).strip()
+
+
+class _SpeciesOfRows(NamedTuple):
+    """What the rows of the loop stand for."""
+
+    names: list[str]  # of each row: its symbol, or `NO_SYMBOL` and its label
+    kinds: dict[str, Species]  # by name
+    occupancies: list[float]
+    dummies: frozenset[int]  # rows that stand for no atom
+
+    def rows(self) -> list[_Row]:
+        """Return the rows that stand for atoms: dummies and empty sites are left out."""
+        return [
+            _Row(index, self.kinds[name], occupancy)
+            for index, (name, occupancy) in enumerate(zip(self.names, self.occupancies, strict=True))
+            if index not in self.dummies and occupancy > 0.0
+        ]
+
+
+def _species(columns: _Columns, stated: frozenset[str] | None, flags: dict[str, str]) -> _SpeciesOfRows:
+    """Return what the rows stand for, with a flag where some are dummies or empty sites."""
     dummies: frozenset[int] = frozenset()
     if columns.calc is not None and "dum" in columns.calc:
         marked = (index for index, calc in enumerate(columns.calc) if calc == "dum")
@@ -243,21 +338,21 @@ def _rows(columns: _Columns, stated: frozenset[str] | None, flags: dict[str, str
     occupancies = [1.0] * len(columns.x) if columns.occupancy is None else _occupancies(columns)
     if 0.0 in occupancies:
         flags["zero-occupancy"] = ""
-    capitals = any((pair := _CAPITALS.match(label)) and pair[1] in _PLAIN_PAIRS for label in set(columns.label))
     # The label is looked at only where there is no symbol.
-    names = [symbol or f"\n{label}" for symbol, label in zip(columns.symbol, columns.label, strict=True)]
-    kinds: dict[str, Species] = {}
-    rows: list[_Row] = []
-    for index, (name, occupancy) in enumerate(zip(names, occupancies, strict=True)):
-        if index in dummies:
-            continue
-        kind = kinds.get(name)
-        if kind is None:
-            symbol, label = columns.symbol[index], columns.label[index]
-            kind = kinds[name] = species_of(symbol, "" if symbol else label, stated=stated, capitals=capitals)
-        if occupancy > 0.0:
-            rows.append(_Row(index, kind, occupancy))
-    return rows
+    names, capitals = columns.symbol, False
+    if "" in names:
+        names = [symbol or f"{NO_SYMBOL}{label}" for symbol, label in zip(names, columns.label, strict=True)]
+        capitals = any((pair := _CAPITALS.match(label)) and pair[1] in _PLAIN_PAIRS for label in set(columns.label))
+    read = dict.fromkeys(names)
+    if dummies:
+        read = dict.fromkeys(name for index, name in enumerate(names) if index not in dummies)
+    kinds = {
+        name: species_of("", name[1:], stated=stated, capitals=capitals)
+        if name[0] == NO_SYMBOL
+        else species_of(name, "", stated=stated, capitals=capitals)
+        for name in read
+    }
+    return _SpeciesOfRows(names, kinds, occupancies, dummies)
 
 
 def _bare_hydrogen(columns: _Columns, row: int) -> bool:
@@ -299,10 +394,9 @@ def _charges(block: gemmi.cif.Block) -> dict[str, float]:
 
 def _occupancies(columns: _Columns) -> list[float]:
     column = columns.occupancy or []
-    values: dict[str, float] = {}
-    for text, label in zip(column, columns.label, strict=True):
-        if text not in values:
-            values[text] = _occupancy(text, label)
+    # By the first row of each text, whose label a refusal names.
+    first = dict(zip(reversed(column), reversed(columns.label), strict=True))
+    values = {text: _occupancy(text, first[text]) for text in dict.fromkeys(column)}
     return [values[text] for text in column]
 
 
@@ -319,6 +413,12 @@ def _multiplicity(text: str) -> float:
     value = float(gemmi.cif.as_number(text))
     # No group has more than 192 operations in a cell; a multiplicity beyond that says nothing.
     return value if 1 <= value <= 192 and value == int(value) else math.nan
+
+
+def _placed(axes: list[list[str]], labels: list[str], *, cartesian: bool, cell: list[float]) -> FloatArray:
+    """Return (m, 3) fractional coordinates."""
+    positions = _positions(axes, labels)
+    return positions @ np.linalg.inv(lattice_of(cell)) if cartesian else positions
 
 
 def _positions(axes: list[list[str]], labels: list[str]) -> FloatArray:

@@ -164,10 +164,11 @@ def crowded_pairs(
     positions = expansion.site_positions()
     cutoff = max(2 * CONTACT_FACTOR * max(radii.tolist(), default=0.0), FULL_TOLERANCE)
     asked: list[int] = []
-    first = np.flatnonzero(expansion.atom_idx[1:] != expansion.atom_idx[:-1]) + 1
-    # What is closer than half of each height is the nearest image, and every site is an image of a first one.
-    if 4 * len(first) < len(positions) and least_height(lattice) > 2 * cutoff:
-        asked = expansion.site_idx[[0, *first.tolist()]].tolist()
+    if not expansion.plain:
+        first = np.flatnonzero(expansion.atom_idx[1:] != expansion.atom_idx[:-1]) + 1
+        # What is closer than half of each height is the nearest image, and every site is an image of a first one.
+        if 4 * len(first) < len(positions) and least_height(lattice) > 2 * cutoff:
+            asked = expansion.site_idx[[0, *first.tolist()]].tolist()
     status, found = _kernels.crowded_pairs(
         lattice, contiguous(positions), radii, occupancies, asked, CONTACT_FACTOR, FULL_TOLERANCE, MOST_SHARED
     )

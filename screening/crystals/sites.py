@@ -56,16 +56,20 @@ class Expansion:
     site_idx: IntArray  # (n,) equal for atoms sharing a site
     images: IntArray  # (m,) images in the cell of each atom of the asymmetric unit, copies among them
     flags: dict[str, str] = field(default_factory=dict)  # name -> detail
+    plain: bool = False  # each atom of the asymmetric unit is one site, in order
 
     def site_positions(self) -> FloatArray:
         """Return fractional coordinates of the sites, (n_sites, 3)."""
-        if int(self.site_idx.max()) + 1 == len(self.site_idx):
+        if self.plain or int(self.site_idx.max()) + 1 == len(self.site_idx):
             return self.positions
         return self.positions[self.first_rows()]
 
     def first_rows(self) -> IntArray:
         """Return the first row of each site, (n_sites,)."""
-        return np.unique(self.site_idx, return_index=True)[1]
+        rows = np.arange(len(self.site_idx))
+        first = np.empty(int(self.site_idx.max()) + 1, dtype=np.int64)
+        first[self.site_idx[::-1]] = rows[::-1]  # of several the last is kept
+        return first
 
 
 def expand(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, *, reading: Reading = Reading.USUAL) -> Expansion:
@@ -93,7 +97,7 @@ def expand(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, *, reading: Re
     k = len(symmetry.rotations)
     flags: dict[str, str] = {}
     if k == 1:
-        images = atoms.positions[:, None, :] + symmetry.translations
+        images = atoms.positions + symmetry.translations
     else:
         snapped, flags = _snapped(atoms, symmetry, lattice, reading)
         images = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
@@ -101,8 +105,8 @@ def expand(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, *, reading: Re
     keys = _position_keys(images.reshape(-1, 3))
     if k == 1 and len(set(keys.tolist())) == len(keys):
         own = np.arange(len(keys))
-        return Expansion(images.reshape(-1, 3), own, own, np.ones(len(keys), dtype=np.int64), flags)
-    atom = np.repeat(np.arange(len(atoms)), images.shape[1])
+        return Expansion(images, own, own, np.ones(len(keys), dtype=np.int64), flags, plain=True)
+    atom = np.repeat(np.arange(len(atoms)), k)
     # First image of each (atom, place), in order of atom and operation.
     _, place = np.unique(keys, return_inverse=True)
     first = np.arange(len(atom))

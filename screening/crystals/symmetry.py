@@ -47,6 +47,8 @@ class Symmetry:
         RejectionError
             bad-symmetry.
         """
+        if len(self.rotations) == 1:  # the identity keeps every metric
+            return
         metric = lattice @ lattice.T
         moved = self.rotations.transpose(0, 2, 1) @ metric @ self.rotations
         # G_ab is compared on the scale |a||b| of the two vectors.
