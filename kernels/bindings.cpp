@@ -8,6 +8,7 @@
 
 #include "crystal/channels.hpp"
 #include "crystal/contacts.hpp"
+#include "crystal/images.hpp"
 #include "periodic/barcode.hpp"
 #include "periodic/batch.hpp"
 #include "periodic/percolation.hpp"
@@ -252,6 +253,33 @@ nb::object held_occupancies(Doubles lattice, Doubles positions, Doubles occupanc
   return nb::make_tuple(status, array(std::move(sums)));
 }
 
+// The way from every atom to its images, (k, m, 3) flat, in cells; the squared length for every atom, (m, k), Å^2.
+nb::object image_shifts(Doubles lattice, Doubles rotations, Doubles translations, Doubles positions) {
+  const std::size_t k = translations.size() / 3, m = positions.size() / 3;
+  std::vector<double> shift, squared;
+  {
+    nb::gil_scoped_release unlocked;
+    crystal::shifts_of({rotations.data(), translations.data(), k}, positions.data(), m, lattice.data(), shift, squared);
+  }
+  return nb::make_tuple(array(std::move(shift), 3), array(std::move(squared), k));
+}
+
+// Sites, positions (n, 3) in [0, 1], row of the atom and site of each, images of each atom.
+nb::object expanded(Doubles rotations, Doubles translations, Doubles positions, double part, double offset) {
+  crystal::Cell cell;
+  {
+    nb::gil_scoped_release unlocked;
+    crystal::expand({rotations.data(), translations.data(), translations.size() / 3}, positions.data(),
+                    positions.size() / 3, part, offset, cell);
+  }
+  return nb::make_tuple(cell.n_sites, array(std::move(cell.positions), 3), array(std::move(cell.atom)),
+                        array(std::move(cell.site)), array(std::move(cell.images)));
+}
+
+double metric_misfit(Doubles lattice, Doubles rotations) {
+  return crystal::metric_misfit(lattice.data(), rotations.data(), rotations.size() / 9);
+}
+
 NB_MODULE(_kernels, m) {
   m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells.";
   m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
@@ -259,6 +287,9 @@ NB_MODULE(_kernels, m) {
         "tolerances"_a, "most_shared"_a, "tie"_a, "noise"_a);
   m.def("crowded_pairs", &crowded_pairs, "lattice"_a, "positions"_a, "radii"_a, "occupancies"_a, "asked"_a, "factor"_a,
         "least"_a, "most_shared"_a);
+  m.def("image_shifts", &image_shifts, "lattice"_a, "rotations"_a, "translations"_a, "positions"_a);
+  m.def("expanded", &expanded, "rotations"_a, "translations"_a, "positions"_a, "part"_a, "offset"_a);
+  m.def("metric_misfit", &metric_misfit, "lattice"_a, "rotations"_a);
   m.def("held_occupancies", &held_occupancies, "lattice"_a, "positions"_a, "occupancies"_a, "atoms"_a, "partners"_a,
         "low"_a, "high"_a);
   m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,

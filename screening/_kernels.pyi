@@ -35,6 +35,20 @@ def crowded_pairs(
     least: float,
     most_shared: float,
 ) -> tuple[int, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None]: ...
+def image_shifts(
+    lattice: NDArray[np.float64],
+    rotations: NDArray[np.float64],
+    translations: NDArray[np.float64],
+    positions: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def expanded(
+    rotations: NDArray[np.float64],
+    translations: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    part: float,
+    offset: float,
+) -> tuple[int, NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def metric_misfit(lattice: NDArray[np.float64], rotations: NDArray[np.float64]) -> float: ...
 def held_occupancies(
     lattice: NDArray[np.float64],
     positions: NDArray[np.float64],

@@ -32,7 +32,8 @@ inline int crowded(const Sites& sites, const std::vector<std::int64_t>& asked, c
   if (!periodic::reduce_lattice(sites.lattice, reduced)) return 1;
   if (!wrapped.assign(reduced, sites.positions, sites.n)) return 2;
   const double largest = sites.n ? *std::max_element(sites.radii, sites.radii + sites.n) : 0.0;
-  const periodic::ImageSearch<2> search(reduced, std::max(2 * rules.factor * largest, rules.least));
+  const double cutoff = std::max(2 * rules.factor * largest, rules.least);
+  const periodic::ImageSearch<2> search(reduced, cutoff);
   const auto look = [&](std::size_t i, std::size_t j) {
     if (!(sites.occupancies[i] + sites.occupancies[j] > rules.most_shared)) return;
     const double limit = std::max(rules.factor * (sites.radii[i] + sites.radii[j]), rules.least);
@@ -46,10 +47,7 @@ inline int crowded(const Sites& sites, const std::vector<std::int64_t>& asked, c
       pairs.push_back(pair);
     });
   };
-  if (asked.empty()) {
-    for (std::size_t i = 0; i < sites.n; ++i)
-      for (std::size_t j = i; j < sites.n; ++j) look(i, j);
-  }
+  if (asked.empty()) Sweep(reduced, wrapped, cutoff).for_each(look);
   for (const std::int64_t i : asked)
     for (std::size_t j = 0; j < sites.n; ++j)
       if (static_cast<std::size_t>(i) != j) look(static_cast<std::size_t>(i), j);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../periodic/neighbours.hpp"
+#include "sweep.hpp"
 
 namespace crystal {
 
@@ -30,18 +31,23 @@ struct Points {
   std::size_t size() const { return occupancies.size(); }
 };
 
-// Returns false where a position cannot be wrapped.
+// In no particular order. Returns false where a position cannot be wrapped.
 inline bool find_pairs(const periodic::Lattice& reduced, const std::vector<double>& positions, double cutoff,
                        std::vector<Pair>& pairs) {
   periodic::WrappedPoints wrapped;
   pairs.clear();
   if (!wrapped.assign(reduced, positions.data(), positions.size() / 3)) return false;
-  periodic::for_each_pair<2>(reduced, wrapped, cutoff,
-                             [&](std::int32_t i, std::int32_t j, const std::int32_t z[3], double distance) {
-                               Pair pair{i, j, {0, 0, 0}, distance};
-                               periodic::given_shift(reduced, wrapped, i, j, z, pair.shift);
-                               pairs.push_back(pair);
-                             });
+  const periodic::ImageSearch<2> search(reduced, cutoff);
+  Sweep(reduced, wrapped, cutoff).for_each([&](std::int32_t i, std::int32_t j) {
+    double d[3];
+    for (int c = 0; c < 3; ++c) d[c] = wrapped.fractional[3 * j + c] - wrapped.fractional[3 * i + c];
+    search.for_each(d, [&](const std::int32_t z[3], double distance) {
+      if (i == j && !periodic::lexicographically_positive(z)) return;
+      Pair pair{i, j, {0, 0, 0}, distance};
+      periodic::given_shift(reduced, wrapped, i, j, z, pair.shift);
+      pairs.push_back(pair);
+    });
+  });
   return true;
 }
 
