@@ -6,6 +6,58 @@ from numpy.typing import NDArray
 def periodic_pairs(
     lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float
 ) -> tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]: ...
+def channel_points(
+    lattice: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    occupancies: NDArray[np.float64],
+    sites: NDArray[np.int64],
+    masks: NDArray[np.bool_],
+    tolerances: list[float],
+    most_shared: float,
+    tie: float,
+    noise: float,
+) -> tuple[
+    int,
+    list[int],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    list[int],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]: ...
+def crowded_pairs(
+    lattice: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    radii: NDArray[np.float64],
+    occupancies: NDArray[np.float64],
+    asked: list[int],
+    factor: float,
+    least: float,
+    most_shared: float,
+) -> tuple[int, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None]: ...
+def image_shifts(
+    lattice: NDArray[np.float64],
+    rotations: NDArray[np.float64],
+    translations: NDArray[np.float64],
+    positions: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+def expanded(
+    rotations: NDArray[np.float64],
+    translations: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    part: float,
+    offset: float,
+) -> tuple[int, NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def metric_misfit(lattice: NDArray[np.float64], rotations: NDArray[np.float64]) -> float: ...
+def held_occupancies(
+    lattice: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    occupancies: NDArray[np.float64],
+    atoms: NDArray[np.bool_],
+    partners: NDArray[np.bool_],
+    low: float,
+    high: float,
+) -> tuple[int, NDArray[np.float64]]: ...
 def barcodes(
     lattices: NDArray[np.float64],
     positions: NDArray[np.float64],

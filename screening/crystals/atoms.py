@@ -12,31 +12,16 @@ import numpy as np
 
 from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray, IntArray
+from screening.crystals.columns import Columns, read_columns, read_occupancies, read_positions
 from screening.crystals.species import Species, checked_charge, number_of, species_of
-from screening.crystals.syntax import lattice_of, shown
+from screening.crystals.syntax import lattice_of
 from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
 
-COORDINATES = ("fract_x", "fract_y", "fract_z")
-# An atom that fills less of its site than this is a slip of the pen: the least of 254 measured conductors is 0.007.
-SMALLEST_OCCUPANCY = 1e-6
-MOST_OCCUPANCY = 1.5
-# A coordinate beyond this many cells is a slip too.
-MOST_CELLS = 1e4
 # Hydrogen atoms attached to one atom; methane has four.
 MOST_ATTACHED = 8
-_NULL = frozenset({"?", "."})
-# The columns of the loop besides coordinates.
-_OPTIONAL = (
-    "type_symbol",
-    "label",
-    "occupancy",
-    "symmetry_multiplicity",
-    "site_symmetry_multiplicity",
-    "calc_flag",
-    "attached_hydrogens",
-)
-_FRACTION = re.compile(r"([+-]?\d{1,4})/(\d{1,4})\Z")
+# What a name begins with that is a label; no symbol holds one.
+NO_SYMBOL = "\n"
 _LETTERS = re.compile(r"[A-Za-z]{1,2}")
 _CAPITALS = re.compile(r"([A-Z]{2})(?![A-Za-z])")
 # Two capitals that are one element and not also two: a file with such labels writes all its symbols in capitals.
@@ -59,6 +44,10 @@ class Atoms:
     written: list[list[str]]  # x, y, z as the file writes them, each (m,)
     unplaced: dict[int, float]  # atomic number -> atoms per cell without coordinates
     flags: dict[str, str] = field(default_factory=dict)  # name -> detail
+
+    partial: bool = False  # whether any fills less than its site
+    counted: bool = False  # whether any multiplicity is stated
+    hold_hydrogen: bool = False  # whether any holds hydrogen that is not placed
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -85,39 +74,85 @@ def read_atoms(
     RejectionError
         bad-element, bad-site, too-large, no-atoms.
     """
-    columns, cartesian = _columns(block, limits)
+    columns, cartesian = read_columns(block, limits)
     flags: dict[str, str] = {}
-    rows = _rows(columns, stated, flags)
-    bare = [row for row in rows if columns.bare(row.at)] if columns.some_bare() else []
-    placed = [row for row in rows if not columns.bare(row.at)] if bare else rows
+    species = _species(columns, stated, flags)
+    if _is_plain(columns, species):
+        positions = _placed(columns.coordinates(), columns.label, cartesian=cartesian, cell=cell)
+        return _plain(columns, species, positions, _charges(block), flags)
+    rows = species.rows()
+    hydrogen = _hydrogen_rule(rows, columns, stated)
+    unplaced: dict[int, float] = {}
+    placed = []
+    for row in rows:
+        if columns.bare(row.at):
+            _count(unplaced, row, columns, hydrogen, flags)
+        else:
+            placed.append(row)
     if not placed:
         raise RejectionError(Code.NO_ATOMS, "the block places no atom")
-    hydrogen = _hydrogen_rule(rows, bare, stated)
-    unplaced: dict[int, float] = {}
-    for row in bare:
-        _count(unplaced, row, columns, hydrogen, flags)
-    held = [_held(row, columns, hydrogen) for row in placed]
+    at, held = [row.at for row in placed], [_held(row, columns, hydrogen) for row in placed]
     if any(held):
         flags["atoms-without-coordinates"] = ""
-    texts = columns.coordinates(placed)
-    labels = [columns.label[row.at] for row in placed]
-    positions = _positions(texts, labels)
-    if cartesian:
-        positions = positions @ np.linalg.inv(lattice_of(cell))
+    texts, labels = columns.coordinates(at), [columns.label[row] for row in at]
+    positions = _placed(texts, labels, cartesian=cartesian, cell=cell)
     charges = _charges(block)
     atoms = Atoms(
         numbers=np.array([row.kind.parts[0][0] for row in placed], dtype=np.int64),
         charges=np.array([charges.get(columns.symbol[row.at], row.kind.charge) for row in placed]),
         positions=positions,
         occupancies=np.array([row.occupancy for row in placed]),
-        multiplicities=np.array(columns.multiplicities([row.at for row in placed])),
+        multiplicities=np.array(columns.multiplicities(at)),
         hydrogens=np.array(held),
         labels=labels,
         written=texts,
         unplaced=unplaced,
         flags=flags,
+        counted=bool(columns.counts),
+        hold_hydrogen=any(held),
     )
-    return atoms if all(len(row.kind.parts) == 1 for row in placed) else _spread(atoms, placed)
+    atoms = atoms if all(len(row.kind.parts) == 1 for row in placed) else _spread(atoms, placed)
+    return replace(atoms, partial=bool((atoms.occupancies < 1.0).any()))
+
+
+def _is_plain(columns: Columns, species: _SpeciesOfRows) -> bool:
+    """Return whether every row of the loop is one atom with coordinates, as nearly always."""
+    return (
+        not species.dummies
+        and columns.attached is None
+        and 0.0 not in species.occupancies
+        and not columns.some_bare()
+        and all(len(kind.parts) == 1 and not kind.hydrogens for kind in species.kinds.values())
+        and bool(species.names)
+    )
+
+
+def _plain(
+    columns: Columns,
+    species: _SpeciesOfRows,
+    positions: FloatArray,
+    charges: dict[str, float],
+    flags: dict[str, str],
+) -> Atoms:
+    numbers = {name: kind.parts[0][0] for name, kind in species.kinds.items()}
+    stated = {
+        name: charges.get("" if name[0] == NO_SYMBOL else name, kind.charge) for name, kind in species.kinds.items()
+    }
+    count = len(species.names)
+    return Atoms(
+        numbers=np.array([numbers[name] for name in species.names], dtype=np.int64),
+        charges=np.array([stated[name] for name in species.names]),
+        positions=positions,
+        occupancies=np.array(species.occupancies),
+        multiplicities=np.array(columns.multiplicities(range(count))),
+        hydrogens=np.zeros(count),
+        labels=columns.label,
+        written=columns.coordinates(),
+        unplaced={},
+        flags=flags,
+        partial=min(species.occupancies) < 1.0,
+        counted=bool(columns.counts),
+    )
 
 
 def _spread(atoms: Atoms, placed: list[_Row]) -> Atoms:
@@ -152,122 +187,65 @@ class _HydrogenRule(NamedTuple):
     attached: bool  # those of _atom_site_attached_hydrogens: where no row lists hydrogen without coordinates
 
 
-def _hydrogen_rule(rows: list[_Row], bare: list[_Row], stated: frozenset[str] | None) -> _HydrogenRule:
-    listed = any(row.kind.parts[0][0] == 1 for row in rows)
+def _hydrogen_rule(rows: list[_Row], columns: Columns, stated: frozenset[str] | None) -> _HydrogenRule:
+    listed = [row.at for row in rows if row.kind.parts[0][0] == 1]
     implied = not listed and (stated is None or "H" in stated)
-    return _HydrogenRule(implied, not any(row.kind.parts[0][0] == 1 for row in bare))
+    return _HydrogenRule(implied, not any(map(columns.bare, listed)))
 
 
-class _Columns(NamedTuple):
-    """The columns of the loop, unquoted, each as long as the loop; what a file lacks is None."""
+class _SpeciesOfRows(NamedTuple):
+    """What the rows of the loop stand for."""
 
-    x: list[str]
-    y: list[str]
-    z: list[str]
-    symbol: list[str]
-    label: list[str]
-    occupancy: list[str] | None
-    counts: tuple[list[str], ...]  # multiplicities
-    calc: list[str] | None
-    attached: list[str] | None
+    names: list[str]  # of each row: its symbol, or `NO_SYMBOL` and its label
+    kinds: dict[str, Species]  # by name
+    occupancies: list[float]
+    dummies: frozenset[int]  # rows that stand for no atom
 
-    def coordinates(self, rows: list[_Row]) -> list[list[str]]:
-        """Return x, y, z of the rows as written."""
-        axes = [self.x, self.y, self.z]
-        return axes if len(rows) == len(self.x) else [[axis[row.at] for row in rows] for axis in axes]
-
-    def bare(self, row: int) -> bool:
-        return self.x[row] in _NULL and self.y[row] in _NULL and self.z[row] in _NULL
-
-    def some_bare(self) -> bool:
-        return "?" in self.x or "." in self.x
-
-    def multiplicities(self, rows: list[int]) -> list[float]:
-        """Return how often the file says that atoms stand in the cell, NaN where it does not say."""
-        result = [math.nan] * len(rows)
-        for column in reversed(self.counts):
-            values = {text: _multiplicity(text) for text in set(column)}
-            result = [
-                earlier if math.isnan(value := values[column[row]]) else value
-                for row, earlier in zip(rows, result, strict=True)
-            ]
-        return result
+    def rows(self) -> list[_Row]:
+        """Return the rows that stand for atoms: dummies and empty sites are left out."""
+        return [
+            _Row(index, self.kinds[name], occupancy)
+            for index, (name, occupancy) in enumerate(zip(self.names, self.occupancies, strict=True))
+            if index not in self.dummies and occupancy > 0.0
+        ]
 
 
-def _columns(block: gemmi.cif.Block, limits: InputLimits) -> tuple[_Columns, bool]:
-    """Return the columns of the atom loop, and whether its coordinates are Cartesian."""
-    dot = "." if block.find_values("_atom_site.fract_x") or block.find_values("_atom_site.Cartn_x") else "_"
-    prefix = f"_atom_site{dot}"
-    cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
-    names = ("Cartn_x", "Cartn_y", "Cartn_z") if cartesian else COORDINATES
-    table = block.find(prefix, [*names, *(f"?{name}" for name in _OPTIONAL)])
-    if len(table) > 100 * limits.max_sites:
-        detail = f"{len(table)} atoms listed, more than 100 times max_sites = {limits.max_sites}"
-        raise RejectionError(Code.TOO_LARGE, detail)
-    x, y, z = (list(table.column(index)) for index in range(3)) if len(table) else ([], [], [])
-    optional = {
-        name: list(table.column(index)) if len(table) and table.has_column(index) else None
-        for index, name in enumerate(_OPTIONAL, start=3)
-    }
-    counts = (optional["symmetry_multiplicity"], optional["site_symmetry_multiplicity"])
-    return _Columns(
-        x,
-        y,
-        z,
-        _unquoted(optional["type_symbol"], len(x)),
-        _unquoted(optional["label"], len(x)),
-        optional["occupancy"],
-        tuple(column for column in counts if column is not None),
-        optional["calc_flag"],
-        optional["attached_hydrogens"],
-    ), cartesian
-
-
-def _unquoted(column: list[str] | None, length: int) -> list[str]:
-    """Return names without quotes and blanks, empty where the file has none."""
-    if column is None:
-        return [""] * length
-    return [
-        "" if text in _NULL else text if text[0] not in "'\";" else gemmi.cif.as_string(text).strip() for text in column
-    ]
-
-
-def _rows(columns: _Columns, stated: frozenset[str] | None, flags: dict[str, str]) -> list[_Row]:
-    """Return the rows that stand for atoms: dummies and empty sites are left out, with a flag."""
+def _species(columns: Columns, stated: frozenset[str] | None, flags: dict[str, str]) -> _SpeciesOfRows:
+    """Return what the rows stand for, with a flag where some are dummies or empty sites."""
     dummies: frozenset[int] = frozenset()
     if columns.calc is not None and "dum" in columns.calc:
         marked = (index for index, calc in enumerate(columns.calc) if calc == "dum")
         dummies = frozenset(index for index in marked if not _bare_hydrogen(columns, index))
         if dummies:
             flags["dummy-atoms"] = ""
-    occupancies = [1.0] * len(columns.x) if columns.occupancy is None else _occupancies(columns)
+    occupancies = read_occupancies(columns)
     if 0.0 in occupancies:
         flags["zero-occupancy"] = ""
-    capitals = any((pair := _CAPITALS.match(label)) and pair[1] in _PLAIN_PAIRS for label in set(columns.label))
     # The label is looked at only where there is no symbol.
-    names = [symbol or f"\n{label}" for symbol, label in zip(columns.symbol, columns.label, strict=True)]
-    kinds: dict[str, Species] = {}
-    rows: list[_Row] = []
-    for index, (name, occupancy) in enumerate(zip(names, occupancies, strict=True)):
-        if index in dummies:
-            continue
-        kind = kinds.get(name)
-        if kind is None:
-            symbol, label = columns.symbol[index], columns.label[index]
-            kind = kinds[name] = species_of(symbol, "" if symbol else label, stated=stated, capitals=capitals)
-        if occupancy > 0.0:
-            rows.append(_Row(index, kind, occupancy))
-    return rows
+    names, capitals = columns.symbol, False
+    if "" in names:
+        names = [symbol or f"{NO_SYMBOL}{label}" for symbol, label in zip(names, columns.label, strict=True)]
+        capitals = any((pair := _CAPITALS.match(label)) and pair[1] in _PLAIN_PAIRS for label in set(columns.label))
+    read = dict.fromkeys(names)
+    if dummies:
+        read = dict.fromkeys(name for index, name in enumerate(names) if index not in dummies)
+    kinds = {
+        name: species_of("", name[1:], stated=stated, capitals=capitals)
+        if name[0] == NO_SYMBOL
+        else species_of(name, "", stated=stated, capitals=capitals)
+        for name in read
+    }
+    return _SpeciesOfRows(names, kinds, occupancies, dummies)
 
 
-def _bare_hydrogen(columns: _Columns, row: int) -> bool:
+def _bare_hydrogen(columns: Columns, row: int) -> bool:
     """Return whether a row is hydrogen without coordinates, which is no dummy whatever its flag says."""
     letters = _LETTERS.match(columns.symbol[row] or columns.label[row])
     return columns.bare(row) and letters is not None and number_of(letters[0]) == 1
 
 
 def _count(
-    unplaced: dict[int, float], row: _Row, columns: _Columns, hydrogen: _HydrogenRule, flags: dict[str, str]
+    unplaced: dict[int, float], row: _Row, columns: Columns, hydrogen: _HydrogenRule, flags: dict[str, str]
 ) -> None:
     """Count a row without coordinates, as often as its multiplicity says."""
     flags["atoms-without-coordinates"] = ""
@@ -282,7 +260,7 @@ def _count(
         unplaced[1] = unplaced.get(1, 0.0) + multiplicity * held
 
 
-def _held(row: _Row, columns: _Columns, hydrogen: _HydrogenRule) -> float:
+def _held(row: _Row, columns: Columns, hydrogen: _HydrogenRule) -> float:
     """Return the hydrogen atoms that a row counts without placing them, its occupancy included."""
     if columns.attached is not None and hydrogen.attached:
         number = gemmi.cif.as_number(columns.attached[row.at])
@@ -297,46 +275,7 @@ def _charges(block: gemmi.cif.Block) -> dict[str, float]:
     return {symbol: checked_charge(charge, symbol) for symbol, charge in charges.items() if not math.isnan(charge)}
 
 
-def _occupancies(columns: _Columns) -> list[float]:
-    column = columns.occupancy or []
-    values: dict[str, float] = {}
-    for text, label in zip(column, columns.label, strict=True):
-        if text not in values:
-            values[text] = _occupancy(text, label)
-    return [values[text] for text in column]
-
-
-def _occupancy(text: str, label: str) -> float:
-    if text in _NULL:
-        return 1.0
-    value = gemmi.cif.as_number(text)
-    if not (SMALLEST_OCCUPANCY <= value <= MOST_OCCUPANCY or value == 0.0):
-        raise RejectionError(Code.BAD_SITE, f"occupancy {shown(text)!r} of atom {shown(label)!r}")
-    return float(value)
-
-
-def _multiplicity(text: str) -> float:
-    value = float(gemmi.cif.as_number(text))
-    # No group has more than 192 operations in a cell; a multiplicity beyond that says nothing.
-    return value if 1 <= value <= 192 and value == int(value) else math.nan
-
-
-def _positions(axes: list[list[str]], labels: list[str]) -> FloatArray:
-    """Return (m, 3) coordinates."""
-    try:
-        # Plain numbers, nearly always. An underscore is a digit to Python alone.
-        result = np.array([list(map(float, axis)) for axis in axes]).T.copy()
-        if np.abs(result).max() < MOST_CELLS and not any("_" in "".join(axis) for axis in axes):
-            return result
-    except ValueError:
-        pass
-    return np.array([list(map(_coordinate, axis, labels)) for axis in axes]).T.copy()
-
-
-def _coordinate(text: str, label: str) -> float:
-    value = gemmi.cif.as_number(text)
-    if math.isnan(value) and (fraction := _FRACTION.match(text)) and int(fraction[2]):
-        value = int(fraction[1]) / int(fraction[2])
-    if not abs(value) < MOST_CELLS:
-        raise RejectionError(Code.BAD_SITE, f"coordinate {shown(text)!r} of atom {shown(label)!r}")
-    return float(value)
+def _placed(axes: list[list[str]], labels: list[str], *, cartesian: bool, cell: list[float]) -> FloatArray:
+    """Return (m, 3) fractional coordinates."""
+    positions = read_positions(axes, labels)
+    return positions @ np.linalg.inv(lattice_of(cell)) if cartesian else positions

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.core.periodic_table import Element
 
+from screening import _kernels
 from screening.crystals.arrays import FloatArray
 from screening.crystals.crystal import Crystal
 from screening.crystals.formulas import FORMULA_ORDER
-from screening.crystals.neighbours import periodic_pairs
+from screening.crystals.neighbours import check_status, contiguous
 from screening.elements import NUMBERS, SYMBOLS
 
 _ELECTRONEGATIVITY_RANK = np.zeros(len(FORMULA_ORDER) + 1, dtype=np.int64)
@@ -33,7 +34,6 @@ TOXIC = frozenset("Be As Cd Hg Tl Pb Os".split())
 SCARCE = frozenset("Ru Rh Pd Ag Cd In Te Re Os Ir Pt Au Hg Bi Se Sb".split())
 
 ANIONS = frozenset("N O F S Cl Se Br Te I".split())
-_ANION_NUMBERS = np.array(sorted(NUMBERS[symbol] for symbol in ANIONS))
 # A chalcogen, halogen or nitrogen bonded to oxygen or fluorine (N-O 1.24, Cl-O 1.43, S-O 1.47, Se-O 1.64 Å) is the
 # centre of an oxo- or fluoroanion; closer contacts are disorder. Å.
 CENTRE_BOND = (1.0, 1.95)
@@ -42,15 +42,26 @@ CENTRE_BOND = (1.0, 1.95)
 HEAVY_CENTRE_BOND = (1.0, 2.15)
 # Centre and ligands that fill less than this many sites between them are alternatives for one place, not bonded.
 BONDED_OCCUPANCY = 1.05
-_CENTRES = np.array(sorted(NUMBERS[symbol] for symbol in ("N", "S", "Cl", "Se", "Br")))
-_HEAVY_CENTRES = np.array([NUMBERS["Te"], NUMBERS["I"]])
-_LIGANDS = np.array([NUMBERS["O"], NUMBERS["F"]])
+_CENTRES = frozenset(NUMBERS[symbol] for symbol in ("N", "S", "Cl", "Se", "Br"))
+_HEAVY_CENTRES = frozenset({NUMBERS["Te"], NUMBERS["I"]})
+_LIGANDS = frozenset({NUMBERS["O"], NUMBERS["F"]})
 # Hydrogen this close to C, N, O, F, S or Cl is a proton of theirs; elsewhere it is a hydride. Å.
 PROTON_BOND = 1.45
-_PROTON_HOLDERS = np.array(sorted(NUMBERS[symbol] for symbol in ("C", "N", "O", "F", "S", "Cl")))
+_PROTON_HOLDERS = frozenset(NUMBERS[symbol] for symbol in ("C", "N", "O", "F", "S", "Cl"))
 
 # Charge left over per atom that refined occupancies may add up to, elementary charges.
 CHARGE_SLACK = 0.02
+
+
+@cache
+def _among(numbers: frozenset[int]) -> NDArray[np.bool_]:
+    """Return whether an atomic number is one of some, (256,) by atomic number."""
+    table = np.zeros(256, dtype=np.bool_)
+    table[list(numbers)] = True
+    return table
+
+
+_IS_ANION = _among(frozenset(NUMBERS[symbol] for symbol in ANIONS))
 
 
 def anion_mask(crystal: Crystal) -> NDArray[np.bool_]:
@@ -67,23 +78,24 @@ def anion_mask(crystal: Crystal) -> NDArray[np.bool_]:
     Source: ours; bond lengths from the usual tables of ionic and covalent radii.
     """
     numbers = crystal.numbers
-    mask = np.isin(numbers, _ANION_NUMBERS)
-    ligands = np.isin(numbers, _LIGANDS)
-    if ligands.any():
+    present = frozenset(numbers.tolist())
+    mask = _IS_ANION[numbers]
+    if not present.isdisjoint(_LIGANDS):
         for kind, bond in ((_CENTRES, CENTRE_BOND), (_HEAVY_CENTRES, HEAVY_CENTRE_BOND)):
-            centres = np.isin(numbers, kind)
-            if centres.any():
-                held = _held(crystal, centres, ligands, bond)
+            if not present.isdisjoint(kind):
+                centres = _among(kind)[numbers]
+                held = _held(crystal, centres, _among(_LIGANDS)[numbers], bond)
                 mask &= ~(centres & (held > 0) & (held + crystal.occupancies > BONDED_OCCUPANCY))
-    hydrogen = numbers == 1
-    if hydrogen.any():
-        holders = np.isin(numbers, _PROTON_HOLDERS)
+    if 1 in present:
+        hydrogen = numbers == 1
+        holders = _among(_PROTON_HOLDERS)[numbers]
         mask |= hydrogen & (_held(crystal, hydrogen, holders, (0.0, PROTON_BOND)) == 0)
     stated = ~np.isnan(crystal.charges)
-    if (crystal.charges[stated] == 0).all():
-        stated[:] = False
-    mask = np.where(stated, crystal.charges < 0, mask)
-    if not mask.any() and not stated.all() and len(np.unique(numbers)) > 1:
+    every = False
+    if stated.any() and (crystal.charges[stated] != 0).any():
+        every = bool(stated.all())
+        mask = np.where(stated, crystal.charges < 0, mask)
+    if not every and len(present) > 1 and not mask.any():
         ranks = _ELECTRONEGATIVITY_RANK[numbers]
         mask = ranks == ranks.max()
     return mask
@@ -93,12 +105,11 @@ def _held(
     crystal: Crystal, atoms: NDArray[np.bool_], partners: NDArray[np.bool_], bond: tuple[float, float]
 ) -> FloatArray:
     """Return the summed occupancy of `partners` at a distance within `bond` (Å) of each of `atoms`, (n_atoms,)."""
-    pairs = periodic_pairs(crystal.lattice, crystal.positions, bond[1])
-    close = pairs.distance >= bond[0]
-    result = np.zeros(len(atoms))
-    for left, right in ((pairs.i, pairs.j), (pairs.j, pairs.i)):
-        chosen = close & atoms[left] & partners[right]
-        result += np.bincount(left[chosen], weights=crystal.occupancies[right[chosen]], minlength=len(atoms))
+    status, result = _kernels.held_occupancies(
+        contiguous(crystal.lattice), contiguous(crystal.positions), contiguous(crystal.occupancies),
+        atoms, partners, *bond,
+    )  # fmt: skip
+    check_status(status)
     return result
 
 

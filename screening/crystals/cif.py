@@ -15,6 +15,7 @@ from screening.crystals.atoms import Atoms, read_atoms
 from screening.crystals.consistency import (
     Stated,
     contact_contradiction,
+    covalent_radii,
     crowded_pairs,
     formula_contradiction,
     multiplicity_contradiction,
@@ -40,6 +41,7 @@ class _Crowd(NamedTuple):
 
     radii: FloatArray  # (n_sites,) Å
     occupancies: FloatArray  # (n_sites,) summed
+    row_occupancies: FloatArray  # (n,) of each atom of the cell
     pairs: Pairs | None
 
 
@@ -98,7 +100,7 @@ def read_cif(text: bytes, *, id: str, source: str, limits: InputLimits) -> Cryst
         lattice=lattice,
         positions=wrap(contents.expansion.positions),
         numbers=atoms.numbers.astype(np.uint8)[rows],
-        occupancies=atoms.occupancies[rows],
+        occupancies=contents.crowd.row_occupancies,
         site_idx=contents.expansion.site_idx,
         charges=atoms.charges[rows],
         spacegroup=symmetry.number,
@@ -132,33 +134,42 @@ def _read(  # noqa: PLR0913 - the parts of one crystal, put together in one plac
     expansion = expand(atoms, symmetry, lattice, reading=reading)
     _check_size(expansion, lattice, limits)
     crowd = _crowd(expansion, atoms, lattice)
-    single = without_copies(expansion, atoms, crowd.pairs, lattice, operations=len(symmetry.rotations), reading=reading)
-    if single is not expansion:
-        expansion, crowd = single, _crowd(single, atoms, lattice)
+    if not (expansion.plain and crowd.pairs is None):
+        operations = len(symmetry.rotations)
+        single = without_copies(expansion, atoms, crowd.pairs, lattice, operations=operations, reading=reading)
+        if single is not expansion:
+            expansion, crowd = single, _crowd(single, atoms, lattice)
     rows = expansion.atom_idx
     unplaced = dict(atoms.unplaced)
-    held = float(atoms.hydrogens[rows].sum())
+    held = float(atoms.hydrogens[rows].sum()) if atoms.hold_hydrogen else 0.0
     if held:
         unplaced[1] = unplaced.get(1, 0.0) + held
+    if stated.formula is None:
+        return _Cell(expansion, crowd, unplaced, None)
     amounts = dict(unplaced)
-    counts = np.bincount(atoms.numbers[rows], weights=atoms.occupancies[rows])
-    for number in np.flatnonzero(counts).tolist():
-        amounts[number] = amounts.get(number, 0.0) + float(counts[number])
+    counts = np.bincount(atoms.numbers[rows], weights=crowd.row_occupancies).tolist()
+    for number, count in enumerate(counts):
+        if count:
+            amounts[number] = amounts.get(number, 0.0) + count
     composition = {SYMBOLS[number]: amount for number, amount in amounts.items()}
-    disordered = bool((atoms.occupancies < 1.0).any()) or len(rows) > len(crowd.occupancies)
+    disordered = atoms.partial or len(rows) > len(crowd.occupancies)
     contradiction = formula_contradiction(composition, stated, disordered=disordered)
     return _Cell(expansion, crowd, unplaced, contradiction)
 
 
 def _crowd(expansion: Expansion, atoms: Atoms, lattice: FloatArray) -> _Crowd:
-    rows = expansion.atom_idx
-    radii = site_radii(atoms.numbers[rows], expansion.site_idx)
-    occupancies = np.bincount(expansion.site_idx, weights=atoms.occupancies[rows]).astype(np.float64)
-    return _Crowd(radii, occupancies, crowded_pairs(lattice, expansion, radii, occupancies))
+    if expansion.plain:
+        radii, rows = covalent_radii()[atoms.numbers], atoms.occupancies
+        occupancies = rows
+    else:
+        rows = atoms.occupancies[expansion.atom_idx]
+        radii = site_radii(atoms.numbers[expansion.atom_idx], expansion.site_idx)
+        occupancies = np.bincount(expansion.site_idx, weights=rows).astype(np.float64)
+    return _Crowd(radii, occupancies, rows, crowded_pairs(lattice, expansion, radii, occupancies))
 
 
 def _check_size(expansion: Expansion, lattice: FloatArray, limits: InputLimits) -> None:
-    n_sites = int(expansion.site_idx.max()) + 1
+    n_sites = len(expansion.site_idx) if expansion.plain else int(expansion.site_idx.max()) + 1
     if n_sites > limits.max_sites:
         raise RejectionError(Code.TOO_LARGE, f"{n_sites} sites, more than max_sites = {limits.max_sites}")
     volume = float(lattice[0, 0] * lattice[1, 1] * lattice[2, 2])  # a along x, b in the xy plane
@@ -170,7 +181,7 @@ def _checked(contents: _Cell, atoms: Atoms, symmetry: Symmetry, stated: Stated) 
     """Return the flags of what was read, each with its detail."""
     flags: dict[str, str] = {}
     rows, crowd = contents.expansion.atom_idx, contents.crowd
-    if (atoms.occupancies < 1.0).any() or len(rows) > len(crowd.occupancies):
+    if atoms.partial or len(rows) > len(crowd.occupancies):
         flags["disordered"] = ""
     if stated.text and stated.formula is None:
         flags["formula-unreadable"] = ""
@@ -181,7 +192,7 @@ def _checked(contents: _Cell, atoms: Atoms, symmetry: Symmetry, stated: Stated) 
         first = rows[contents.expansion.first_rows()]
         return [atoms.labels[row] or SYMBOLS[atoms.numbers[row]] for row in first]
 
-    most = int(crowd.occupancies.argmax())
+    most = int(crowd.occupancies.argmax())  # the first of equals
     if crowd.occupancies[most] > 1.0 + OCCUPANCY_ROUNDING:
         flags["occupancy"] = f"{crowd.occupancies[most]:.4g} at {names()[most]}"
     contact = contact_contradiction(crowd.pairs, crowd.radii, crowd.occupancies, names)
@@ -195,7 +206,7 @@ def _checked(contents: _Cell, atoms: Atoms, symmetry: Symmetry, stated: Stated) 
 
 def _multiplicity(contents: _Cell, atoms: Atoms, symmetry: Symmetry) -> str | None:
     """Return how the images of an atom contradict its stated multiplicity; copies have none of their own."""
-    if "listed-twice" in contents.expansion.flags:
+    if not atoms.counted or "listed-twice" in contents.expansion.flags:
         return None
     return multiplicity_contradiction(
         atoms.multiplicities, contents.expansion.images, atoms.labels, operations=len(symmetry.rotations)

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from screening import _kernels
 from screening.config import CloudConfig
-from screening.crystals.arrays import FloatArray, IntArray, wrap
+from screening.crystals.arrays import BoolArray, FloatArray, IntArray
 from screening.crystals.chemistry import anion_mask
 from screening.crystals.crystal import Crystal
-from screening.crystals.linkage import chosen, components
-from screening.crystals.neighbours import Pairs, periodic_pairs
+from screening.crystals.neighbours import check_status, contiguous
 from screening.crystals.sites import MOST_SHARED
 from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
@@ -39,11 +38,8 @@ def channel_clouds(crystal: Crystal, config: CloudConfig) -> dict[str, Cloud]:
     RejectionError
         no-mobile-ion.
     """
-    masks = _masks(crystal, config)
-    return {
-        channel: merge_sites(*_sites(crystal, masks[channel])[:3], tolerance=_tolerance(channel, config))
-        for channel in config.channels
-    }
+    _, points = _points(crystal, config)
+    return {channel: (crystal.lattice, *found.cloud) for channel, found in zip(config.channels, points, strict=True)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,38 +62,54 @@ def channel_members(crystal: Crystal, config: CloudConfig) -> dict[str, tuple[Cl
     RejectionError
         no-mobile-ion.
     """
+    masks, points = _points(crystal, config)
+    return {
+        channel: ((crystal.lattice, *found.cloud), Members(np.flatnonzero(mask), found.point, found.shift))
+        for channel, mask, found in zip(config.channels, masks, points, strict=True)
+    }
+
+
+class _Points(NamedTuple):
+    """The points of one channel."""
+
+    cloud: tuple[FloatArray, FloatArray]  # positions (n, 3) fractional, occupancies (n,)
+    point: IntArray  # (n_atoms,) the point of each chosen atom
+    shift: IntArray  # (n_atoms, 3) the cell in which it lies
+
+
+def _points(crystal: Crystal, config: CloudConfig) -> tuple[BoolArray, list[_Points]]:
+    """Return which atoms are of each channel, (n_channels, n_atoms), and the points of each channel."""
     masks = _masks(crystal, config)
-    result: dict[str, tuple[Cloud, Members]] = {}
-    for channel in config.channels:
-        lattice, positions, occupancies, site = _sites(crystal, masks[channel])
-        positions, occupancies, point, shift = _merged(lattice, positions, occupancies, _tolerance(channel, config))
-        atoms = Members(np.flatnonzero(masks[channel]), point[site], shift[site])
-        result[channel] = ((lattice, positions, occupancies), atoms)
-    return result
+    tolerances = [_tolerance(channel, config) for channel in config.channels]
+    sites = crystal.site_idx
+    return masks, _merged(crystal.lattice, crystal.positions, crystal.occupancies, sites, masks, tolerances)
 
 
-def _masks(crystal: Crystal, config: CloudConfig) -> dict[str, NDArray[np.bool_]]:
-    """Return which atoms are of each channel."""
+def _masks(crystal: Crystal, config: CloudConfig) -> BoolArray:
+    """Return which atoms are of each channel, (n_channels, n_atoms)."""
     mobile = crystal.numbers == NUMBERS[config.mobile_ion]
     if not mobile.any():
         raise RejectionError(Code.NO_MOBILE_ION, f"the crystal places no {config.mobile_ion}")
-    masks = {"mobile": mobile, "framework": ~mobile, "all": np.ones(len(mobile), dtype=bool)}
-    if "anion" in config.channels or "cation" in config.channels:
-        anion = anion_mask(crystal) & ~mobile
-        masks |= {"anion": anion, "cation": ~anion & ~mobile}
+    others = ~mobile
+    anion = anion_mask(crystal) & others if {"anion", "cation"} & set(config.channels) else others
+    masks = np.empty((len(config.channels), len(mobile)), dtype=np.bool_)
+    for row, channel in zip(masks, config.channels, strict=True):
+        match channel:
+            case "mobile":
+                row[:] = mobile
+            case "framework":
+                row[:] = others
+            case "anion":
+                row[:] = anion
+            case "cation":
+                np.not_equal(others, anion, out=row)  # of the others, those that are no anions
+            case _:
+                row[:] = True
     return masks
 
 
 def _tolerance(channel: str, config: CloudConfig) -> float:
     return config.merge_mobile if channel in {"mobile", "all"} else config.merge_other
-
-
-def _sites(crystal: Crystal, mask: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray, FloatArray, IntArray]:
-    """Return the sites that hold any of the chosen atoms, their occupancies added, and the site of each such atom."""
-    site, first, inverse = np.unique(crystal.site_idx[mask], return_index=True, return_inverse=True)
-    occupancies = np.zeros(len(site))
-    np.add.at(occupancies, inverse, crystal.occupancies[mask])
-    return crystal.lattice, crystal.positions[mask][first], occupancies, inverse.astype(np.int64)
 
 
 def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, *, tolerance: float) -> Cloud:
@@ -135,95 +147,28 @@ def merge_sites(lattice: FloatArray, positions: FloatArray, occupancies: FloatAr
 
     Source: ours.
     """
-    merged, filled, _, _ = _merged(lattice, positions, occupancies, tolerance)
-    return lattice, merged, filled
+    count = len(positions)
+    every = np.ones((1, count), dtype=np.bool_)
+    merged = _merged(lattice, positions, occupancies, np.arange(count), every, [tolerance])[0]
+    return lattice, *merged.cloud
 
 
-def _merged(
-    lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, tolerance: float
-) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
-    """Return merged positions and occupancies, and of each given point the merged point and the cell it is met in."""
-    point, cell = np.arange(len(positions)), np.zeros((len(positions), 3), dtype=np.int64)
-    left = -1.0  # tied groups at or below this distance have been left as they are
-    while len(positions):
-        pairs = periodic_pairs(lattice, positions, tolerance)
-        # Two images of one point fill it twice.
-        open_ = (pairs.distance > left) & (occupancies[pairs.i] + occupancies[pairs.j] <= MOST_SHARED)
-        candidates = pairs.distance[open_ & (pairs.distance < tolerance - NOISE)]
-        if len(candidates) == 0:
-            break
-        level = float(candidates.min()) + TIE
-        merged = _merge_level(
-            lattice, positions, occupancies, chosen(pairs, open_ & (pairs.distance <= level)), tolerance
-        )
-        if merged is None:
-            left = level
-            continue
-        positions, occupancies, onto, moved = merged
-        point, cell = onto[point], cell + moved[point]
-        left = -1.0
-    return positions, np.minimum(occupancies, 1.0), point, cell
-
-
-def _merge_level(
-    lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, pairs: Pairs, tolerance: float
-) -> tuple[FloatArray, FloatArray, IntArray, IntArray] | None:
-    """Return positions and occupancies after merging the groups that `pairs` join; None where none can be merged.
-
-    And for each point before: the point it became, and the cells by which it moves to lie beside that.
-    """
-    groups = _groups(lattice, positions, occupancies, pairs)
-    good = groups.finite & (groups.reach <= tolerance) & (groups.weights <= MOST_SHARED)
-    good[good] = ~_onto_others(lattice, positions, occupancies, groups, np.flatnonzero(good))
-    if not good.any():
-        return None
-    kept = ~good[groups.group]
-    places = np.concatenate([positions[kept], groups.mean[good]])
-    wrapped = wrap(places)
-    number = np.cumsum(good) - 1 + np.count_nonzero(kept)
-    onto = np.where(kept, np.cumsum(kept) - 1, number[groups.group])
-    moved = np.where(kept[:, None], 0, groups.shift) - np.rint(places - wrapped)[onto]
-    return wrapped, np.concatenate([occupancies[kept], groups.weights[good]]), onto, moved.astype(np.int64)
-
-
-class _Groups(NamedTuple):
-    """Points joined by pairs; a point that no pair joins to another is a group that is not finite."""
-
-    group: IntArray  # (n,) of each point
-    shift: FloatArray  # (n, 3) cells by which a point moves to lie beside the others
-    finite: NDArray[np.bool_]  # (n_groups,) several points, and not an image of its own
-    mean: FloatArray  # (n_groups, 3) weighted with occupancies
-    weights: FloatArray  # (n_groups,) occupancies summed
-    reach: FloatArray  # (n_groups,) Å from the mean to the farthest point
-
-
-def _groups(lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, pairs: Pairs) -> _Groups:
-    group, shift, endless = components(len(positions), pairs)
-    n_groups = int(group.max()) + 1
-    unwrapped = positions + shift
-    weights = np.bincount(group, weights=occupancies, minlength=n_groups).astype(np.float64)
-    sums = [np.bincount(group, weights=occupancies * column, minlength=n_groups) for column in unwrapped.T]
-    mean: FloatArray = np.stack(sums, axis=1) / weights[:, None]
-    reach = np.zeros(n_groups)
-    np.maximum.at(reach, group, np.linalg.norm((unwrapped - mean[group]) @ lattice, axis=1))
-    finite = (np.bincount(group, minlength=n_groups) > 1) & ~endless
-    return _Groups(group, shift, finite, mean, weights, reach)
-
-
-def _onto_others(
-    lattice: FloatArray, positions: FloatArray, occupancies: FloatArray, groups: _Groups, asked: IntArray
-) -> NDArray[np.bool_]:
-    """Return (len(asked),) whether a group would be merged onto or across a point that it has no room with."""
-    blocked = np.zeros(len(asked), dtype=bool)
-    if len(asked) == 0 or occupancies.max() + groups.weights[asked].max() <= MOST_SHARED:
-        return blocked
-    both = np.concatenate([groups.mean[asked], positions])
-    pairs = periodic_pairs(lattice, both, float(groups.reach[asked].max()) + TIE)
-    across = (pairs.i < len(asked)) & (pairs.j >= len(asked))
-    which, point, step = pairs.i[across], pairs.j[across] - len(asked), pairs.shift[across]
-    group = asked[which]
-    near = pairs.distance[across] <= groups.reach[group] + TIE
-    # A member in another cell is not of the group: a larger cell would have it as another point.
-    member = (groups.group[point] == group) & (step == groups.shift[point]).all(axis=1)
-    blocked[which[near & ~member & (groups.weights[group] + occupancies[point] > MOST_SHARED)]] = True
-    return blocked
+def _merged(  # noqa: PLR0913, PLR0917 - the atoms, and which of them make up what
+    lattice: FloatArray,
+    positions: FloatArray,
+    occupancies: FloatArray,
+    sites: IntArray,
+    masks: BoolArray,
+    tolerances: list[float],
+) -> list[_Points]:
+    """Return the points of each row of masks, (n_channels, n_atoms): atoms of one site added up, split sites merged."""
+    found = _kernels.channel_points(
+        contiguous(lattice), contiguous(positions), contiguous(occupancies), np.ascontiguousarray(sites, np.int64),
+        masks, tolerances, MOST_SHARED, TIE, NOISE,
+    )  # fmt: skip
+    status, ends, places, filled, atom_ends, point, shift = found
+    check_status(status)
+    return [
+        _Points((places[begin:end], filled[begin:end]), point[first:last], shift[first:last])
+        for begin, end, first, last in zip(ends, ends[1:], atom_ends, atom_ends[1:], strict=False)
+    ]

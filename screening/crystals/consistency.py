@@ -14,9 +14,10 @@ from typing import NamedTuple
 import gemmi
 import numpy as np
 
+from screening import _kernels
 from screening.crystals.arrays import FloatArray, IntArray
 from screening.crystals.formulas import StatedFormula, parsed_formula, reduced_formula
-from screening.crystals.neighbours import Pairs, periodic_pairs
+from screening.crystals.neighbours import Pairs, check_status, contiguous
 from screening.crystals.sites import FULL_TOLERANCE, MOST_SHARED, Expansion
 from screening.crystals.syntax import find_value, shown
 from screening.elements import SYMBOLS
@@ -161,37 +162,18 @@ def crowded_pairs(
         (n_sites,) covalent radii as `site_radii`, and occupancies summed over the atoms of each site.
     """
     positions = expansion.site_positions()
-    cutoff = max(2 * CONTACT_FACTOR * float(radii.max(initial=0.0)), FULL_TOLERANCE)
-    first = np.flatnonzero(expansion.atom_idx[1:] != expansion.atom_idx[:-1]) + 1
-    # What is closer than half of each height is the nearest image, and every site is an image of a first one.
-    if 4 * len(first) < len(positions) and least_height(lattice) > 2 * cutoff:
-        return _of_first(lattice, expansion, np.concatenate([[0], first]), cutoff, radii, occupancies)
-    return periodic_pairs(lattice, positions, cutoff)
-
-
-def _of_first(  # noqa: PLR0913, PLR0917 - what is known of the sites
-    lattice: FloatArray,
-    expansion: Expansion,
-    rows: IntArray,
-    cutoff: float,
-    radii: FloatArray,
-    occupancies: FloatArray,
-) -> Pairs | None:
-    """Return the crowded pairs between the sites of some rows and all sites."""
-    positions, sites = expansion.site_positions(), expansion.site_idx[rows]
-    shift = positions - expansion.positions[rows][:, None, :]
-    shift -= np.round(shift)
-    squared = ((shift @ lattice) ** 2).sum(axis=2)
-    which, other = np.nonzero(squared < cutoff**2)
-    distance = np.sqrt(squared[which, other])
-    site = sites[which]
-    crowded = distance < np.maximum(CONTACT_FACTOR * (radii[site] + radii[other]), FULL_TOLERANCE)
-    crowded &= (occupancies[site] + occupancies[other] > MOST_SHARED) & (site != other)
-    if not crowded.any():
-        return None
-    which, other = which[crowded], other[crowded]
-    step = np.rint(shift[which, other] - (positions[other] - expansion.positions[rows[which]])).astype(np.int64)
-    return Pairs(sites[which], other, step, distance[crowded])
+    cutoff = max(2 * CONTACT_FACTOR * max(radii.tolist(), default=0.0), FULL_TOLERANCE)
+    asked: list[int] = []
+    if not expansion.plain:
+        first = np.flatnonzero(expansion.atom_idx[1:] != expansion.atom_idx[:-1]) + 1
+        # What is closer than half of each height is the nearest image, and every site is an image of a first one.
+        if 4 * len(first) < len(positions) and least_height(lattice) > 2 * cutoff:
+            asked = expansion.site_idx[[0, *first.tolist()]].tolist()
+    status, found = _kernels.crowded_pairs(
+        lattice, contiguous(positions), radii, occupancies, asked, CONTACT_FACTOR, FULL_TOLERANCE, MOST_SHARED
+    )
+    check_status(status)
+    return None if found is None else Pairs(*found)
 
 
 def least_height(lattice: FloatArray) -> float:

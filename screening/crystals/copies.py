@@ -69,6 +69,7 @@ def without_copies(  # noqa: PLR0913 - two atoms may be one for several reasons
     site = np.unique(expansion.site_idx[kept], return_inverse=True)[1]
     return replace(
         expansion,
+        plain=False,
         positions=expansion.positions[kept],
         atom_idx=expansion.atom_idx[kept],
         site_idx=site.astype(np.int64),
@@ -93,7 +94,7 @@ def _joined_sites(
     moved = count[group] > 1
     moved_rows = moved[expansion.site_idx]
     positions = np.where(moved_rows[:, None], wrap(mean)[group[expansion.site_idx]], expansion.positions)
-    return replace(expansion, positions=positions, site_idx=group[expansion.site_idx])
+    return replace(expansion, plain=False, positions=positions, site_idx=group[expansion.site_idx])
 
 
 def _copied(expansion: Expansion, atoms: Atoms, pairs: Pairs, lattice: FloatArray, operations: int) -> BoolArray:

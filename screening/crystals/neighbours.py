@@ -56,8 +56,24 @@ def periodic_pairs(lattice: ArrayLike, positions: ArrayLike, cutoff: float) -> P
     if not (np.isfinite(cutoff) and cutoff >= 0):
         raise ValueError(f"cutoff must be a finite length in Å, not {cutoff}")
     status, first, second, shift, distance = _kernels.periodic_pairs(cell, points, float(cutoff))
+    check_status(status)
+    return Pairs(first, second, shift, distance)
+
+
+def contiguous(values: FloatArray) -> FloatArray:
+    """Return an array as the kernels take it."""
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def check_status(status: int) -> None:
+    """Refuse what a kernel could not use.
+
+    Raises
+    ------
+    RejectionError
+        `bad-cell`, `bad-site`.
+    """
     if status == NO_VOLUME:
         raise RejectionError(Code.BAD_CELL, "the cell vectors are not finite or span no volume")
     if status == NO_POSITION:
         raise RejectionError(Code.BAD_SITE, "a fractional coordinate is not finite or beyond a million cells")
-    return Pairs(first, second, shift, distance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import KeysView
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -73,11 +74,16 @@ def listed_operations(block: gemmi.cif.Block, limits: InputLimits) -> list[Liste
     for tag in OPERATION_TAGS:
         texts = _values(block, tag, most=limits.max_operations)
         if texts:
-            read = [_in_space(text) for text in texts]
-            source = "superspace" if any(superspace for _, superspace in read) else "operations"
-            found.append(Listed(tuple(triplet for triplet, _ in read), source, magnetic=False))
+            found.append(_plain_list(texts))
             break
     return found or _elsewhere(block, limits)
+
+
+@lru_cache(maxsize=1024)
+def _plain_list(texts: tuple[str, ...]) -> Listed:
+    read = [_in_space(text) for text in texts]
+    source = "superspace" if any(superspace for _, superspace in read) else "operations"
+    return Listed(tuple(triplet for triplet, _ in read), source, magnetic=False)
 
 
 def _elsewhere(block: gemmi.cif.Block, limits: InputLimits) -> list[Listed]:
@@ -113,13 +119,18 @@ def _family(block: gemmi.cif.Block, tag: str, centring: str, limits: InputLimits
     return Listed(tuple(triplets), source, magnetic="magn" in tag.lower())
 
 
-def _values(block: gemmi.cif.Block, tag: str, *, most: int | None = None) -> list[str]:
+def _values(block: gemmi.cif.Block, tag: str, *, most: int | None = None) -> tuple[str, ...]:
     column = block.find_values(tag)
     if not len(column):
-        return []
+        return ()
     if most is not None and len(column) > most:
         raise _too_many(len(column), most)
-    return [gemmi.cif.as_string(value) for value in column if not gemmi.cif.is_null(value)]
+    return _unquoted(tuple(column))
+
+
+@lru_cache(maxsize=1024)
+def _unquoted(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(gemmi.cif.as_string(value) for value in values if not gemmi.cif.is_null(value))
 
 
 def _too_many(number: int, most: int) -> RejectionError:
@@ -184,16 +195,29 @@ def group_of(triplets: tuple[str, ...]) -> Group:
         name = operations[int(odd.argmax())].triplet()
         raise RejectionError(Code.BAD_SYMMETRY, f"a rotation with fractions or huge numbers: {shown(name)!r}")
     rotations //= denominator
-    missing = _missing_product(rotations, translations)
+    number = _number_in_tables(operations, by_triplet.keys())
+    # What is in the tables is a group.
+    missing = None if number else _missing_product(rotations, translations)
     if missing is not None:
         names = [operations[place].triplet() for place in missing]
         detail = f"the listed operations are not a group: {shown(names[0])!r}"
         detail += " moves atoms onto each other" if len(names) == 1 else f" after {shown(names[1])!r} is not listed"
         raise RejectionError(Code.BAD_SYMMETRY, detail)
-    # Which group it is only labels the crystal; gemmi's parts of a group are not needed for the atoms.
-    found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(operations))
-    number = 0 if found is None else int(found.number)
+    if not number:
+        # Which group it is only labels the crystal; gemmi's parts of a group are not needed for the atoms.
+        found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(operations))
+        number = 0 if found is None else int(found.number)
     return Group(rotations.astype(np.float64), translations / denominator, number, frozenset(by_triplet))
+
+
+def _number_in_tables(operations: list[gemmi.Op], triplets: KeysView[str]) -> int:
+    """Return the number of the group whose operations in the tables are exactly these, 0 where there is none."""
+    try:
+        found = gemmi.find_spacegroup_by_ops(gemmi.GroupOps(operations))
+    except (ValueError, RuntimeError):
+        return 0
+    same = found is not None and {op.wrap().triplet() for op in found.operations()} == triplets
+    return int(found.number) if found is not None and same else 0
 
 
 def _missing_product(rotations: NDArray[np.int64], translations: NDArray[np.int64]) -> list[int] | None:

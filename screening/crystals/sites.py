@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from screening import _kernels
 from screening.crystals.arrays import BoolArray, FloatArray, IntArray, wrap
 from screening.crystals.atoms import Atoms
 from screening.crystals.symmetry import Symmetry
@@ -56,16 +57,20 @@ class Expansion:
     site_idx: IntArray  # (n,) equal for atoms sharing a site
     images: IntArray  # (m,) images in the cell of each atom of the asymmetric unit, copies among them
     flags: dict[str, str] = field(default_factory=dict)  # name -> detail
+    plain: bool = False  # each atom of the asymmetric unit is one site, in order
 
     def site_positions(self) -> FloatArray:
         """Return fractional coordinates of the sites, (n_sites, 3)."""
-        if int(self.site_idx.max()) + 1 == len(self.site_idx):
+        if self.plain or int(self.site_idx.max()) + 1 == len(self.site_idx):
             return self.positions
         return self.positions[self.first_rows()]
 
     def first_rows(self) -> IntArray:
         """Return the first row of each site, (n_sites,)."""
-        return np.unique(self.site_idx, return_index=True)[1]
+        rows = np.arange(len(self.site_idx))
+        first = np.empty(int(self.site_idx.max()) + 1, dtype=np.int64)
+        first[self.site_idx[::-1]] = rows[::-1]  # of several the last is kept
+        return first
 
 
 def expand(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, *, reading: Reading = Reading.USUAL) -> Expansion:
@@ -90,36 +95,15 @@ def expand(atoms: Atoms, symmetry: Symmetry, lattice: FloatArray, *, reading: Re
     reading
         What to make of doubtful atoms.
     """
-    k = len(symmetry.rotations)
     flags: dict[str, str] = {}
-    if k == 1:
-        images = atoms.positions[:, None, :] + symmetry.translations
-    else:
+    snapped = atoms.positions
+    if len(symmetry.rotations) > 1:
         snapped, flags = _snapped(atoms, symmetry, lattice, reading)
-        images = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
-    images -= np.floor(images)
-    keys = _position_keys(images.reshape(-1, 3))
-    if k == 1 and len(set(keys.tolist())) == len(keys):
-        own = np.arange(len(keys))
-        return Expansion(images.reshape(-1, 3), own, own, np.ones(len(keys), dtype=np.int64), flags)
-    atom = np.repeat(np.arange(len(atoms)), images.shape[1])
-    # First image of each (atom, place), in order of atom and operation.
-    _, place = np.unique(keys, return_inverse=True)
-    first = np.arange(len(atom))
-    if k > 1:
-        pair = atom * (int(place.max()) + 1) + place
-        _, first = np.unique(pair, return_index=True)
-        first.sort()
-    rows = atom[first]
-    site_idx = _numbered(place[first])
-    return Expansion(images.reshape(-1, 3)[first], rows, site_idx, np.bincount(rows, minlength=len(atoms)), flags)
-
-
-def _numbered(place: IntArray) -> IntArray:
-    """Return places numbered in order of their first appearance."""
-    _, earliest, inverse = np.unique(place, return_index=True, return_inverse=True)
-    order = np.argsort(np.argsort(earliest))
-    return order[inverse].astype(np.int64)
+    n_sites, positions, rows, site_idx, images = _kernels.expanded(
+        symmetry.rotations, symmetry.translations, snapped, SITE_KEY, SITE_OFFSET
+    )
+    plain = len(symmetry.rotations) == 1 and n_sites == len(atoms)
+    return Expansion(positions, rows, site_idx, images, flags, plain=plain)
 
 
 def _snapped(
@@ -127,16 +111,15 @@ def _snapped(
 ) -> tuple[FloatArray, dict[str, str]]:
     """Return positions (m, 3) with each atom on the symmetry elements that it sits on."""
     positions = atoms.positions
-    images = (positions @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
-    shift = images - positions[:, None, :]
-    shift -= np.round(shift)
-    squared = ((shift @ lattice) ** 2).sum(axis=2)
+    shift, squared = _kernels.image_shifts(lattice, symmetry.rotations, symmetry.translations, positions)
+    # Seen atom by atom, kept operation by operation: sums over the operations of an atom are taken in that layout.
+    shift = shift.reshape(len(symmetry.rotations), len(positions), 3).transpose(1, 0, 2)
     fine = squared < EXACT_TOLERANCE**2
-    near = squared < SPECIAL_TOLERANCE**2
     close = squared < FULL_TOLERANCE**2
+    if np.array_equal(close, fine):
+        return _settled(positions, [fine], np.zeros(len(positions), dtype=np.int64), shift, symmetry, lattice)
     doubtful = np.flatnonzero((close & ~fine).any(axis=1))
-    if len(doubtful) == 0:
-        return _settled(positions, [fine], np.zeros(len(positions), dtype=np.int64), shift, symmetry)
+    near = squared < SPECIAL_TOLERANCE**2
     # From the surest to the most lenient: what the decimals explain, what is near, what trailing zeros may hide.
     steps = _steps(atoms, doubtful, bare=False)
     fine[doubtful] |= close[doubtful] & _within(steps, symmetry, shift[doubtful])
@@ -146,9 +129,9 @@ def _snapped(
     if (bare != steps).any():
         wide[doubtful] |= close[doubtful] & _within(bare, symmetry, shift[doubtful])
     if (fine == wide).all():
-        return _settled(positions, [fine], np.zeros(len(positions), dtype=np.int64), shift, symmetry)
+        return _settled(positions, [fine], np.zeros(len(positions), dtype=np.int64), shift, symmetry, lattice)
     choice = _choice(atoms, fine, near, reading, k=len(symmetry.rotations))
-    return _settled(positions, [fine, near, wide], choice, shift, symmetry)
+    return _settled(positions, [fine, near, wide], choice, shift, symmetry, lattice)
 
 
 def _steps(atoms: Atoms, rows: IntArray, *, bare: bool) -> FloatArray:
@@ -195,8 +178,13 @@ def _shared_occupancy(atoms: Atoms) -> FloatArray:
     return np.asarray(np.bincount(place, weights=atoms.occupancies)[place])
 
 
-def _settled(
-    positions: FloatArray, masks: list[BoolArray], choice: IntArray, shift: FloatArray, symmetry: Symmetry
+def _settled(  # noqa: PLR0913, PLR0917 - the images, and which of them count
+    positions: FloatArray,
+    masks: list[BoolArray],
+    choice: IntArray,
+    shift: FloatArray,
+    symmetry: Symmetry,
+    lattice: FloatArray,
 ) -> tuple[FloatArray, dict[str, str]]:
     """Return each position as the mean of its images under the operations of its chosen mask.
 
@@ -205,6 +193,8 @@ def _settled(
     """
     flags: dict[str, str] = {}
     result = positions.copy()
+    if len(masks) == 1 and masks[0].sum() == len(positions):
+        return result, flags  # every atom is the mean of itself alone
     rows, level = np.arange(len(positions)), choice
     while len(rows):
         every = len(rows) == len(positions)
@@ -212,10 +202,8 @@ def _settled(
         weights = fixed / fixed.sum(axis=1)[:, None]
         snapped = positions[rows] + (weights[:, None, :] @ (shift if every else shift[rows]))[:, 0, :]
         # The mean is a fixed point of the stabiliser if these operations form a group.
-        again = (snapped @ symmetry.rotations.transpose(0, 2, 1)).transpose(1, 0, 2) + symmetry.translations
-        again -= snapped[:, None, :]
-        again -= np.round(again)
-        sure = (np.abs(again).max(axis=2) * fixed).max(axis=1) <= 1e-9
+        again, _ = _kernels.image_shifts(lattice, symmetry.rotations, symmetry.translations, snapped)
+        sure = (np.abs(again).max(axis=1).reshape(-1, len(rows)).T * fixed).max(axis=1) <= 1e-9
         result[rows[sure]] = snapped[sure]
         if not sure.all() or (len(masks) > 1 and (fixed & ~masks[1][rows])[sure].any()):
             flags["near-special-position"] = ""

@@ -180,8 +180,12 @@ def lattice_of(cell: list[float]) -> FloatArray:
     if not squared > 1e-8:
         raise RejectionError(Code.BAD_CELL, f"angles {cell[3]}, {cell[4]}, {cell[5]} enclose no volume")
     lattice = np.array([[a, 0.0, 0.0], [b * cos_g, b * sin_g, 0.0], [c * x, c * y, c * math.sqrt(squared)]])
-    if abs(np.linalg.det(lattice)) < 1.0:
+    heights = (a, b * abs(sin_g), c * math.sqrt(squared))  # of each vector over the plane of those before it
+    if math.prod(heights) < 1.0:
         raise RejectionError(Code.BAD_CELL, "the cell is smaller than 1 Å³")
+    # No lattice vector is shorter than the least of these.
+    if min(heights) > SHORTEST_PERIOD:
+        return lattice
     reduced = gemmi.GruberVector(gemmi.UnitCell(*cell), "P")
     # However skew: a lattice vector all the same where the limit is met, so that no good cell is refused.
     reduced.niggli_reduce(iteration_limit=100)

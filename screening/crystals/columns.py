@@ -1,0 +1,191 @@
+"""The columns of the atom loop of a CIF block, and what its numbers mean."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import gemmi
+import numpy as np
+
+from screening.config import InputLimits
+from screening.crystals.arrays import FloatArray
+from screening.crystals.syntax import shown
+from screening.errors import Code, RejectionError
+
+COORDINATES = ("fract_x", "fract_y", "fract_z")
+# An atom that fills less of its site than this is a slip of the pen: the least of 254 measured conductors is 0.007.
+SMALLEST_OCCUPANCY = 1e-6
+MOST_OCCUPANCY = 1.5
+# A coordinate beyond this many cells is a slip too.
+MOST_CELLS = 1e4
+_NULL = frozenset({"?", "."})
+# The columns of the loop besides coordinates.
+_OPTIONAL = (
+    "type_symbol",
+    "label",
+    "occupancy",
+    "symmetry_multiplicity",
+    "site_symmetry_multiplicity",
+    "calc_flag",
+    "attached_hydrogens",
+)
+_FRACTION = re.compile(r"([+-]?\d{1,4})/(\d{1,4})\Z")
+
+
+class Columns(NamedTuple):
+    """The columns of the loop, unquoted, each as long as the loop; what a file lacks is None."""
+
+    x: list[str]
+    y: list[str]
+    z: list[str]
+    symbol: list[str]
+    label: list[str]
+    occupancy: list[str] | None
+    counts: tuple[list[str], ...]  # multiplicities
+    calc: list[str] | None
+    attached: list[str] | None
+
+    def coordinates(self, rows: Sequence[int] | None = None) -> list[list[str]]:
+        """Return x, y, z of the rows as written."""
+        axes = [self.x, self.y, self.z]
+        return axes if rows is None or len(rows) == len(self.x) else [[axis[row] for row in rows] for axis in axes]
+
+    def bare(self, row: int) -> bool:
+        """Return whether a row has no coordinates."""
+        return self.x[row] in _NULL and self.y[row] in _NULL and self.z[row] in _NULL
+
+    def some_bare(self) -> bool:
+        """Return whether some row may have no coordinates."""
+        return "?" in self.x or "." in self.x
+
+    def multiplicities(self, rows: Sequence[int]) -> list[float]:
+        """Return how often the file says that atoms stand in the cell, NaN where it does not say."""
+        result = [math.nan] * len(rows)
+        for column in reversed(self.counts):
+            values = {text: _multiplicity(text) for text in set(column)}
+            if len(self.counts) == 1 and len(rows) == len(column):
+                return [values[text] for text in column]
+            result = [
+                earlier if math.isnan(value := values[column[row]]) else value
+                for row, earlier in zip(rows, result, strict=True)
+            ]
+        return result
+
+
+def read_columns(block: gemmi.cif.Block, limits: InputLimits) -> tuple[Columns, bool]:
+    """Return the columns of the atom loop, and whether its coordinates are Cartesian."""
+    dot = "." if block.find_values("_atom_site.fract_x") or block.find_values("_atom_site.Cartn_x") else "_"
+    prefix = f"_atom_site{dot}"
+    cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
+    names = ("Cartn_x", "Cartn_y", "Cartn_z") if cartesian else COORDINATES
+    length, columns = _table(block, prefix, names, most=100 * limits.max_sites)
+    x, y, z = (columns[name] or [] for name in names)
+    counts = (columns["symmetry_multiplicity"], columns["site_symmetry_multiplicity"])
+    return Columns(
+        x,
+        y,
+        z,
+        _unquoted(columns["type_symbol"], length),
+        _unquoted(columns["label"], length),
+        columns["occupancy"],
+        tuple(column for column in counts if column is not None),
+        columns["calc_flag"],
+        columns["attached_hydrogens"],
+    ), cartesian
+
+
+def _table(
+    block: gemmi.cif.Block, prefix: str, names: tuple[str, ...], *, most: int
+) -> tuple[int, dict[str, list[str] | None]]:
+    """Return the length of the atom loop and its columns by name, None where it has none of that name."""
+    loop = block.find_loop(f"{prefix}{names[0]}").get_loop()
+    tags = [] if loop is None else [tag.lower() for tag in loop.tags]
+    places = {name: f"{prefix}{name}".lower() for name in (*names, *_OPTIONAL)}
+    if loop is not None and all(places[name] in tags for name in names):
+        _check_length(loop.length(), most)
+        values, width = list(loop.values), len(tags)
+        return loop.length(), {
+            name: values[tags.index(tag) :: width] if tag in tags else None for name, tag in places.items()
+        }
+    table = block.find(prefix, [*names, *(f"?{name}" for name in _OPTIONAL)])
+    _check_length(len(table), most)
+    return len(table), {
+        name: list(table.column(index)) if len(table) and (index < len(names) or table.has_column(index)) else None
+        for index, name in enumerate((*names, *_OPTIONAL))
+    }
+
+
+def _check_length(length: int, most: int) -> None:
+    if length > most:
+        detail = f"{length} atoms listed, more than 100 times max_sites = {most // 100}"
+        raise RejectionError(Code.TOO_LARGE, detail)
+
+
+def _unquoted(column: list[str] | None, length: int) -> list[str]:
+    """Return names without quotes and blanks, empty where the file has none."""
+    if column is None:
+        return [""] * length
+    plain = {text: _name(text) for text in set(column)}
+    return [plain[text] for text in column]
+
+
+def _name(text: str) -> str:
+    if text in _NULL:
+        return ""
+    return text if text[0] not in "'\";" else gemmi.cif.as_string(text).strip()
+
+
+def read_occupancies(columns: Columns) -> list[float]:
+    """Return how far each row fills its site; 1 where the file does not say.
+
+    Raises
+    ------
+    RejectionError
+        bad-site.
+    """
+    if columns.occupancy is None:
+        return [1.0] * len(columns.x)
+    column = columns.occupancy
+    # By the first row of each text, whose label a refusal names.
+    first = dict(zip(reversed(column), reversed(columns.label), strict=True))
+    values = {text: _occupancy(text, first[text]) for text in dict.fromkeys(column)}
+    return [values[text] for text in column]
+
+
+def _occupancy(text: str, label: str) -> float:
+    if text in _NULL:
+        return 1.0
+    value = gemmi.cif.as_number(text)
+    if not (SMALLEST_OCCUPANCY <= value <= MOST_OCCUPANCY or value == 0.0):
+        raise RejectionError(Code.BAD_SITE, f"occupancy {shown(text)!r} of atom {shown(label)!r}")
+    return float(value)
+
+
+def _multiplicity(text: str) -> float:
+    value = float(gemmi.cif.as_number(text))
+    # No group has more than 192 operations in a cell; a multiplicity beyond that says nothing.
+    return value if 1 <= value <= 192 and value == int(value) else math.nan
+
+
+def read_positions(axes: list[list[str]], labels: list[str]) -> FloatArray:
+    """Return (m, 3) coordinates."""
+    try:
+        # Plain numbers, nearly always. An underscore is a digit to Python alone.
+        result = np.array([list(map(float, axis)) for axis in axes]).T.copy()
+        if np.abs(result).max() < MOST_CELLS and not any("_" in "".join(axis) for axis in axes):
+            return result
+    except ValueError:
+        pass
+    return np.array([list(map(_coordinate, axis, labels)) for axis in axes]).T.copy()
+
+
+def _coordinate(text: str, label: str) -> float:
+    value = gemmi.cif.as_number(text)
+    if math.isnan(value) and (fraction := _FRACTION.match(text)) and int(fraction[2]):
+        value = int(fraction[1]) / int(fraction[2])
+    if not abs(value) < MOST_CELLS:
+        raise RejectionError(Code.BAD_SITE, f"coordinate {shown(text)!r} of atom {shown(label)!r}")
+    return float(value)

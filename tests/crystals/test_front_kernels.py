@@ -1,0 +1,153 @@
+"""The kernels between CIF text and clouds against plain Python, bit for bit."""
+
+from __future__ import annotations
+
+import gemmi
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles_front import crowded, expanded, held, image_shifts, metric_misfit
+from oracles_merging import merged, sites_of
+
+from screening import _kernels
+from screening.crystals.arrays import FloatArray
+from screening.crystals.clouds import NOISE, TIE
+from screening.crystals.crystal import Crystal
+from screening.crystals.operations import Group
+from screening.crystals.sites import MOST_SHARED, SITE_KEY, SITE_OFFSET
+from screening.crystals.statements import group_of_setting
+
+SEEDS = st.integers(0, 2**32 - 1)
+GROUPS = ("P -1", "P 21/c", "R -3 m:H", "R -3 m:R", "I 41/a m d:2", "P 63/m m c", "F d -3 m:2", "I a -3 d")
+
+
+def random_crystal(rng: np.random.Generator) -> Crystal:
+    """Return atoms in clusters, some on one site, some beyond a face, in a cell that may be skew."""
+    n = int(rng.integers(1, 25))
+    lattice = np.eye(3) * rng.uniform(2, 9, 3) + np.tril(rng.uniform(-3, 3, (3, 3)), -1)
+    positions = rng.random((n, 3)).round(int(rng.integers(1, 5)))
+    for row in range(1, n):
+        if rng.random() < 0.5:
+            step = rng.normal(0, rng.choice([0.1, 0.4, 1.0]), 3) @ np.linalg.inv(lattice)
+            positions[row] = positions[int(rng.integers(row))] + step
+    site = np.arange(n)
+    for row in range(1, n):
+        if rng.random() < 0.2:
+            site[row] = site[row - 1]
+            positions[row] = positions[row - 1]
+    _, site = np.unique(site, return_inverse=True)
+    return Crystal(
+        id="x",
+        source="x",
+        lattice=lattice,
+        positions=positions - np.floor(positions),
+        numbers=rng.choice([1, 3, 8, 9, 16, 52], n).astype(np.uint8),
+        occupancies=rng.choice([1.0, 0.5, 0.25, 1 / 3, 0.1, 0.6], n),
+        site_idx=site.astype(np.int64),
+        charges=np.full(n, np.nan),
+    )
+
+
+def same(one: object, other: object) -> None:
+    a, b = np.asarray(one), np.asarray(other)
+    assert (a.shape, a.tobytes()) == (b.shape, b.astype(a.dtype).tobytes())
+
+
+@settings(max_examples=300, deadline=None)
+@given(SEEDS)
+def test_channel_points_are_those_of_the_plain_rules(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    crystal = random_crystal(rng)
+    masks = rng.random((4, crystal.n_atoms)) < np.array([[1.0], [0.6], [0.3], [0.0]])
+    tolerances = [1.0, 0.5, float(rng.uniform(0.1, 2.0)), 1.0]
+    status, ends, positions, occupancies, atom_ends, point, shift = _kernels.channel_points(
+        crystal.lattice, crystal.positions, crystal.occupancies, crystal.site_idx, masks, tolerances,
+        MOST_SHARED, TIE, NOISE,
+    )  # fmt: skip
+    assert status == 0
+    for channel, (mask, tolerance) in enumerate(zip(masks, tolerances, strict=True)):
+        lattice, places, filled, site = sites_of(crystal, mask)
+        places, filled, onto, cell = merged(lattice, places, filled, tolerance)
+        of_points, of_atoms = slice(*ends[channel : channel + 2]), slice(*atom_ends[channel : channel + 2])
+        same(positions[of_points], places)
+        same(occupancies[of_points], filled)
+        same(point[of_atoms], onto[site])
+        same(shift[of_atoms], cell[site])
+
+
+def random_orbit(rng: np.random.Generator) -> tuple[Group, FloatArray, FloatArray]:
+    """Return a group, a cell of any shape, and positions of which some are special."""
+    group = group_of_setting(str(rng.choice(GROUPS)))
+    positions = rng.random((int(rng.integers(1, 9)), 3)).round(int(rng.integers(1, 6)))
+    special = rng.choice([0.0, 0.25, 0.5, 0.125, 1 / 3, 2 / 3, 0.99999, -0.1], positions.shape)
+    positions = np.where(rng.random(positions.shape) < 0.4, special, positions)
+    return group, np.diag(rng.uniform(3, 12, 3)) + np.tril(rng.uniform(-3, 3, (3, 3)), -1), positions
+
+
+@settings(max_examples=100, deadline=None)
+@given(SEEDS)
+def test_images_are_those_of_the_plain_rules(seed: int) -> None:
+    group, lattice, positions = random_orbit(np.random.default_rng(seed))
+    shift, squared = _kernels.image_shifts(lattice, group.rotations, group.translations, positions)
+    wanted = image_shifts(lattice, group.rotations, group.translations, positions)
+    same(shift.reshape(len(group.rotations), -1, 3), wanted[0])
+    same(squared, wanted[1])
+    found = _kernels.expanded(group.rotations, group.translations, positions, SITE_KEY, SITE_OFFSET)
+    for one, other in zip(
+        found, expanded(group.rotations, group.translations, positions, SITE_KEY, SITE_OFFSET), strict=True
+    ):
+        same(one, other)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SEEDS)
+def test_the_misfit_of_a_cell(seed: int) -> None:
+    group, lattice, _ = random_orbit(np.random.default_rng(seed))
+    found = _kernels.metric_misfit(lattice, group.rotations)
+    assert found == pytest.approx(metric_misfit(lattice, group.rotations), rel=1e-9, abs=1e-12)
+
+
+def test_a_cell_of_its_group_has_no_misfit() -> None:
+    hexagonal = np.array([[5.0, 0, 0], [-2.5, 5 * np.sqrt(0.75), 0], [0, 0, 8]])
+    assert _kernels.metric_misfit(hexagonal, group_of_setting("P 63/m m c").rotations) < 1e-12
+    assert gemmi.find_spacegroup_by_name("P 63/m m c") is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(SEEDS)
+def test_what_atoms_hold(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    crystal = random_crystal(rng)
+    atoms, partners = rng.random((2, crystal.n_atoms)) < 0.5
+    asked = (crystal.lattice, crystal.positions, crystal.occupancies, atoms, partners, 0.8, 2.15)
+    status, found = _kernels.held_occupancies(*asked)
+    assert status == 0
+    same(found, held(*asked))
+
+
+@settings(max_examples=200, deadline=None)
+@given(SEEDS)
+def test_crowded_pairs(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    crystal = random_crystal(rng)
+    radii = rng.choice([0.0, 0.66, 1.28, 2.44], crystal.n_atoms)
+    asked = (crystal.lattice, crystal.positions, radii, crystal.occupancies)
+    status, found = _kernels.crowded_pairs(*asked, [], 0.6, 0.5, MOST_SHARED)
+    assert status == 0
+    wanted = crowded(*asked, 0.6, 0.5, MOST_SHARED)
+    if found is None:
+        assert len(wanted.i) == 0
+        return
+    rows = [sorted(zip(i, j, map(tuple, shift.tolist()), d, strict=True)) for i, j, shift, d in (found, wanted)]
+    assert rows[0] == rows[1]
+
+
+def test_what_cannot_be_used_is_answered() -> None:
+    flat, one = np.zeros((3, 3)), np.ones(1)
+    for lattice, x, status in ((flat, 0.5, 1), (np.eye(3), np.nan, 2)):
+        place, mask = np.full((1, 3), x), np.ones(1, dtype=bool)
+        assert _kernels.held_occupancies(lattice, place, one, mask, mask, 0.0, 1.0)[0] == status
+        assert _kernels.crowded_pairs(lattice, place, one, one, [], 0.6, 0.5, 1.0)[0] == status
+        site, masks = np.zeros(1, dtype=np.int64), mask[None]
+        assert _kernels.channel_points(lattice, place, one, site, masks, [1.0], 1.0, TIE, NOISE)[0] == status
