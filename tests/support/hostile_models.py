@@ -253,6 +253,16 @@ def _typed(table: pa.Table) -> pa.Table:
     return _with(table, table.schema.names[-1], pa.ExtensionArray.from_storage(Named(), zeros))
 
 
+def _shared_beginnings(table: pa.Table) -> pa.Table:
+    return _with(table, "formula", pa.array(["x" * 1_000_000] * len(table)))
+
+
+training(
+    "texts that share a beginning of a megabyte",
+    _shared_beginnings,
+    use_dictionary=False,
+    column_encoding={"formula": "DELTA_BYTE_ARRAY"},
+)
 training("two million equal rows", lambda table: _rows(table, 2_000_000))
 training("a text of a megabyte in 40,000 rows", _long_texts, store_schema=False)
 training("a type of a stranger's own", _typed)
@@ -261,6 +271,37 @@ training("lists for numbers", lambda table: _with(table, table.schema.names[-1],
 training("bytes for ids", lambda table: _with(table, "id", pa.array([b"\x80\x04"] * len(table))))
 training("an empty cell", lambda table: _with(table, "group", pa.array([None] * len(table), type=pa.int64())))
 training("no rows", lambda table: table.slice(0, 0))
+
+
+def _varint(value: int, *, length: int = 0) -> bytes:
+    """A number as Thrift writes it, or with needless bytes up to a length."""
+    value = 2 * value
+    found = bytearray()
+    while value >= 0x80 or len(found) + 1 < length:
+        found.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*found, value])
+
+
+def _lying(folder: Path) -> None:
+    """A page of a gigabyte in a file whose footer says that it is small."""
+    path = folder / "training.parquet"
+    table = pq.read_table(path)
+    text = pa.array(["x" * 1_000_000_000] + ["y"] * (len(table) - 1))
+    pq.write_table(
+        _with(table, "formula", text), path, compression="zstd", use_dictionary=False, write_statistics=False
+    )
+    data, group = path.read_bytes(), pq.read_metadata(path).row_group(0)
+    begin = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    footer = data[begin:]
+    for value in (group.total_byte_size, group.column(4).total_uncompressed_size):
+        true = _varint(value)
+        assert true in footer
+        footer = footer.replace(true, _varint(1000, length=len(true)))
+    path.write_bytes(data[:begin] + footer)
+
+
+kind("training.parquet: a footer that lies")(_lying)
 
 
 def folds(name: str, edit: Edit) -> None:
