@@ -25,7 +25,8 @@ HIDDEN = "***"
 
 def holds_credentials(text: str) -> bool:
     """Return whether a path or URL holds a user, a key, a signature or a query, be they written in percent signs."""
-    return any(form.search(one) for one in (text, unquote(text)) for form in _FORMS)
+    forms = (text, unquote(text)) if "%" in text else (text,)
+    return any(form.search(one) for one in forms for form in _FORMS)
 
 
 def without_credentials(text: str) -> str:
