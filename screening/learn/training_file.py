@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 
 from screening.errors import ModelError
 from screening.learn.header import FACTS, Training
+from screening.learn.pages import unpacked_bytes
 
 MAX_BYTES = 2_000_000_000  # of the file
 MAX_VALUES = 200_000_000  # rows x columns
@@ -67,8 +70,21 @@ def _check_footer(path: Path, *, size: int, columns: tuple[str, ...]) -> None:
     stated = sum(group.total_byte_size for group in groups)
     if sum(group.num_rows for group in groups) != n_rows:
         raise ModelError(f"cannot read {path}: its row groups do not add up")
-    if max(stated, 4 * n_rows * len(columns)) > FREE_BYTES + MAX_RATIO * size:
+    if not str(metadata.created_by).startswith("parquet-cpp-arrow version "):
+        raise ModelError(f"{path} was not written by Arrow, as a model's is")  # others may lay out columns otherwise
+    if max(stated, 4 * n_rows * len(columns), _in_pages(path, groups)) > FREE_BYTES + MAX_RATIO * size:
         raise ModelError(f"{path} unpacks to more than {MAX_RATIO} times its size")
+
+
+def _in_pages(path: Path, groups: Sequence[pq.RowGroupMetaData]) -> int:
+    """Return the bytes that the pages themselves say they unpack to."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        try:
+            return sum(
+                unpacked_bytes(data, group.column(index)) for group in groups for index in range(group.num_columns)
+            )
+        except IndexError as error:
+            raise ValueError("a page header is cut off") from error
 
 
 def _check_texts(path: Path, table: pa.Table) -> None:

@@ -116,3 +116,13 @@ def test_counts_that_do_not_add_up_give_no_shares(tmp_path: Path) -> None:
     model = load_model(tmp_path)
     with pytest.raises(ModelError, match="do not add up"):
         model.contributions(model.training.features[:5])
+
+
+def test_damaged_bytes_are_refused_or_read(tmp_path: Path) -> None:
+    """Whatever Parquet, CSV and JSON make of them, it is a `ModelError`."""
+    (line,) = in_child(
+        f"damage({str(DATA / 'model-format-1')!r}, {str(tmp_path / 'model')!r}, rounds=100, seed=0)", time_limit=300.0
+    )
+    count = json.loads(line)
+    assert count["refused"] > 150
+    assert count["read"] > 10

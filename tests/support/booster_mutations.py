@@ -6,6 +6,7 @@ import json
 import math
 import re
 import resource
+import shutil
 import sys
 from pathlib import Path
 
@@ -155,3 +156,29 @@ def run(path: str, *, examples: int, seed: int) -> None:
 
     every_change()
     say(json.dumps({"refused": count[True], "read": count[False]}))
+
+
+def damage(source: str, target: str, *, rounds: int, seed: int) -> None:
+    """Load a folder with bytes of one file after the other changed; print how many were refused and read."""
+    limit_memory()
+    rng = np.random.default_rng(seed)
+    count = {"refused": 0, "read": 0}
+    folder = Path(target)
+    shutil.copytree(source, folder)
+    for name in ("training.parquet", "folds.csv", "model.json", "scores.json"):
+        good = (folder / name).read_bytes()
+        for _ in range(rounds):
+            data = bytearray(good)
+            # Half of them near the end, where a Parquet file keeps its footer.
+            begin = 0 if rng.random() < 0.5 else len(data) * 3 // 4
+            for place in rng.integers(begin, len(data), size=rng.integers(1, 4)):
+                data[place] = rng.integers(0, 256)
+            (folder / name).write_bytes(data[: len(data) if rng.random() < 0.8 else rng.integers(0, len(data))])
+            try:
+                load_model(folder)
+            except ModelError:
+                count["refused"] += 1
+            else:
+                count["read"] += 1
+        (folder / name).write_bytes(good)
+    say(json.dumps(count))
