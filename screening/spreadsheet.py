@@ -1,4 +1,4 @@
-"""Text cells of a CSV table that a spreadsheet must not take for a formula, nor a terminal for a command."""
+"""Text that neither a spreadsheet takes for a formula nor a terminal for a command."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import re
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "'")
 # Controls, line ends, and what turns the direction of writing: a name with these is not what it looks like.
 UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NUMBERED = re.compile(r"\\u([0-9a-f]{4})")
 
 
 def seen(text: str) -> str:
     """Return text with each character that moves a cursor or turns the direction of writing as its number."""
     return UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+def unseen(text: str) -> str:
+    """Return text with the characters that `seen` wrote as numbers.
+
+    A name that holds such a number by itself becomes another one: ask first what is there under the name as it is.
+    """
+    return _NUMBERED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
 def plain_cell(text: str) -> str:

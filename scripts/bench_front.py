@@ -56,8 +56,8 @@ def work(path: str) -> None:
         from screening.crystals.cif import read_cif
         from screening.crystals.clouds import channel_clouds
     except ModuleNotFoundError:  # where they stood in earlier commits
-        from screening.cif import read_cif  # type: ignore[import-not-found,no-redef]
-        from screening.cloud import channel_clouds  # type: ignore[import-not-found,no-redef]
+        from screening.cif import read_cif  # type: ignore[import-not-found,import-untyped,no-redef,unused-ignore]
+        from screening.cloud import channel_clouds  # type: ignore[import-not-found,import-untyped,no-redef,unused-ignore]
     from screening.config import Config
     from screening.errors import RejectionError
 

@@ -6,12 +6,15 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from screening.config import InputLimits
 from screening.crystals import Crystal, read_cif
 from screening.errors import InputError, RejectionError
+from screening.locations import is_url
 from screening.sources.blocks import Item
 from screening.sources.listing import iter_items
+from screening.spreadsheet import seen, unseen
 
 COPY = re.compile(r"~\d+$")  # what a listing appends to an id that it has seen before
 
@@ -39,17 +42,25 @@ def find_crystals(wanted: Sequence[Wanted], limits: InputLimits) -> dict[str, Cr
     """
     by_container: dict[str, list[Wanted]] = defaultdict(list)
     for one in wanted:
-        by_container[one.source.partition("::")[0]].append(one)
+        by_container[_container(one.source)].append(one)
     found: dict[str, Crystal | Missing] = {}
     for container, members in sorted(by_container.items()):
         found |= _of_container(container, members, limits)
     return found
 
 
+def _container(source: str) -> str:
+    """Return the file of a source; of a name whose characters were replaced by numbers, the one that is there."""
+    path = source.partition("::")[0]
+    if is_url(path) or Path(path).exists() or not Path(unseen(path)).exists():
+        return path
+    return unseen(path)
+
+
 def _of_container(container: str, members: Sequence[Wanted], limits: InputLimits) -> dict[str, Crystal | Missing]:
     waiting: dict[str, list[Wanted]] = defaultdict(list)
     for one in members:
-        waiting[one.source].append(one)
+        waiting[seen(one.source)].append(one)
     found: dict[str, Crystal | Missing] = {}
     try:
         for item in iter_items([container], limits):

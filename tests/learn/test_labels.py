@@ -57,7 +57,7 @@ def test_a_value_that_is_no_positive_number_is_refused_with_its_row(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no comma-separated table"),
+        ("", "is not a comma-separated table"),
         ("id,conductivity\n", "holds no labels"),
         ("x,conductivity\na,1\n", "--id-column"),
         ("id,value\na,1\n", "--target-column"),
@@ -66,7 +66,7 @@ def test_a_value_that_is_no_positive_number_is_refused_with_its_row(tmp_path: Pa
         ("id,conductivity (S/m)\na,1\n", "not in S/cm"),
         ("id,conductivity\na,1\na,2\n", "row 3: id 'a' appears twice"),
         ("id,conductivity\na,1\n ,2\n", "row 3: the id is empty"),
-        ("id,conductivity\na,1\nb,1,3,4\n", "no comma-separated table"),
+        ("id,conductivity\na,1\nb,1,3,4\n", "is not a comma-separated table"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str, says: str) -> None:
@@ -79,7 +79,7 @@ def test_missing_file_bytes_and_column_are_refused(tmp_path: Path) -> None:
         read_labels(tmp_path / "none.csv")
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"id,conductivity\n\xff\xfe,1\n")
-    with pytest.raises(InputError, match="no comma-separated table"):
+    with pytest.raises(InputError, match="is not a comma-separated table"):
         read_labels(binary)
     with pytest.raises(InputError, match="no column 'nope'"):
         read_labels(write(tmp_path, "id,conductivity\na,1\n"), group_column="nope")

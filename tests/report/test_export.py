@@ -53,7 +53,7 @@ def test_a_shortlist_of_the_page_is_read_and_keeps_the_order_of_the_ranking(run_
     assert read_ranking(tmp_path / "b.csv")["id"].tolist() == [ids[0], ids[1], ids[4]]
     (tmp_path / "plain.txt").write_text(f"{ids[3]}\n\n{ids[2]}\n", encoding="utf-8")
     assert read_ids(tmp_path / "plain.txt") == [ids[3], ids[2]]
-    with pytest.raises(InputError, match="not in the ranking, the first is 'nobody'"):
+    with pytest.raises(InputError, match="not in the ranking, for example 'nobody'"):
         export_candidates(run_dir, tmp_path / "c.csv", ids=["nobody", ids[0]])
     (tmp_path / "empty.txt").write_text("\n")
     with pytest.raises(InputError, match="holds no id"):

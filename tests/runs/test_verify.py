@@ -260,6 +260,6 @@ def test_status_of_a_running_stopped_and_distant_run(copy: Path) -> None:
 
 
 def test_no_run(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no RUN"):
+    with pytest.raises(StoreError, match="is not a RUN folder"):
         status(tmp_path)
     assert RunPaths(tmp_path).record == tmp_path / "run.json"

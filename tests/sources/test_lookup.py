@@ -41,3 +41,13 @@ def test_another_name_is_missing(tmp_path: Path) -> None:
     file = tmp_path / "one.cif"
     file.write_text(rocksalt())
     assert isinstance(find_crystals([Wanted("other", str(file), "LiCl")], LIMITS)["other"], Missing)
+
+
+@pytest.mark.parametrize("name", ["plain.cif", "left\u202eright.cif", "bell\x07.cif", r"number\u202e.cif"])
+def test_a_file_of_an_odd_name_is_found_by_its_cleaned_source(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(rocksalt())
+    (item,) = iter_items([str(tmp_path)], LIMITS)
+    assert item.source.isprintable()
+    for source in (item.source, str(tmp_path / name)):
+        found = find_crystals([Wanted(item.id, source, "LiCl")], LIMITS)[item.id]
+        assert isinstance(found, Crystal), found

@@ -126,7 +126,7 @@ def test_some_rows_and_a_seeded_draw_of_others(tmp_path: Path) -> None:
 
 
 def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="no feature store"):
+    with pytest.raises(StoreError, match="is not a feature store"):
         FeatureStore.open(tmp_path)
     filled(tmp_path / "s")
     with pytest.raises(StoreError, match="exists"):
