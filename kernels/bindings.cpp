@@ -8,6 +8,7 @@
 
 #include "crystal/channels.hpp"
 #include "crystal/contacts.hpp"
+#include "crystal/decimals.hpp"
 #include "crystal/images.hpp"
 #include "periodic/barcode.hpp"
 #include "periodic/batch.hpp"
@@ -276,6 +277,24 @@ nb::object expanded(Doubles rotations, Doubles translations, Doubles positions, 
                         array(std::move(cell.site)), array(std::move(cell.images)));
 }
 
+// (n, 3) numbers from three lists of n texts; None where one is no plain decimal below `most`.
+nb::object plain_coordinates(nb::list x, nb::list y, nb::list z, double most) {
+  const nb::list* axes[3] = {&x, &y, &z};
+  const std::size_t n = x.size();
+  if (y.size() != n || z.size() != n) return nb::none();
+  std::vector<double> values(3 * n);
+  for (std::size_t c = 0; c < 3; ++c)
+    for (std::size_t k = 0; k < n; ++k) {
+      Py_ssize_t length = 0;
+      const char* text = PyUnicode_AsUTF8AndSize((*axes[c])[k].ptr(), &length);
+      if (text == nullptr) throw nb::python_error();
+      double& value = values[3 * k + c];
+      if (!crystal::plain_decimal(text, static_cast<std::size_t>(length), value)) return nb::none();
+      if (!(value < most && -value < most)) return nb::none();
+    }
+  return array(std::move(values), 3);
+}
+
 double metric_misfit(Doubles lattice, Doubles rotations) {
   return crystal::metric_misfit(lattice.data(), rotations.data(), rotations.size() / 9);
 }
@@ -289,6 +308,7 @@ NB_MODULE(_kernels, m) {
         "least"_a, "most_shared"_a);
   m.def("image_shifts", &image_shifts, "lattice"_a, "rotations"_a, "translations"_a, "positions"_a);
   m.def("expanded", &expanded, "rotations"_a, "translations"_a, "positions"_a, "part"_a, "offset"_a);
+  m.def("plain_coordinates", &plain_coordinates, "x"_a, "y"_a, "z"_a, "most"_a);
   m.def("metric_misfit", &metric_misfit, "lattice"_a, "rotations"_a);
   m.def("held_occupancies", &held_occupancies, "lattice"_a, "positions"_a, "occupancies"_a, "atoms"_a, "partners"_a,
         "low"_a, "high"_a);

@@ -56,7 +56,7 @@ def metric_misfit(lattice: FloatArray, rotations: FloatArray) -> float:
     return float((np.abs(moved - metric) / np.outer(lengths, lengths)).max())
 
 
-def held(  # noqa: PLR0913, PLR0917 - as the kernel
+def held(
     lattice: FloatArray,
     positions: FloatArray,
     occupancies: FloatArray,
@@ -75,7 +75,7 @@ def held(  # noqa: PLR0913, PLR0917 - as the kernel
     return result
 
 
-def crowded(  # noqa: PLR0913, PLR0917 - as the kernel
+def crowded(
     lattice: FloatArray,
     positions: FloatArray,
     radii: FloatArray,
