@@ -190,7 +190,8 @@ def _multiplicity(text: str) -> float:
 
 def read_positions(axes: list[list[str]], labels: list[str]) -> FloatArray:
     """Return (m, 3) coordinates."""
-    plain = _kernels.plain_coordinates(*axes, MOST_CELLS)
+    x, y, z = axes
+    plain = _kernels.plain_coordinates(x, y, z, MOST_CELLS)
     if plain is not None and len(plain):
         return plain
     try:
