@@ -270,6 +270,8 @@ def _held(row: _Row, columns: Columns, hydrogen: _HydrogenRule) -> float:
 
 
 def _charges(block: gemmi.cif.Block) -> dict[str, float]:
+    if not len(block.find_values("_atom_type_oxidation_number")):
+        return {}
     table = block.find("_atom_type_", ["symbol", "oxidation_number"])
     charges = {gemmi.cif.as_string(row[0]).strip(): gemmi.cif.as_number(row[1]) for row in table}
     return {symbol: checked_charge(charge, symbol) for symbol, charge in charges.items() if not math.isnan(charge)}
