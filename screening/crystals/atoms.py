@@ -13,7 +13,7 @@ import numpy as np
 from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray, IntArray
 from screening.crystals.columns import Columns, read_columns, read_occupancies, read_positions
-from screening.crystals.species import Species, checked_charge, number_of, species_of
+from screening.crystals.species import PLAIN_SYMBOLS, Species, checked_charge, number_of, species_of
 from screening.crystals.syntax import lattice_of
 from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
@@ -229,12 +229,12 @@ def _species(columns: Columns, stated: frozenset[str] | None, flags: dict[str, s
     read = dict.fromkeys(names)
     if dummies:
         read = dict.fromkeys(name for index, name in enumerate(names) if index not in dummies)
-    kinds = {
-        name: species_of("", name[1:], stated=stated, capitals=capitals)
-        if name[0] == NO_SYMBOL
-        else species_of(name, "", stated=stated, capitals=capitals)
-        for name in read
-    }
+    kinds: dict[str, Species] = {}
+    for name in read:
+        if name[0] == NO_SYMBOL:
+            kinds[name] = species_of("", name[1:], stated=stated, capitals=capitals)
+        else:
+            kinds[name] = PLAIN_SYMBOLS.get(name) or species_of(name, "", stated=stated, capitals=capitals)
     return _SpeciesOfRows(names, kinds, occupancies, dummies)
 
 
