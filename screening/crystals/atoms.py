@@ -82,20 +82,15 @@ def read_atoms(
         return _plain(columns, species, positions, _charges(block), flags)
     rows = species.rows()
     hydrogen = _hydrogen_rule(rows, columns, stated)
-    unplaced: dict[int, float] = {}
-    placed = []
-    for row in rows:
-        if columns.bare(row.at):
-            _count(unplaced, row, columns, hydrogen, flags)
-        else:
-            placed.append(row)
+    placed = [row for row in rows if not columns.bare(row.at)]
     if not placed:
         raise RejectionError(Code.NO_ATOMS, "the block places no atom")
+    unplaced = _unplaced([row for row in rows if columns.bare(row.at)], columns, hydrogen, flags)
     at, held = [row.at for row in placed], [_held(row, columns, hydrogen) for row in placed]
     if any(held):
         flags["atoms-without-coordinates"] = ""
     texts, labels = columns.coordinates(at), [columns.label[row] for row in at]
-    positions = _placed(texts, labels, cartesian=cartesian, cell=cell)
+    positions = _placed(texts, labels, cartesian=cartesian, cell=cell)  # refuses before charges do
     charges = _charges(block)
     atoms = Atoms(
         numbers=np.array([row.kind.parts[0][0] for row in placed], dtype=np.int64),
@@ -242,6 +237,14 @@ def _bare_hydrogen(columns: Columns, row: int) -> bool:
     """Return whether a row is hydrogen without coordinates, which is no dummy whatever its flag says."""
     letters = _LETTERS.match(columns.symbol[row] or columns.label[row])
     return columns.bare(row) and letters is not None and number_of(letters[0]) == 1
+
+
+def _unplaced(bare: list[_Row], columns: Columns, hydrogen: _HydrogenRule, flags: dict[str, str]) -> dict[int, float]:
+    """Return the atoms per cell of rows without coordinates, by atomic number."""
+    unplaced: dict[int, float] = {}
+    for row in bare:
+        _count(unplaced, row, columns, hydrogen, flags)
+    return unplaced
 
 
 def _count(
