@@ -20,6 +20,8 @@ import sys
 import sysconfig
 import tempfile
 import time
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +52,28 @@ def start(package: Path, items: Path) -> subprocess.Popen[str]:
     )
 
 
+def function(name: str, *modules: str) -> Any:
+    """Return a function from the first of the modules that there is: they had other names in earlier commits."""
+    found = next(module for module in modules if find_spec(module.rpartition(".")[0]) and find_spec(module))
+    return getattr(import_module(found), name)
+
+
 def work(path: str) -> None:
     """Read the crystals named on standard input, first and last of a turn; answer the seconds of both steps."""
+<<<<<<< HEAD
     try:
         from screening.crystals.cif import read_cif
         from screening.crystals.clouds import channel_clouds
     except ModuleNotFoundError:  # where they stood in earlier commits
         from screening.cif import read_cif  # type: ignore[import-not-found,import-untyped,no-redef,unused-ignore]
         from screening.cloud import channel_clouds  # type: ignore[import-not-found,import-untyped,no-redef,unused-ignore]
+=======
+>>>>>>> front
     from screening.config import Config
     from screening.errors import RejectionError
 
+    read_cif: Any = function("read_cif", "screening.crystals.cif", "screening.cif")
+    channel_clouds: Any = function("channel_clouds", "screening.crystals.clouds", "screening.cloud")
     config = Config()
     items: list[tuple[str, str, bytes]] = pickle.loads(Path(path).read_bytes())
     for line in sys.stdin:

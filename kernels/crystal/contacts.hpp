@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -39,6 +40,9 @@ inline int crowded(const Sites& sites, const std::vector<std::int64_t>& asked, c
     const double limit = std::max(rules.factor * (sites.radii[i] + sites.radii[j]), rules.least);
     double d[3];
     for (int c = 0; c < 3; ++c) d[c] = wrapped.fractional[3 * j + c] - wrapped.fractional[3 * i + c];
+    // No image is closer than along the height of the cell.
+    const double across = std::fabs(d[2] - std::nearbyint(d[2])) * reduced.forward.star[2];
+    if (across > limit * (1.0 + 1e-9) + 1e-9) return;
     search.for_each(d, [&](const std::int32_t z[3], double distance) {
       if (!(distance < limit) || (i == j && !periodic::lexicographically_positive(z))) return;
       Pair pair{static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), {0, 0, 0}, distance};

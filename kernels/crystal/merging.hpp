@@ -60,10 +60,14 @@ struct Groups {
   std::size_t size() const { return weight.size(); }
 
   void join(std::size_t n, const std::vector<Pair>& pairs) {
-    std::vector<std::vector<std::pair<std::int64_t, const Pair*>>> neighbours(n);
+    // The pairs of each point, one row after the other.
+    std::vector<std::size_t> row(n + 2, 0);
+    for (const Pair& pair : pairs) ++row[pair.i + 2], ++row[pair.j + 2];
+    for (std::size_t k = 2; k < n + 2; ++k) row[k] += row[k - 1];
+    std::vector<std::pair<int, const Pair*>> neighbours(2 * pairs.size());
     for (const Pair& pair : pairs) {
-      neighbours[pair.i].push_back({1, &pair});
-      neighbours[pair.j].push_back({-1, &pair});
+      neighbours[row[pair.i + 1]++] = {1, &pair};
+      neighbours[row[pair.j + 1]++] = {-1, &pair};
     }
     group.assign(n, -1);
     shift.assign(3 * n, 0);
@@ -79,7 +83,8 @@ struct Groups {
       while (!stack.empty()) {
         const std::int64_t point = stack.back();
         stack.pop_back();
-        for (const auto& [sign, pair] : neighbours[point]) {
+        for (std::size_t k = row[point]; k < row[point + 1]; ++k) {
+          const auto& [sign, pair] = neighbours[k];
           const std::int64_t other = sign > 0 ? pair->j : pair->i;
           const bool fresh = group[other] < 0;
           for (int c = 0; c < 3; ++c) {

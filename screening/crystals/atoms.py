@@ -13,7 +13,7 @@ import numpy as np
 from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray, IntArray
 from screening.crystals.columns import Columns, read_columns, read_occupancies, read_positions
-from screening.crystals.species import Species, checked_charge, number_of, species_of
+from screening.crystals.species import PLAIN_SYMBOLS, Species, checked_charge, number_of, species_of
 from screening.crystals.syntax import lattice_of
 from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
@@ -82,20 +82,15 @@ def read_atoms(
         return _plain(columns, species, positions, _charges(block), flags)
     rows = species.rows()
     hydrogen = _hydrogen_rule(rows, columns, stated)
-    unplaced: dict[int, float] = {}
-    placed = []
-    for row in rows:
-        if columns.bare(row.at):
-            _count(unplaced, row, columns, hydrogen, flags)
-        else:
-            placed.append(row)
+    placed = [row for row in rows if not columns.bare(row.at)]
     if not placed:
         raise RejectionError(Code.NO_ATOMS, "the block places no atom")
+    unplaced = _unplaced([row for row in rows if columns.bare(row.at)], columns, hydrogen, flags)
     at, held = [row.at for row in placed], [_held(row, columns, hydrogen) for row in placed]
     if any(held):
         flags["atoms-without-coordinates"] = ""
     texts, labels = columns.coordinates(at), [columns.label[row] for row in at]
-    positions = _placed(texts, labels, cartesian=cartesian, cell=cell)
+    positions = _placed(texts, labels, cartesian=cartesian, cell=cell)  # refuses before charges do
     charges = _charges(block)
     atoms = Atoms(
         numbers=np.array([row.kind.parts[0][0] for row in placed], dtype=np.int64),
@@ -229,12 +224,12 @@ def _species(columns: Columns, stated: frozenset[str] | None, flags: dict[str, s
     read = dict.fromkeys(names)
     if dummies:
         read = dict.fromkeys(name for index, name in enumerate(names) if index not in dummies)
-    kinds = {
-        name: species_of("", name[1:], stated=stated, capitals=capitals)
-        if name[0] == NO_SYMBOL
-        else species_of(name, "", stated=stated, capitals=capitals)
-        for name in read
-    }
+    kinds: dict[str, Species] = {}
+    for name in read:
+        if name[0] == NO_SYMBOL:
+            kinds[name] = species_of("", name[1:], stated=stated, capitals=capitals)
+        else:
+            kinds[name] = PLAIN_SYMBOLS.get(name) or species_of(name, "", stated=stated, capitals=capitals)
     return _SpeciesOfRows(names, kinds, occupancies, dummies)
 
 
@@ -242,6 +237,14 @@ def _bare_hydrogen(columns: Columns, row: int) -> bool:
     """Return whether a row is hydrogen without coordinates, which is no dummy whatever its flag says."""
     letters = _LETTERS.match(columns.symbol[row] or columns.label[row])
     return columns.bare(row) and letters is not None and number_of(letters[0]) == 1
+
+
+def _unplaced(bare: list[_Row], columns: Columns, hydrogen: _HydrogenRule, flags: dict[str, str]) -> dict[int, float]:
+    """Return the atoms per cell of rows without coordinates, by atomic number."""
+    unplaced: dict[int, float] = {}
+    for row in bare:
+        _count(unplaced, row, columns, hydrogen, flags)
+    return unplaced
 
 
 def _count(
@@ -270,6 +273,8 @@ def _held(row: _Row, columns: Columns, hydrogen: _HydrogenRule) -> float:
 
 
 def _charges(block: gemmi.cif.Block) -> dict[str, float]:
+    if not len(block.find_values("_atom_type_oxidation_number")):
+        return {}
     table = block.find("_atom_type_", ["symbol", "oxidation_number"])
     charges = {gemmi.cif.as_string(row[0]).strip(): gemmi.cif.as_number(row[1]) for row in table}
     return {symbol: checked_charge(charge, symbol) for symbol, charge in charges.items() if not math.isnan(charge)}

@@ -91,21 +91,11 @@ def _masks(crystal: Crystal, config: CloudConfig) -> BoolArray:
     if not mobile.any():
         raise RejectionError(Code.NO_MOBILE_ION, f"the crystal places no {config.mobile_ion}")
     others = ~mobile
-    anion = anion_mask(crystal) & others if {"anion", "cation"} & set(config.channels) else others
-    masks = np.empty((len(config.channels), len(mobile)), dtype=np.bool_)
-    for row, channel in zip(masks, config.channels, strict=True):
-        match channel:
-            case "mobile":
-                row[:] = mobile
-            case "framework":
-                row[:] = others
-            case "anion":
-                row[:] = anion
-            case "cation":
-                np.not_equal(others, anion, out=row)  # of the others, those that are no anions
-            case _:
-                row[:] = True
-    return masks
+    masks = {"mobile": mobile, "framework": others, "all": mobile | others}
+    if "anion" in config.channels or "cation" in config.channels:
+        masks["anion"] = anion_mask(crystal) & others
+        masks["cation"] = others ^ masks["anion"]
+    return np.array([masks[channel] for channel in config.channels], dtype=np.bool_)
 
 
 def _tolerance(channel: str, config: CloudConfig) -> float:

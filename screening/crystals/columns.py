@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import gemmi
 import numpy as np
 
+from screening import _kernels
 from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray
 from screening.crystals.syntax import shown
@@ -32,6 +34,8 @@ _OPTIONAL = (
     "calc_flag",
     "attached_hydrogens",
 )
+# In values set off by blanks: one that is quoted or says nothing.
+_QUOTED = re.compile(r"['\";]|(?<!\S)[?.](?!\S)")
 _FRACTION = re.compile(r"([+-]?\d{1,4})/(\d{1,4})\Z")
 
 
@@ -66,6 +70,8 @@ class Columns(NamedTuple):
         result = [math.nan] * len(rows)
         for column in reversed(self.counts):
             values = {text: _multiplicity(text) for text in set(column)}
+            if len(values) == 1 and len(self.counts) == 1:
+                return [*values.values()] * len(rows)
             if len(self.counts) == 1 and len(rows) == len(column):
                 return [values[text] for text in column]
             result = [
@@ -102,20 +108,28 @@ def _table(
 ) -> tuple[int, dict[str, list[str] | None]]:
     """Return the length of the atom loop and its columns by name, None where it has none of that name."""
     loop = block.find_loop(f"{prefix}{names[0]}").get_loop()
-    tags = [] if loop is None else [tag.lower() for tag in loop.tags]
-    places = {name: f"{prefix}{name}".lower() for name in (*names, *_OPTIONAL)}
-    if loop is not None and all(places[name] in tags for name in names):
-        _check_length(loop.length(), most)
-        values, width = list(loop.values), len(tags)
-        return loop.length(), {
-            name: values[tags.index(tag) :: width] if tag in tags else None for name, tag in places.items()
-        }
+    if loop is not None:
+        tags = [tag.lower() for tag in loop.tags]
+        # The first of a tag that stands twice.
+        places = {tag: index for index, tag in reversed(list(enumerate(tags)))}
+        columns = {name: places.get(tag) for name, tag in _lowered(prefix, names)}
+        if None not in (columns[name] for name in names):
+            _check_length(loop.length(), most)
+            values, width = list(loop.values), len(tags)
+            return loop.length(), {
+                name: None if index is None else values[index::width] for name, index in columns.items()
+            }
     table = block.find(prefix, [*names, *(f"?{name}" for name in _OPTIONAL)])
     _check_length(len(table), most)
     return len(table), {
         name: list(table.column(index)) if len(table) and (index < len(names) or table.has_column(index)) else None
         for index, name in enumerate((*names, *_OPTIONAL))
     }
+
+
+@cache
+def _lowered(prefix: str, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(name, f"{prefix}{name}".lower()) for name in (*names, *_OPTIONAL)]
 
 
 def _check_length(length: int, most: int) -> None:
@@ -128,6 +142,8 @@ def _unquoted(column: list[str] | None, length: int) -> list[str]:
     """Return names without quotes and blanks, empty where the file has none."""
     if column is None:
         return [""] * length
+    if not _QUOTED.search(" ".join(column)):
+        return column
     plain = {text: _name(text) for text in set(column)}
     return [plain[text] for text in column]
 
@@ -149,6 +165,8 @@ def read_occupancies(columns: Columns) -> list[float]:
     if columns.occupancy is None:
         return [1.0] * len(columns.x)
     column = columns.occupancy
+    if len(set(column)) == 1:
+        return [_occupancy(column[0], columns.label[0])] * len(column)
     # By the first row of each text, whose label a refusal names.
     first = dict(zip(reversed(column), reversed(columns.label), strict=True))
     values = {text: _occupancy(text, first[text]) for text in dict.fromkeys(column)}
@@ -172,8 +190,12 @@ def _multiplicity(text: str) -> float:
 
 def read_positions(axes: list[list[str]], labels: list[str]) -> FloatArray:
     """Return (m, 3) coordinates."""
+    x, y, z = axes
+    plain = _kernels.plain_coordinates(x, y, z, MOST_CELLS)
+    if plain is not None and len(plain):
+        return plain
     try:
-        # Plain numbers, nearly always. An underscore is a digit to Python alone.
+        # With exponents, or more digits than are plain. An underscore is a digit to Python alone.
         result = np.array([list(map(float, axis)) for axis in axes]).T.copy()
         if np.abs(result).max() < MOST_CELLS and not any("_" in "".join(axis) for axis in axes):
             return result

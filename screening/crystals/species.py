@@ -72,6 +72,12 @@ class Species(NamedTuple):
     hydrogens: float = 0.0  # hydrogen atoms that the name counts but does not place
 
 
+# Symbols that mean their element whatever the file states.
+PLAIN_SYMBOLS = {
+    symbol: Species(((number, 1.0),), math.nan) for symbol, number in NUMBERS.items() if symbol not in _GROUP_LIKE
+}
+
+
 @lru_cache(maxsize=4096)
 def species_of(symbol: str | None, label: str | None, *, stated: frozenset[str] | None, capitals: bool) -> Species:
     """Return what a row of the atom loop stands for, by its type symbol, else by its label.

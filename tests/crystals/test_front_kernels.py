@@ -151,3 +151,27 @@ def test_what_cannot_be_used_is_answered() -> None:
         assert _kernels.crowded_pairs(lattice, place, one, one, [], 0.6, 0.5, 1.0)[0] == status
         site, masks = np.zeros(1, dtype=np.int64), mask[None]
         assert _kernels.channel_points(lattice, place, one, site, masks, [1.0], 1.0, TIE, NOISE)[0] == status
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.from_regex(r"[+-]?[0-9]{0,9}\.?[0-9]{0,9}", fullmatch=True))
+def test_plain_coordinates_are_pythons(text: str) -> None:
+    found = _kernels.plain_coordinates([text], ["0"], ["-0.0"], 1e4)
+    try:
+        value = float(text)
+    except ValueError:
+        assert found is None
+        return
+    if found is None:
+        assert sum(map(str.isdigit, text)) > 15 or not abs(value) < 1e4
+    else:
+        same(found, [[value, 0.0, -0.0]])
+
+
+@pytest.mark.parametrize("text", ["", ".", "-", "?", "1e-3", "0_1", "nan", "inf", " 1", "1/3", "1.0.0", "0.25(3)", "²"])
+def test_other_texts_are_left_to_python(text: str) -> None:
+    assert _kernels.plain_coordinates(["0.5"], ["0.5"], [text], 1e4) is None
+
+
+def test_columns_of_several_lengths_are_left_to_python() -> None:
+    assert _kernels.plain_coordinates(["0", "0"], ["0"], ["0", "0"], 1e4) is None
