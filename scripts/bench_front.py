@@ -60,15 +60,6 @@ def function(name: str, *modules: str) -> Any:
 
 def work(path: str) -> None:
     """Read the crystals named on standard input, first and last of a turn; answer the seconds of both steps."""
-<<<<<<< HEAD
-    try:
-        from screening.crystals.cif import read_cif
-        from screening.crystals.clouds import channel_clouds
-    except ModuleNotFoundError:  # where they stood in earlier commits
-        from screening.cif import read_cif  # type: ignore[import-not-found,import-untyped,no-redef,unused-ignore]
-        from screening.cloud import channel_clouds  # type: ignore[import-not-found,import-untyped,no-redef,unused-ignore]
-=======
->>>>>>> front
     from screening.config import Config
     from screening.errors import RejectionError
 
