@@ -25,6 +25,7 @@ from screening.errors import Code
 from screening.features.shard import featurize
 from screening.sources.blocks import Item
 from screening.sources.listing import iter_items
+from screening.spreadsheet import seen
 from screening.store.read import read_rejections, read_table
 from screening.store.tables import REJECTED, STRINGS
 
@@ -135,7 +136,7 @@ def test_every_file_is_a_row_and_every_id_is_one_of_a_kind(rows: list, made: Pat
     for path in sorted((made / "crystals").iterdir()):
         if path.is_dir():  # of folders, what is in them; a link to one is not followed
             continue
-        source = path.as_posix().encode("utf-8", "backslashreplace").decode()
+        source = seen(path.as_posix())
         assert source in sources, source
     counts = Counter(kind_of(item.source) for item, *_ in rows)
     assert counts[hostile.GOOD] == 200
