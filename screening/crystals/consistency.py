@@ -29,6 +29,11 @@ AMOUNT_TOLERANCE = 0.02
 # Atoms that fill more than one place between them are not closer than this times the sum of their covalent radii. The
 # shortest of ordinary bonds are at 0.79 (C-C in alkynes) and 0.77 (N-N in nitrogen).
 CONTACT_FACTOR = 0.6
+# Partly filled sites this close are meant as alternatives for one place, as split sites are merged up to here; no two
+# atoms heavier than hydrogen bond so closely (C-O in carbon monoxide: 1.13). Å.
+SHARED_DISTANCE = 1.0
+# A site that fills less than this is partly filled.
+FULL = 0.99
 FORMULA_TAGS = ("_chemical_formula_sum", "_chemical_formula.sum")
 OTHER_FORMULA_TAGS = ("_chemical_formula_structural", "_chemical_formula_moiety")
 UNITS_TAGS = ("_cell_formula_units_Z", "_cell.formula_units_Z")
@@ -164,7 +169,8 @@ def crowded_pairs(
         (n_sites,) covalent radii as `site_radii`, and occupancies summed over the atoms of each site.
     """
     positions = expansion.site_positions()
-    cutoff = max(2 * CONTACT_FACTOR * max(radii.tolist(), default=0.0), FULL_TOLERANCE)
+    nearest = max(SHARED_DISTANCE, FULL_TOLERANCE)
+    cutoff = max(2 * CONTACT_FACTOR * max(radii.tolist(), default=0.0), nearest)
     asked: list[int] = []
     if not expansion.plain:
         first = np.flatnonzero(expansion.atom_idx[1:] != expansion.atom_idx[:-1]) + 1
@@ -172,7 +178,7 @@ def crowded_pairs(
         if 4 * len(first) < len(positions) and least_height(lattice) > 2 * cutoff:
             asked = expansion.site_idx[[0, *first.tolist()]].tolist()
     status, found = _kernels.crowded_pairs(
-        lattice, contiguous(positions), radii, occupancies, asked, CONTACT_FACTOR, FULL_TOLERANCE, MOST_SHARED
+        lattice, contiguous(positions), radii, occupancies, asked, CONTACT_FACTOR, nearest, MOST_SHARED
     )
     check_status(status)
     return None if found is None else Pairs(*found)
@@ -215,6 +221,8 @@ def contact_contradiction(
     if pairs is None:
         return None
     limit = CONTACT_FACTOR * (radii[pairs.i] + radii[pairs.j])
+    partly = (occupancies[pairs.i] < FULL) & (occupancies[pairs.j] < FULL)
+    limit[partly] = np.maximum(limit[partly], SHARED_DISTANCE)
     close = (pairs.distance < limit) & (radii[pairs.i] > 0) & (radii[pairs.j] > 0)
     if not close.any():
         return None

@@ -208,6 +208,16 @@ def test_contacts_of_partly_occupied_atoms(first: float, second: float, *, flagg
     assert ("contact" in read(block(rows, cell=BIG)).flags) is flagged
 
 
+@pytest.mark.parametrize(("apart", "flagged"), [(0.75, True), (0.9, True), (0.99, True), (1.01, False)])
+@pytest.mark.parametrize("symbol", ["O", "F", "N"])
+def test_partly_filled_sites_that_cannot_merge_are_too_close(symbol: str, apart: float, *, flagged: bool) -> None:
+    """Two of 0.6 each within the merging distance are neither alternatives for one place nor two atoms."""
+    rows = f"Li1 Li .6 .6 .6 1\n{symbol}1 {symbol} .1 .2 .3 0.6\n{symbol}2 {symbol} {0.1 + apart / 10} .2 .3 0.6"
+    cell = (10, 10, 10, 90, 90, 90)
+    assert ("contact" in read(block(rows, cell=cell)).flags) is flagged
+    assert "contact" not in read(block(rows.replace("0.6\n", "0.5\n").replace(" 0.6", " 0.5"), cell=cell)).flags
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_closest_contact_is_named_whatever_the_order(order: int) -> None:
     rows = ["Li0 Li 0 0 0 1", "Li3 Li .05 0 0 1", "O1 O .5 .5 .5 1", "Li2 Li .5 .5 .1 1"][::order]
