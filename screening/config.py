@@ -132,7 +132,10 @@ class ClusterConfig(Section):
         0.0, description="share of a GPU's memory held as RMM pool for arrays (needs rmm); 0 = no pool"
     )
     gpu_memory_limit: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.8, description="share of a GPU's memory beyond which Dask moves its data to the host"
+        0.8, description="most of a GPU's free memory that is used, as a share"
+    )
+    kernel_cache: Path | None = Field(
+        None, description="folder of compiled GPU kernels; none = screening/kernels in the user's cache folder"
     )
 
     def memory_bytes(self) -> int:
