@@ -17,13 +17,14 @@ import dask
 from distributed import Client, LocalCluster
 
 from screening.cluster.deploy import kubernetes_cluster, machines_cluster
+from screening.cluster.node import READER
+from screening.cluster.routes import GPU, batches
 from screening.config import ClusterConfig, Config, SlurmConfig
-from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError, MissingExtraError
+from screening.errors import ConfigError, DeviceUnavailableError, EngineUnavailableError, InputError, MissingExtraError
 from screening.host import Device, cores
 
 # A task carries the texts of its shard; how many bytes are in flight is bounded by the caller, so nothing is warned of.
 WITH_TEXTS = {"distributed.admin.large-graph-warning-threshold": "1TiB"}
-GPU = {"GPU": 1}  # what a task on a GPU asks for, and a GPU worker offers
 
 
 def is_remote(config: ClusterConfig) -> bool:
@@ -98,6 +99,11 @@ def _started(config: Config, device: Device, scratch: str) -> Any:
         # task or a worker reaches the client as an exception.
         "silence_logs": logging.CRITICAL,
     }
+    if batches(config, device):  # the GPUs' processes come when they pay
+        if config.cluster.gpu_pool:
+            raise ConfigError("cluster.gpu_pool: the exact engine plans a GPU's memory itself; see gpu_memory_limit")
+        readers = config.cluster.workers or max(1, cores() - len(device.gpus))
+        return LocalCluster(n_workers=readers, threads_per_worker=1, resources=READER, **common)
     if device.kind == "cuda":
         return _cuda_cluster(config.cluster, device, common)
     return LocalCluster(n_workers=config.cluster.workers or cores(), threads_per_worker=1, **common)

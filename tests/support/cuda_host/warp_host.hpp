@@ -64,7 +64,8 @@ struct Warp {
   static constexpr std::size_t kStack = 1 << 17;
   boost::context::detail::fcontext_t lane[kLanes], home;
   char* stack[kLanes];
-  int order[kLanes], place[kLanes], parity[kLanes];
+  int order[kLanes], place[kLanes];
+  u64 calls[kLanes];  // collectives so far
   bool done[kLanes];
   u64 value[2][kLanes];
   int site[2][kLanes];
@@ -120,7 +121,7 @@ void run_warp(Work&& work, u64 seed) {
   }
   for (int k = 0; k < kLanes; ++k) {
     warp->place[warp->order[k]] = k;
-    warp->parity[k] = 0;
+    warp->calls[k] = 0;
     warp->done[k] = false;
     warp->lane[k] = boost::context::detail::make_fcontext(warp->stack[k] + Warp::kStack, Warp::kStack, lane_main);
   }
@@ -134,13 +135,12 @@ inline int lane_id() { return warp->current; }
 
 // All lanes give a value; each goes on when all have.
 inline const u64* collect(u64 value, int site) {
-  const int own = warp->current, turn = warp->parity[own];
-  warp->parity[own] ^= 1;
+  const int own = warp->current, turn = static_cast<int>(++warp->calls[own] & 1);
   warp->value[turn][own] = value;
   warp->site[turn][own] = site;
   next_lane();
   for (int k = 0; k < kLanes; ++k)
-    if (warp->site[turn][k] != site || warp->done[k]) {
+    if (warp->calls[k] < warp->calls[own] || warp->site[turn][k] != site) {
       std::fprintf(stderr, "lanes diverge at a collective: sites %d and %d\n", site, warp->site[turn][k]);
       std::abort();
     }
