@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -145,11 +146,13 @@ class CudaFlow:
             self._slabs = device.cupy.empty(device.plan.first.warps * device.plan.first.slab_bytes, dtype=np.uint8)
         self._pinned = np.empty(0, dtype=np.float32)
         self.clocks = np.zeros(10, dtype=np.uint64)  # spent by stage, of all warps, first tier
+        self.seconds = dict.fromkeys(("send", "first", "second", "fetch"), 0.0)
 
     def compute(self, cells: Cells, settings: CurveSettings) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Return what `Flow.compute` says."""
         cupy, device = self._cupy, self._device
         n_values = int(cells.value_offsets(settings)[-1])
+        laps = [time.perf_counter()]
         with self._stream:
             radii = np.concatenate([np.array(radii, dtype=np.int32) for radii in settings.radii])
             arrays = [
@@ -161,16 +164,23 @@ class CudaFlow:
             outcomes = cupy.full(len(cells), PENDING, dtype=np.int32)
             clocks = cupy.zeros(10, dtype=np.uint64)
             order = cells.order(settings)
+            laps.append(time.perf_counter())
             self._launch(arrays, values, outcomes, clocks, order, settings, device.plan.first, self._slabs)
             ended: NDArray[np.int32] = outcomes.get()
+            laps.append(time.perf_counter())
             again = np.flatnonzero(np.isin(ended[order], AGAIN))
             if len(again):
                 with device.second_turn:
                     chosen = order[again]
                     self._launch(arrays, values, outcomes, None, chosen, settings, device.plan.second, device.second_slabs)
                     ended = outcomes.get()
+            laps.append(time.perf_counter())
             self.clocks += clocks.get()
-            return self._fetched(values), ended
+            found = self._fetched(values)
+            laps.append(time.perf_counter())
+        for name, spent in zip(self.seconds, np.diff(laps), strict=True):
+            self.seconds[name] += float(spent)
+        return found, ended
 
     def _launch(  # noqa: PLR0913, PLR0917 - what the kernel takes
         self,
