@@ -148,9 +148,7 @@ class Routes:
         options = cluster.new_spec["options"]
         threads = self._config.cluster.gpu_threads or GPU_THREADS
         for gpu in self._device.gpus:
-            own = {key: value for key, value in options.items() if key not in {"nthreads", "resources", "memory_limit"}}
-            # Its memory is what waits for a batch, and the driver's maps of the GPU's.
-            own = gpu_worker_options(gpu.index, threads=threads, options=own | {"memory_limit": 0})
+            own = gpu_worker_options(gpu.index, threads=threads, options=options)
             cluster.worker_spec[f"gpu-{gpu.index}"] = {"cls": cluster.new_spec["cls"], "options": own}
         cluster.scale(len(cluster.worker_spec))
 

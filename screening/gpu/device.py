@@ -119,11 +119,14 @@ class CudaDevice:
         self.kernel = module.get_function(KERNEL)
         self.shared_bytes = self._shared_bytes(module)
         free, _ = cupy.cuda.runtime.memGetInfo()
-        self.plan = plan_memory(int(memory_share * free), int(properties["multiProcessorCount"]))
+        budget = int(memory_share * free)
+        self.plan = plan_memory(budget, int(properties["multiProcessorCount"]))
+        cupy.get_default_memory_pool().set_limit(size=budget)  # beyond it MemoryError: the batch is halved
         self.flows = self.plan.flows
         self.powers = cupy.asarray(unit_powers(PRIME, SEED, MAX_SHIFT))
         self.second_turn = threading.Lock()
         self.second_slabs = cupy.empty(self.plan.second.warps * self.plan.second.slab_bytes, dtype=np.uint8)
+        device.synchronize()
 
     def flow(self) -> CudaFlow:
         """Return a new flow."""
@@ -142,6 +145,7 @@ class CudaFlow:
         self._device = device
         self._cupy = device.cupy
         self._stream = device.cupy.cuda.Stream(non_blocking=True)
+        self._urgent = device.cupy.cuda.Stream(non_blocking=True, priority=-1)
         with self._stream:
             self._slabs = device.cupy.empty(device.plan.first.warps * device.plan.first.slab_bytes, dtype=np.uint8)
         self._pinned = np.empty(0, dtype=np.float32)
@@ -168,12 +172,13 @@ class CudaFlow:
             self._launch(arrays, values, outcomes, clocks, order, settings, device.plan.first, self._slabs)
             ended: NDArray[np.int32] = outcomes.get()
             laps.append(time.perf_counter())
-            again = np.flatnonzero(np.isin(ended[order], AGAIN))
-            if len(again):
-                with device.second_turn:
-                    chosen = order[again]
-                    self._launch(arrays, values, outcomes, None, chosen, settings, device.plan.second, device.second_slabs)
-                    ended = outcomes.get()
+        again = np.flatnonzero(np.isin(ended[order], AGAIN))
+        if len(again):  # the stream before is done; this one comes before the batches of other flows that wait
+            with device.second_turn, self._urgent:
+                chosen = order[again]
+                self._launch(arrays, values, outcomes, None, chosen, settings, device.plan.second, device.second_slabs)
+                ended = outcomes.get()
+        with self._stream:
             laps.append(time.perf_counter())
             self.clocks += clocks.get()
             found = self._fetched(values)
@@ -193,6 +198,7 @@ class CudaFlow:
         tier: Tier,
         slabs: Any,
     ) -> None:
+        """Launch the kernel on the current stream for the clouds in `order`."""
         tasks, points, radii = arrays
         nothing = np.uint64(0)
         arguments = (
@@ -206,7 +212,7 @@ class CudaFlow:
         )  # fmt: skip
         blocks = min(tier.warps, len(order))
         if blocks:
-            self._device.kernel((blocks,), (32,), arguments, shared_mem=self._device.shared_bytes, stream=self._stream)
+            self._device.kernel((blocks,), (32,), arguments, shared_mem=self._device.shared_bytes)
 
     def _fetched(self, values: Any) -> NDArray[np.float32]:
         """Return the values on the host, by way of memory that the device copies to at full speed."""

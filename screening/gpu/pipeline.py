@@ -61,7 +61,9 @@ def read_shard(items: Sequence[Item], config: Config) -> ReadShard:
         prepared = prepare(items, config)
         started = time.perf_counter()
         crystals = prepared.clouds()
-        batches = [CloudBatch.from_clouds([clouds[channel] for clouds in crystals]) for channel in config.cloud.channels]
+        batches = [
+            CloudBatch.from_clouds([clouds[channel] for clouds in crystals]) for channel in config.cloud.channels
+        ]
         cells = Cells.of(batches)
         described = describe(prepared, config)
         parts = np.stack([densities(batch) for batch in batches])
@@ -121,7 +123,7 @@ def shard_rows(curves: ShardCurves, config: Config) -> ShardRows:
         begin = end
     ids = described.strings[described.used, STRINGS.index("id")]
     fallbacks = tuple(
-        (str(ids[cloud % n_used]), channel_label(channels[cloud // n_used], config.cloud), _reason(curves, cloud))
+        (str(ids[cloud % n_used]), channel_label(channels[cloud // n_used], config.cloud), _reason(curves, int(cloud)))
         for cloud in left
     )
     features, complete = np.concatenate(parts, axis=1), r_cut.reshape(len(channels), n_used).T

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import dask
-import gpu_host
 import pytest
 from made_crystals import rocksalt
 from paths import SUPPORT
@@ -23,12 +22,6 @@ N_CRYSTALS = 30
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The engine for the host, one lane a warp."""
-    return gpu_host.build(tmp_path_factory.mktemp("gpu-host"))
-
-
-@pytest.fixture(scope="session")
 def crystals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of crystals, one of which cannot be used."""
     folder = tmp_path_factory.mktemp("crystals")
@@ -40,9 +33,7 @@ def crystals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(**cluster: Any) -> Config:
-    return read_config(
-        None, {"device": "cuda", "store": {"shard_rows": 4}, "cluster": {"workers": 2, **cluster}}
-    )
+    return read_config(None, {"device": "cuda", "store": {"shard_rows": 4}, "cluster": {"workers": 2, **cluster}})
 
 
 def stored(store: Path) -> dict[str, bytes]:
@@ -54,9 +45,7 @@ def stored(store: Path) -> dict[str, bytes]:
 def on_cpu(crystals: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of the store of a CPU run."""
     out = tmp_path_factory.mktemp("cpu") / "s.zarr"
-    featurize_all(
-        [str(crystals)], config=config().model_copy(update={"device": "cpu"}), out=out, progress=Progress()
-    )
+    featurize_all([str(crystals)], config=config().model_copy(update={"device": "cpu"}), out=out, progress=Progress())
     return stored(out)
 
 

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from paths import CUDA_HOST
 
@@ -41,6 +42,18 @@ def build(folder: Path, *, lanes: int = 1, source: Path | None = None, flags: tu
     libraries = ["-lboost_context"] if lanes > 1 else []
     subprocess.run([*command, str(CUDA_HOST / "periodic_host.cpp"), "-o", str(built), *libraries], check=True)
     return built
+
+
+def require_fibers() -> None:
+    """Skip the test where boost's contexts are not installed."""
+    found = subprocess.run(
+        ["c++", "-x", "c++", "-E", "-", "-o", "/dev/null"],
+        input=b"#include <boost/context/detail/fcontext.hpp>\n",
+        capture_output=True,
+        check=False,
+    )
+    if found.returncode:
+        pytest.skip("lanes as fibers need boost's contexts: apt install libboost-context-dev")
 
 
 class HostFlow:
