@@ -149,11 +149,15 @@ class CudaFlow:
         with self._stream:
             self._slabs = device.cupy.empty(device.plan.first.warps * device.plan.first.slab_bytes, dtype=np.uint8)
         self._pinned = np.empty(0, dtype=np.float32)
+        self._bars: tuple[Any, ...] | None = None
+        self.bars: list[NDArray[np.uint64]] = []  # of the last batch, by cloud: dim << 62 | birth << 31 | death, sorted
         self.clocks = np.zeros(10, dtype=np.uint64)  # spent by stage, of all warps, first tier
         self.seconds = dict.fromkeys(("send", "first", "second", "fetch"), 0.0)
 
-    def compute(self, cells: Cells, settings: CurveSettings) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Return what `Flow.compute` says."""
+    def compute(
+        self, cells: Cells, settings: CurveSettings, *, most_bars: int = 0
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return what `Flow.compute` says; with room for `most_bars` of all clouds `bars` holds them afterwards."""
         cupy, device = self._cupy, self._device
         n_values = int(cells.value_offsets(settings)[-1])
         laps = [time.perf_counter()]
@@ -168,6 +172,19 @@ class CudaFlow:
             outcomes = cupy.full(len(cells), PENDING, dtype=np.int32)
             clocks = cupy.zeros(10, dtype=np.uint64)
             order = cells.order(settings)
+            self._bars = (
+                None
+                if most_bars == 0
+                else tuple(
+                    cupy.zeros(size, dtype=kind)
+                    for size, kind in (
+                        (most_bars, np.uint64),
+                        (1, np.uint32),
+                        (len(cells), np.uint32),
+                        (len(cells), np.uint32),
+                    )
+                )
+            )
             laps.append(time.perf_counter())
             self._launch(arrays, values, outcomes, clocks, order, settings, device.plan.first, self._slabs)
             ended: NDArray[np.int32] = outcomes.get()
@@ -183,6 +200,9 @@ class CudaFlow:
             self.clocks += clocks.get()
             found = self._fetched(values)
             laps.append(time.perf_counter())
+        if self._bars:
+            bars, _, at, count = (array.get() for array in self._bars)
+            self.bars = [np.sort(bars[a : a + n]) for a, n in zip(at, count, strict=True)]
         for name, spent in zip(self.seconds, np.diff(laps), strict=True):
             self.seconds[name] += float(spent)
         return found, ended
@@ -204,10 +224,10 @@ class CudaFlow:
         arguments = (
             tasks, points, radii, self._device.powers, self._cupy.asarray(order),
             self._cupy.zeros(1, dtype=np.uint32), slabs, values, outcomes,
-            nothing, nothing, nothing, nothing,  # bars are not asked for
+            *(self._bars or (nothing,) * 4),
             nothing if clocks is None else clocks,
             np.uint64(tier.slab_bytes), np.float64(RESOLUTION), np.float64(PHASE), np.float64(settings.budget),
-            np.uint32(len(order)), np.uint32(0), np.uint32(tier.most_bars), np.uint32(tier.list_terms),
+            np.uint32(len(order)), np.uint32(self._bars[0].size if self._bars else 0), np.uint32(tier.most_bars), np.uint32(tier.list_terms),
             np.uint32(tier.most_work), np.int32(settings.max_dim), np.int32(settings.with_ranks),
         )  # fmt: skip
         blocks = min(tier.warps, len(order))

@@ -25,7 +25,9 @@ class Echo:
 
     name = "echo"
 
-    def __init__(self, *, flows: int = 1, room: int = 10**9, error: Exception | None = None, seconds: float = 0) -> None:
+    def __init__(
+        self, *, flows: int = 1, room: int = 10**9, error: Exception | None = None, seconds: float = 0
+    ) -> None:
         self.flows, self.room, self.error, self.seconds = flows, room, error, seconds
         self.batches: list[int] = []
         self.busy, self.most_busy = 0, 0

@@ -45,7 +45,9 @@ def test_another_device_or_compiler_has_its_own(tmp_path: Path) -> None:
     assert len(compiler.options) == len(list(tmp_path.iterdir())) == 3
 
 
-@pytest.mark.parametrize("damage", [lambda held: held[:-1], lambda held: b"", lambda held: held[:40] + b"X" + held[41:]])
+@pytest.mark.parametrize(
+    "damage", [lambda held: held[:-1], lambda held: b"", lambda held: held[:40] + b"X" + held[41:]]
+)
 def test_a_damaged_entry_is_compiled_anew(tmp_path: Path, damage: object) -> None:
     compiler = Compiler()
     whole = compiled(tmp_path, compiler)

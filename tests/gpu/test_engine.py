@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gpu_clouds import cells_of_files, packed_bars, random_batch, random_cells
+from gpu_clouds import cells_of_files, random_batch, random_cells
 from gpu_host import FIRST, HostFlow
 from paths import SHARED
 
@@ -16,7 +16,7 @@ from screening.config import Config, read_config
 from screening.crystals import CloudBatch
 from screening.gpu.cells import Cells, CurveSettings
 from screening.gpu.device import REASONS
-from screening.gpu.host import host_curves
+from screening.gpu.host import host_curves, packed_bars
 from screening.homology import PRIME, SEED, unit_powers
 
 SETTINGS = CurveSettings.of(Config())
@@ -178,4 +178,3 @@ def test_32_lanes_in_any_order_give_the_same(fiber_library: Path, library: Path,
     wanted, expected = flow(library).compute(cells, SETTINGS)
     assert outcomes.tolist() == expected.tolist() == [0] * len(cells)
     assert values.tobytes() == wanted.tobytes()
-

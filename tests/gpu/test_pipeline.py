@@ -67,20 +67,14 @@ def run(crystals: Path, out: Path, settings: Config | None = None) -> Progress:
 def test_the_store_is_that_of_a_cpu_run(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
 ) -> None:
-    progress = run(crystals, tmp_path / "s.zarr")
-    assert stored(tmp_path / "s.zarr") == on_cpu
-    assert progress.gpu["used"]
-    assert progress.gpu["clouds"] == 5 * (N_CRYSTALS - 1)
-    assert progress.gpu["largest_batch"] > 5 * 4  # over shard boundaries
-
-
-def test_clouds_that_a_gpu_leaves_are_computed_beside_it_and_counted(
-    stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
-) -> None:
+    """Over shard boundaries, and every third cloud left by the GPU, computed beside it and counted."""
     stand_in.setenv("SCREENING_HOST_GPU_FAULT", "work")
     progress = run(crystals, tmp_path / "s.zarr")
     assert stored(tmp_path / "s.zarr") == on_cpu
-    assert progress.fallbacks["work"] > 0
+    assert progress.gpu["used"]
+    assert progress.fallbacks["work"] > N_CRYSTALS
+    assert progress.gpu["clouds"] == 5 * (N_CRYSTALS - 1)
+    assert progress.gpu["largest_batch"] > 5 * 4  # over shard boundaries
 
 
 def test_a_killed_gpu_process_costs_nothing(
@@ -93,30 +87,38 @@ def test_a_killed_gpu_process_costs_nothing(
     assert progress.done == N_CRYSTALS
 
 
-@pytest.mark.parametrize("fault", ["raise", "absent"])
+@pytest.mark.parametrize("fault", [pytest.param("raise", marks=pytest.mark.slow), "absent"])
 def test_a_gpu_that_does_not_return_shards_is_left(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path, fault: str
 ) -> None:
     stand_in.setenv("SCREENING_HOST_GPU_FAULT", fault)
     progress = run(crystals, tmp_path / "s.zarr")
     assert stored(tmp_path / "s.zarr") == on_cpu
-    assert progress.gpu["lost"]
+    assert progress.gpu["failures"] >= 1
 
 
+@pytest.mark.slow
 def test_batches_that_do_not_fit_are_halved(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
 ) -> None:
     stand_in.setenv("SCREENING_HOST_GPU_FAULT", "memory:25")
     progress = run(crystals, tmp_path / "s.zarr")
     assert stored(tmp_path / "s.zarr") == on_cpu
-    assert "lost" not in progress.gpu
+    assert "failures" not in progress.gpu
 
 
 def test_auto_takes_the_gpu_once_enough_crystals_are_listed(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
 ) -> None:
-    few = config(gpu_from=N_CRYSTALS + 1).model_copy(update={"device": "auto"})
-    assert "used" not in run(crystals, tmp_path / "few.zarr", few).gpu
     enough = config(gpu_from=N_CRYSTALS).model_copy(update={"device": "auto"})
     assert run(crystals, tmp_path / "enough.zarr", enough).gpu["used"]
-    assert stored(tmp_path / "few.zarr") == stored(tmp_path / "enough.zarr") == on_cpu
+    assert stored(tmp_path / "enough.zarr") == on_cpu
+
+
+@pytest.mark.slow
+def test_auto_leaves_the_gpu_alone_for_few_crystals(
+    stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
+) -> None:
+    few = config(gpu_from=N_CRYSTALS + 1).model_copy(update={"device": "auto"})
+    assert "used" not in run(crystals, tmp_path / "few.zarr", few).gpu
+    assert stored(tmp_path / "few.zarr") == on_cpu

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from screening.config import Config
 from screening.crystals import CloudBatch
 from screening.features import prepare
-from screening.gpu.cells import Cells, CurveSettings
-from screening.homology import ranks_of_cells, ticks
+from screening.gpu.cells import Cells
 from screening.sources import iter_items
-
-NEVER = 2**31 - 1
 
 
 def cells_of_files(paths: Sequence[Path], config: Config) -> Cells:
@@ -46,18 +42,3 @@ def random_cells(seed: int, *, count: int, n_channels: int = 5, most: int = 9) -
     cells = Cells.of([random_batch(seed, count=count, most=most)])
     channel = (np.arange(len(cells)) % n_channels).astype(np.int32)
     return Cells(cells.rows, cells.points, cells.offsets, channel)
-
-
-def packed_bars(cells: Cells, settings: CurveSettings) -> list[NDArray[np.uint64]]:
-    """Return the CPU engine's bars of each cloud, as the GPU writes them, sorted."""
-    bars, _ = ranks_of_cells(
-        (cells.rows, cells.points, cells.offsets),
-        r_max=np.array(settings.r_max)[cells.channel],
-        max_dim=settings.max_dim,
-        budget=settings.budget,
-    )
-    finite = np.isfinite(bars.death)
-    death = np.where(finite, ticks(np.where(finite, bars.death, 0.0)), NEVER).astype(np.uint64)
-    birth, dim = ticks(bars.birth).astype(np.uint64), bars.dim.astype(np.uint64)
-    packed = dim << np.uint64(62) | birth << np.uint64(31) | death
-    return [np.sort(packed[a:b]) for a, b in zip(bars.offsets[:-1], bars.offsets[1:], strict=True)]
