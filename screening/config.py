@@ -126,7 +126,9 @@ class ClusterConfig(Section):
         300.0, description="a worker silent for longer is given up, s; must be above input.time_limit"
     )
     gpu_from: Annotated[int, Field(ge=0)] = Field(
-        20_000, description="crystals from which device auto takes a GPU as well; fewer are done before it has started"
+        20_000,
+        description="crystals from which device auto starts a GPU; until it is open cores do the work, but for 0: then "
+        "they wait for it",
     )
     gpu_threads: Annotated[int, Field(ge=0)] = Field(
         0, description="shards that may wait in a GPU's process for one batch; 0 = enough for three batches"

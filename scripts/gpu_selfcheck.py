@@ -12,8 +12,8 @@ learner    trial fits of LightGBM's learners
 shap       SHAP values on the GPU against LightGBM's exact ones
 
 Crystals are the embedded known conductors and those of --crystals. Each section runs in a process of its own: one that
-crashes is a row of the report. Writes FOLDER/report.json and FOLDER/report.md, anew after every row. Ends with 0 if all is well, 1 if a
-check failed, 2 if the arguments are wrong, 3 if no GPU answers.
+crashes is a row of the report. Writes FOLDER/report.json and FOLDER/report.md, anew after every row. Ends with 0 if all
+is well, 1 if a check failed, 2 if the arguments are wrong, 3 if no GPU answers.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def check(chosen: argparse.Namespace) -> int:
     return {"passed": 0, "failed": 1, "no-gpu": NO_GPU}[report["outcome"]]
 
 
-def _write_so_far(
+def _write_so_far(  # noqa: PLR0913, PLR0917 - the parts of a report
     about: dict[str, object], done: list[Section], name: str, title: str, out: Path, rows: list[Row], seconds: float
 ) -> None:
     """Write the report with the rows that the running section has."""

@@ -94,7 +94,7 @@ class Flight(NamedTuple):
     since: float  # time.monotonic()
 
 
-def compute(  # noqa: PLR0913 - what is computed, how, where, and who is told
+def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who is told; one loop
     store: FeatureStore,
     work: Iterator[Work],
     *,

@@ -1,7 +1,7 @@
 """The workers of one node with GPUs: a process for each core that reads and writes, and one for each GPU.
 
-Readers offer the resource ``READER``, a GPU process ``GPU`` once and ``BATCH`` for every shard that may wait in it for a
-batch. Started by jobs and pods as a command::
+Readers offer the resource ``READER``, a GPU process ``GPU`` once and ``BATCH`` for every shard that may wait in it for
+a batch. Started by jobs and pods as a command::
 
     python -m screening.cluster.node tcp://scheduler:8786 --readers 15 --gpus 1
 """
@@ -46,7 +46,8 @@ def gpu_worker_options(gpu: int, *, threads: int, options: dict[str, Any]) -> di
         **options,
         "nthreads": threads,
         "resources": gpu_resources(threads),
-        "memory_limit": 0,  # it holds what waits for a batch, which is bounded, and the driver's maps of the GPU's memory
+        # None: it holds what waits for a batch, which is bounded, and the driver's maps of the GPU's memory.
+        "memory_limit": 0,
         # Before the process begins, so that no library of it sees another device.
         "env": {**options.get("env", {}), "CUDA_VISIBLE_DEVICES": str(gpu)},
     }

@@ -24,7 +24,7 @@ from screening.features import (
     prepare,
     write_shard,
 )
-from screening.gpu import MOST_CLOUDS, collector_counts, curves_of_shards, finish_shards, read_shards, suits
+from screening.gpu import MOST_CLOUDS, collector_counts, curves_of_shards, finish_shards, opened, read_shards, suits
 from screening.homology import ENGINES
 from screening.host import Device
 from screening.sources import Item
@@ -60,7 +60,7 @@ class Routes:
         Crystals that are known to come before all are listed; decides whether a GPU pays from the start.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is sent where, and who is told
         self, client: distributed.Client, path: str, *, config: Config, device: Device, progress: Progress, known: int
     ) -> None:
         self._client, self._path, self._config, self._device = client, path, config, device
@@ -73,9 +73,8 @@ class Routes:
         self._failures = 0
         self._failed_at = -math.inf
         self._lost = False
-        if self._added:
-            progress.gpu |= {"used": True, "from_crystal": 0}
-        elif self._marked and (config.device == "cuda" or known >= config.cluster.gpu_from):
+        self._opening: distributed.Future[str] | None = None
+        if self._added or (self._marked and (config.device == "cuda" or known >= config.cluster.gpu_from)):
             self._add_gpus()
         elif self._marked:
             progress.say(f"on the CPU until {config.cluster.gpu_from:,} crystals are listed; then on the GPU as well")
@@ -88,11 +87,11 @@ class Routes:
             return "steps"
         if not self._added and self._progress.found >= self._config.cluster.gpu_from:
             self._add_gpus()
-        return "batch" if self._added and not self._lost else "core"
+        return "batch" if self._is_ready() else "core"
 
     def ahead(self) -> int:
         """Return how many shards beside those of the cores may be in flight: what fills the GPUs' batches."""
-        if not self._added or self._lost:
+        if not self._is_ready():
             return 0
         clouds = self._config.store.shard_rows * len(self._config.cloud.channels)
         return max(1, len(self._device.gpus)) * BATCHES_AHEAD * math.ceil(MOST_CLOUDS / clouds)
@@ -142,7 +141,7 @@ class Routes:
 
     def tell_counts(self) -> None:
         """Pass on what the GPU processes have done."""
-        if not self._added:
+        if self._opening is None:
             return
         try:
             found = [counts for counts in self._client.run(collector_counts).values() if counts is not None]
@@ -158,10 +157,31 @@ class Routes:
     def _on_core(self) -> dict[str, Any]:
         return {"resources": READER} if self._marked else {}
 
+    def _is_ready(self) -> bool:
+        """Return whether a GPU can be given shards: it is open, or nothing is to be done before it is (gpu_from 0)."""
+        if self._opening is None or self._lost:
+            return False
+        if "used" not in self._progress.gpu:
+            if self._config.cluster.gpu_from > 0 and not self._opening.done():
+                return False
+            if self._opening.status == "error":
+                self._lost = True
+                fault = str(self._opening.exception())
+                self._progress.gpu["failures"] = 1
+                self._progress.say(f"no GPU can be opened ({fault}); going on on the CPU")
+                return False
+            self._progress.gpu |= {"used": True, "from_crystal": self._progress.done}
+            self._progress.say(f"the GPU is there after {self._progress.done:,} crystals")
+        return True
+
     def _add_gpus(self) -> None:
-        """Start the GPUs' processes beside the readers, once."""
+        """Start the GPUs' processes beside the readers, once; until one has opened its device, cores do the work."""
+        if not self._added:
+            self._start_gpus()
         self._added = True
-        self._progress.gpu |= {"used": True, "from_crystal": self._progress.done}
+        self._opening = self._client.submit(opened, self._config, pure=False, resources=BATCH)
+
+    def _start_gpus(self) -> None:
         cluster: Any = self._client.cluster
         options = cluster.new_spec["options"]
         threads = self._config.cluster.gpu_threads or GPU_THREADS
@@ -191,7 +211,7 @@ def _written(path: str, index: int, rows: ShardRows, inputs: str) -> list[Ledger
 def submit_steps(  # noqa: PLR0913
     client: distributed.Client, path: str, index: int, shard: list[Item], *, config: Config, device: Device
 ) -> distributed.Future[list[LedgerEntry]]:
-    """Return the future of the one entry of a shard whose steps are tasks of their own; only those that use a GPU ask for one.
+    """Return the future of the one entry of a shard whose steps are tasks of their own; GPUs are asked for as needed.
 
     While one shard's task has the GPU, the worker's other threads parse the next shards and write the last ones.
     """

@@ -8,6 +8,7 @@ from screening.gpu.pipeline import (
     collector_counts,
     curves_of_shards,
     finish_shards,
+    opened,
     read_shards,
     suits,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "collector_counts",
     "curves_of_shards",
     "finish_shards",
+    "opened",
     "read_shards",
     "suits",
 ]

@@ -143,6 +143,7 @@ class Cells:
     def order(self, settings: CurveSettings) -> NDArray[np.uint32]:
         """Return the clouds by expected work, the largest first: n times the square of the number of neighbours."""
         n = np.diff(self.offsets).astype(np.float64)
-        volume = np.abs(np.linalg.det(self.rows))
+        a, b, c = self.rows[:, 0], self.rows[:, 1], self.rows[:, 2]
+        volume = np.abs(np.einsum("ki,ki->k", a, np.cross(b, c)))  # far quicker than determinants one by one
         neighbours = n / volume * (4.0 / 3.0 * np.pi) * np.array(settings.r_max)[self.channel] ** 3
         return np.argsort(-(n * neighbours**2), kind="stable").astype(np.uint32)

@@ -220,6 +220,7 @@ class CudaFlow:
     ) -> None:
         """Launch the kernel on the current stream for the clouds in `order`."""
         tasks, points, radii = arrays
+        bar_cap = self._bars[0].size if self._bars else 0
         nothing = np.uint64(0)
         arguments = (
             tasks, points, radii, self._device.powers, self._cupy.asarray(order),
@@ -227,7 +228,7 @@ class CudaFlow:
             *(self._bars or (nothing,) * 4),
             nothing if clocks is None else clocks,
             np.uint64(tier.slab_bytes), np.float64(RESOLUTION), np.float64(PHASE), np.float64(settings.budget),
-            np.uint32(len(order)), np.uint32(self._bars[0].size if self._bars else 0), np.uint32(tier.most_bars), np.uint32(tier.list_terms),
+            np.uint32(len(order)), np.uint32(bar_cap), np.uint32(tier.most_bars), np.uint32(tier.list_terms),
             np.uint32(tier.most_work), np.int32(settings.max_dim), np.int32(settings.with_ranks),
         )  # fmt: skip
         blocks = min(tier.warps, len(order))

@@ -189,6 +189,11 @@ def collector(config: Config) -> Collector:
         return _open[0]
 
 
+def opened(config: Config) -> str:
+    """Return the name of the GPU of this process once it is ready to compute, as `curves_of_shards` raises."""
+    return collector(config).device.name
+
+
 def collector_counts() -> Counts | None:
     """Return what the collector of this process has done, None if it has none; the client asks at the end of a run."""
     return _open[0].counts if _open else None

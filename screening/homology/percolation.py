@@ -130,7 +130,7 @@ def ranks_of_cells(
     return _in_one_pass(cells, r_max, max_dim=max_dim, threads=1, budget=budget, ready=True)
 
 
-def _in_one_pass(
+def _in_one_pass(  # noqa: PLR0913 - what the kernel takes
     clouds: tuple[FloatArray, FloatArray, IntArray],
     r_max: ArrayLike,
     *,

@@ -91,7 +91,7 @@ def test_a_bound_splits_batches_between_shards(bound: dict[str, int]) -> None:
     collector = Collector(device, SETTINGS, wait=0.1, **bound)
     check(ask(collector, cells), cells)
     assert len(device.batches) > 3
-    assert max(device.batches) <= max(10, max(map(len, cells)))
+    assert max(device.batches) <= max(10, *map(len, cells))
     collector.close()
 
 

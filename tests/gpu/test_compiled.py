@@ -87,5 +87,5 @@ def test_nvrtc_takes_the_source(architecture: str) -> None:
 
 def test_what_does_not_compile_says_why() -> None:
     pytest.importorskip("cupy_backends.cuda.libs.nvrtc", reason="CuPy is not installed", exc_type=ImportError)
-    with pytest.raises(EngineUnavailableError, match="does not compile.*undefined"):
+    with pytest.raises(EngineUnavailableError, match=r"does not compile.*undefined"):
         compile_with_nvrtc("__global__ void f() { nothing(); }", (*OPTIONS, "--gpu-architecture=sm_80"))

@@ -1,4 +1,4 @@
-"""The exact engine's CUDA source on the host: bars and curves are the CPU engine's, what does not fit is left with a reason."""
+"""The exact engine's CUDA source on the host: bars and curves are the CPU engine's; what is left has a reason."""
 
 from __future__ import annotations
 
@@ -96,15 +96,14 @@ def test_curves_do_not_depend_on_how_a_cloud_is_written(library: Path, change: s
     changed = []
     for lattice, positions, occupancies in batch:
         if change == "supercell":
-            positions = np.concatenate([positions, positions + [0, 0, 1]]) / [1, 1, 2]
-            lattice, occupancies = lattice * [[1], [1], [2]], np.tile(occupancies, 2)
+            doubled = np.concatenate([positions, positions + np.array([0, 0, 1])]) / [1, 1, 2]
+            changed.append((lattice * [[1], [1], [2]], doubled, np.tile(occupancies, 2)))
         elif change == "origin":
-            positions = positions + rng.random(3)
+            changed.append((lattice, positions + rng.random(3), occupancies))
         elif change == "order":
-            positions = positions[rng.permutation(len(positions))]
+            changed.append((lattice, positions[rng.permutation(len(positions))], occupancies))
         else:
-            lattice = lattice @ rotation
-        changed.append((lattice, positions, occupancies))
+            changed.append((lattice @ rotation, positions, occupancies))
     first, second = Cells.of([batch]), Cells.of([CloudBatch.from_clouds(changed)])
     one, _ = flow(library).compute(first, SETTINGS)
     other, _ = flow(library).compute(second, SETTINGS)
@@ -126,7 +125,7 @@ def test_all_labelled_crystals(library: Path) -> None:
 
 
 def left(cells: Cells, library: Path, settings: CurveSettings = SETTINGS, **tier: int) -> list[int]:
-    first = replace(FIRST, **tier)  # type: ignore[arg-type]
+    first = replace(FIRST, **tier)
     return flow(library, first=first, second=None).compute(cells, settings)[1].tolist()
 
 

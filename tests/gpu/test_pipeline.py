@@ -33,7 +33,9 @@ def crystals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(**cluster: Any) -> Config:
-    return read_config(None, {"device": "cuda", "store": {"shard_rows": 4}, "cluster": {"workers": 2, **cluster}})
+    return read_config(
+        None, {"device": "cuda", "store": {"shard_rows": 4}, "cluster": {"workers": 2, "gpu_from": 0, **cluster}}
+    )
 
 
 def stored(store: Path) -> dict[str, bytes]:
@@ -111,7 +113,12 @@ def test_auto_takes_the_gpu_once_enough_crystals_are_listed(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
 ) -> None:
     enough = config(gpu_from=N_CRYSTALS).model_copy(update={"device": "auto"})
-    assert run(crystals, tmp_path / "enough.zarr", enough).gpu["used"]
+    progress = Progress()
+    said: list[str] = []
+    progress.subscribe(lambda _, event: said.append(event.text))
+    featurize_all([str(crystals)], config=enough, out=tmp_path / "enough.zarr", progress=progress)
+    assert progress.workers <= 3  # it may be done before the GPU is there
+    assert not any("on the CPU until" in text for text in said)
     assert stored(tmp_path / "enough.zarr") == on_cpu
 
 

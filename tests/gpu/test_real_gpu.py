@@ -41,7 +41,9 @@ def test_a_store_made_with_the_gpu_is_that_of_a_cpu_run(tmp_path: Path) -> None:
     for index in range(60):
         (folder / f"c{index:02}.cif").write_text(rocksalt(anion="Cl", scale=1 + index / 100))
     for device in ("cpu", "cuda"):
-        config = read_config(None, {"device": device, "store": {"shard_rows": 8}, "cluster": {"workers": 2}})
+        config = read_config(
+            None, {"device": device, "store": {"shard_rows": 8}, "cluster": {"workers": 2, "gpu_from": 0}}
+        )
         progress = Progress()
         featurize_all([str(folder)], config=config, out=tmp_path / f"{device}.zarr", progress=progress)
     assert progress.gpu["clouds"] == 300

@@ -138,7 +138,7 @@ class HostDevice:
 
     name = "the host"
     flows = 2
-    shared_bytes = 0
+    from_cache = True
     plan = Plan(flows=2, first=FIRST, second=SECOND)
 
     def __init__(self, library: Path | None = None) -> None:
