@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import gpu_host
 import pytest
 from distributed import LocalCluster
 from finished import Finished, finish
@@ -80,3 +81,9 @@ def scheduler() -> Iterator[str]:
         n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     ) as workers:
         yield workers.scheduler_address
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The exact engine's CUDA source, compiled for the host with one lane a warp."""
+    return gpu_host.build(tmp_path_factory.mktemp("gpu-host"))

@@ -171,6 +171,14 @@ def test_workers_of_other_versions_are_refused(tmp_path: Path, scheduler: str, m
         featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "s", progress=Progress())
 
 
+def test_jobs_of_the_exact_engine_run_readers_beside_their_gpus() -> None:
+    config = read_config(None, {"slurm": {"gpus": 2, "cores": 16, "jobs": 3}}).slurm
+    options = cluster.slurm_options(config, ON_GPU, node=True)
+    assert options["worker_command"] == "screening.cluster.node"
+    assert options["worker_extra_args"] == ["--readers", "14", "--gpus", "2"]
+    assert (options["n_workers"], options["processes"]) == (3, 1)
+
+
 def test_the_exact_engine_wants_no_memory_pool() -> None:
     pooled = read_config(None, {"cluster": {"gpu_pool": 0.5}})
     with pytest.raises(ConfigError, match="plans a GPU's memory itself"), cluster.open_client(pooled, ON_GPU):

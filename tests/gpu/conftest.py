@@ -1,4 +1,4 @@
-"""The exact engine's CUDA source, compiled for the host once."""
+"""The exact engine's CUDA source, compiled for the host with lanes as fibers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,6 @@ from pathlib import Path
 
 import gpu_host
 import pytest
-
-
-@pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One lane a warp."""
-    return gpu_host.build(tmp_path_factory.mktemp("gpu-host"))
 
 
 @pytest.fixture(scope="session")

@@ -77,6 +77,7 @@ def test_the_store_is_that_of_a_cpu_run(
     assert progress.fallbacks["work"] > N_CRYSTALS
     assert progress.gpu["clouds"] == 5 * (N_CRYSTALS - 1)
     assert progress.gpu["largest_batch"] > 5 * 4  # over shard boundaries
+    assert run(crystals, tmp_path / "s.zarr").resumed == N_CRYSTALS
 
 
 def test_a_killed_gpu_process_costs_nothing(
