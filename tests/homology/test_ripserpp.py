@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -398,7 +399,8 @@ def test_the_installer_builds_anew_for_the_gpus_named(tmp_path: Path) -> None:
     """Stand-ins for nvcc and Python show what would be run."""
     (tmp_path / "nvcc").write_text("#!/bin/sh\n")
     (tmp_path / "python").write_text(
-        '#!/bin/sh\necho "$@"\necho $NVCC_APPEND_FLAGS\ncat $CMAKE_TOOLCHAIN_FILE /dev/null\n'
+        '#!/bin/sh\necho "$@"\necho $NVCC_APPEND_FLAGS\necho minimum $CMAKE_POLICY_VERSION_MINIMUM\n'
+        "cat $CMAKE_TOOLCHAIN_FILE /dev/null\n"
     )
     for name in ("nvcc", "python"):
         (tmp_path / name).chmod(0o755)
@@ -409,6 +411,7 @@ def test_the_installer_builds_anew_for_the_gpus_named(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert 'set(CUDA_ARCH_LIST "8.6 9.0" CACHE STRING "")' in done.stdout
     assert "-std=c++17 -include thrust/sort.h" in done.stdout
+    assert "minimum 3.5" in done.stdout.splitlines()  # CMake 4 reads it before anything that the package could set
     # An earlier build for other GPUs, in pip's cache or installed, must not be taken for this one.
     (line,) = (line for line in done.stdout.splitlines() if "--no-binary" in line)
     assert {"--no-cache-dir", "--force-reinstall", "--no-deps", "ripserplusplus==1.1.2"} <= set(line.split())
@@ -423,11 +426,20 @@ def test_the_installer_says_what_is_missing() -> None:
 
 
 @pytest.mark.slow
-def test_the_real_build_loads_and_says_that_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cmake", [3, 4])
+def test_the_real_build_loads_and_says_that_there_is_no_gpu(
+    cmake: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The installer on the package itself, with nvcc; without a GPU a typed error, and this process lives on."""
     if not shutil.which("nvcc"):
         pytest.skip("nvcc is not installed")
-    done = install("--arch", "8.0 9.0", "--target", str(tmp_path))
+    tools = tmp_path / "tools"
+    venv.create(tools, with_pip=True)
+    fetched = subprocess.run([tools / "bin" / "pip", "install", "-q", f"cmake=={cmake}.*"], check=False)
+    if fetched.returncode:
+        pytest.skip(f"CMake {cmake} cannot be fetched")
+    path = f"{tools / 'bin'}:{os.environ['PATH']}"
+    done = install("--arch", "8.0 9.0", "--target", str(tmp_path), PATH=path)
     assert done.returncode == 0, done.stderr[-2000:]
     built = list(tmp_path.rglob("libpyripser++*"))
     assert len(built) == 1
