@@ -128,8 +128,8 @@ nb::object percolation(Doubles lattices, Doubles positions, Integers offsets, Do
 nb::object barcodes_and_percolation(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max,
                                     double resolution, double phase, int max_dim, int threads, std::int64_t budget,
                                     double tolerance, std::uint32_t prime, std::uint64_t seed, bool ready) {
-  const periodic::Settings settings{{resolution, phase}, max_dim, budget, tolerance, prime, seed,
-                                    false,               0,       0,      false,     ready};
+  const periodic::Settings settings{
+      {resolution, phase}, max_dim, budget, tolerance, prime, seed, false, 0, 0, false, ready};
   const periodic::Batch batch = batch_of(lattices, positions, offsets);
   FlatBars bars;
   FlatRanks ranks;

@@ -243,7 +243,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         crystals=options.crystals,
         labels=str(options.labels.file),
         engine=config.homology.engine,
-        device=_device_record(config, device, learner),
+        device=_device_record(config, device, learner, progress),
         fallbacks=dict(sorted(progress.fallbacks.items())),
         seed=config.seed,
         inputs_sha256=inputs,
@@ -277,12 +277,13 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     return record
 
 
-def _device_record(config: Config, device: Device, learner: Learner) -> dict[str, object]:
+def _device_record(config: Config, device: Device, learner: Learner, progress: Progress) -> dict[str, object]:
     """Return what the record says of devices: which was asked for, which computed, and why."""
     return {
         "wanted": config.device,
         "used": device.kind,
         "why": device.why,
+        "gpu": dict(progress.gpu),
         "lightgbm": {"learner": learner.device_type, "tried": [trial._asdict() for trial in learner.tried]},
     }
 

@@ -9,7 +9,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import distributed
 from distributed.comm.core import CommClosedError
@@ -85,7 +85,16 @@ class Window:
             self._held += cost(following[1])
 
 
-def compute(
+class Flight(NamedTuple):
+    """Shards that were handed out as one piece of work."""
+
+    shards: list[Work]  # more than one only on the way through a GPU
+    way: Way
+    failures: int  # of pieces before this one that held the same shard
+    since: float  # time.monotonic()
+
+
+def compute(  # noqa: PLR0913 - what is computed, how, where, and who is told
     store: FeatureStore,
     work: Iterator[Work],
     *,
@@ -108,8 +117,7 @@ def compute(
     """
     path = str(store.path.resolve())
     window = Window(work, most_bytes=config.cluster.bytes_in_flight * 2**20)
-    # By key of the future: index, inputs, way, failures so far.
-    flying: dict[Any, tuple[int, list[Item], Way, int]] = {}
+    flying: dict[Any, Flight] = {}  # by key of the future
     with open_client(config, device) as client:
         if is_remote(config.cluster):
             _check_versions(client)
@@ -119,8 +127,8 @@ def compute(
 
         asked = -math.inf
 
-        def room() -> int:
-            """Return how many shards may be in flight; workers may come and go."""
+        def on_cores() -> int:
+            """Return how many shards may be in flight for the workers' cores; workers may come and go."""
             nonlocal asked
             if time.monotonic() - asked > ASK_WORKERS:
                 asked = time.monotonic()
@@ -128,41 +136,47 @@ def compute(
                 if workers != progress.workers:
                     progress.say(f"{workers} worker{'s' if workers != 1 else ''}")
                     progress.workers = workers
-            return config.cluster.in_flight * max(1, progress.workers) + routes.ahead()
+            return config.cluster.in_flight * max(1, progress.workers)
 
-        def submit(
-            index: int, shard: list[Item], *, way: Way | None = None, failures: int = 0
-        ) -> distributed.Future[LedgerEntry]:
-            store.reserve((index + 1) * store.shard_rows)
-            way = way or routes.way()
-            future = routes.submit_apart(index, shard) if failures else routes.submit(index, shard, way)
-            flying[future.key] = (index, shard, way, failures)
+        def submit(shards: list[Work], way: Way, *, failures: int = 0) -> distributed.Future[list[LedgerEntry]]:
+            store.reserve((max(index for index, _ in shards) + 1) * store.shard_rows)
+            future = routes.submit_apart(*shards[0]) if failures else routes.submit(shards, way)
+            flying[future.key] = Flight(shards, way, failures, time.monotonic())
             return future
 
-        most = room()
-        pending = distributed.as_completed([submit(*shard) for shard in window.take(most, ahead=most)])
+        def more() -> Iterator[distributed.Future[list[LedgerEntry]]]:
+            """Yield what may be handed out now."""
+            cores = on_cores()
+            room = cores + routes.ahead() - sum(len(flight.shards) for flight in flying.values())
+            following = window.take(max(0, room), ahead=cores)
+            while shards := list(itertools.islice(following, routes.bundle())):
+                yield submit(shards, routes.way())
+
+        pending = distributed.as_completed(list(more()))
         for future in pending:
-            index, shard, way, failures = flying.pop(future.key)
-            entry, fault = _outcome(future, path, on_gpu=way == "batch")
-            if entry is None and way == "batch":
-                routes.failed(fault)
-                pending.add(submit(index, shard, way="core"))
+            flight = flying.pop(future.key)
+            entries, fault = _outcome(future, path, on_gpu=flight.way == "batch")
+            if entries is None and flight.way == "batch":
+                routes.failed(fault, since=flight.since)
+                for work_item in flight.shards:
+                    pending.add(submit([work_item], "core"))
                 continue
-            if entry is None:
-                if failures == MAX_FAILURES:
+            if entries is None:
+                index = flight.shards[0][0]
+                if flight.failures == MAX_FAILURES:
                     raise StoreError(f"shard {index} cannot be computed: {fault}")
-                if failures == 0:
+                if flight.failures == 0:
                     progress.say(f"shard {index} is retried crystal by crystal: {fault}")
-                pending.add(submit(index, shard, way=way, failures=failures + 1))
+                pending.add(submit(flight.shards, flight.way, failures=flight.failures + 1))
                 continue
-            if way == "batch":
+            if flight.way == "batch":
                 routes.returned()
-            store.commit(entry)
-            window.done(shard)
-            progress.count(entry)
-            most = room()
-            for following in window.take(max(0, most - pending.count()), ahead=most):
-                pending.add(submit(*following))
+            for entry, (_, shard) in zip(entries, flight.shards, strict=True):
+                store.commit(entry)
+                window.done(shard)
+                progress.count(entry)
+            for following in more():
+                pending.add(following)
         routes.tell_counts()
 
 
@@ -193,9 +207,9 @@ def _check_versions(client: distributed.Client) -> None:
 
 
 def _outcome(
-    future: distributed.Future[LedgerEntry], path: str, *, on_gpu: bool = False
-) -> tuple[LedgerEntry | None, str]:
-    """Return the entry of a finished shard, or None and what went wrong with it, a GPU that is not there included.
+    future: distributed.Future[list[LedgerEntry]], path: str, *, on_gpu: bool = False
+) -> tuple[list[LedgerEntry] | None, str]:
+    """Return the entries of finished shards, or None and what went wrong with it, a GPU that is not there included.
 
     Raises
     ------

@@ -19,6 +19,7 @@ from distributed.security import Security
 
 from screening.host import cores
 
+NODE = "screening.cluster.node"
 READER = {"READER": 1}  # what a task on a core asks for where there are GPU processes beside
 BATCH = {"BATCH": 1}  # what a task that waits for curves asks for
 GPU_THREADS = 384  # shards that wait in one GPU process: three batches of 64,000 clouds
@@ -45,6 +46,7 @@ def gpu_worker_options(gpu: int, *, threads: int, options: dict[str, Any]) -> di
         **options,
         "nthreads": threads,
         "resources": gpu_resources(threads),
+        "memory_limit": 0,  # it holds what waits for a batch, which is bounded, and the driver's maps of the GPU's memory
         # Before the process begins, so that no library of it sees another device.
         "env": {**options.get("env", {}), "CUDA_VISIBLE_DEVICES": str(gpu)},
     }
@@ -93,7 +95,9 @@ class Node:
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m screening.cluster.node", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m screening.cluster.node", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("scheduler", nargs="?", default=None, help="address; none = DASK_SCHEDULER_ADDRESS")
     parser.add_argument("--readers", type=int, default=0, help="processes that read and write; 0 = cores less GPUs")
     parser.add_argument("--gpus", type=int, default=1, help="GPUs of this node, one process each")

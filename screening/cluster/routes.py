@@ -7,6 +7,7 @@ core. Which way a shard goes changes no byte of the store but the reasons in its
 from __future__ import annotations
 
 import math
+import time
 from typing import Any, Literal
 
 import distributed
@@ -23,14 +24,15 @@ from screening.features import (
     prepare,
     write_shard,
 )
-from screening.gpu import MOST_CLOUDS, collector_counts, curves_of_shard, finish_shard, read_shard, suits
+from screening.gpu import MOST_CLOUDS, collector_counts, curves_of_shards, finish_shards, read_shards, suits
 from screening.homology import ENGINES
 from screening.host import Device
 from screening.sources import Item
-from screening.store import LedgerEntry
+from screening.store import LedgerEntry, ShardRows
 
 GPU = {"GPU": 1}  # what a task that has a GPU to itself asks for
-GPU_FAILURES = 6  # shards in a row that a GPU did not return, after which it is not asked again
+GPU_FAILURES = 3  # in a row, after which a GPU is not asked again
+BUNDLE = 4  # shards
 BATCHES_AHEAD = 2  # per GPU, so that one is collected while another is computed
 
 Way = Literal["core", "batch", "steps"]
@@ -69,6 +71,7 @@ class Routes:
         self._marked = self._batches and (own or (_has(client, "READER") and _has(client, "BATCH")))
         self._added = self._marked and (not own or config.cluster.kind != "local")
         self._failures = 0
+        self._failed_at = -math.inf
         self._lost = False
         if self._added:
             progress.gpu |= {"used": True, "from_crystal": 0}
@@ -94,33 +97,48 @@ class Routes:
         clouds = self._config.store.shard_rows * len(self._config.cloud.channels)
         return max(1, len(self._device.gpus)) * BATCHES_AHEAD * math.ceil(MOST_CLOUDS / clouds)
 
-    def submit(self, index: int, shard: list[Item], way: Way) -> distributed.Future[LedgerEntry]:
-        """Return the future of a shard's ledger entry."""
+    def bundle(self) -> int:
+        """Return how many shards make one piece of work: more on a long way through GPUs, which saves messages."""
+        long = self._progress.found >= self._config.cluster.gpu_from
+        return BUNDLE if long and self.way() == "batch" else 1
+
+    def submit(self, shards: list[tuple[int, list[Item]]], way: Way) -> distributed.Future[list[LedgerEntry]]:
+        """Return the future of the ledger entries of some shards; more than one only on the way ``batch``."""
         client, path, config = self._client, self._path, self._config
         if way == "batch":
-            read = client.submit(read_shard, shard, config, pure=False, resources=READER)
-            curves = client.submit(curves_of_shard, read, config, pure=False, resources=BATCH)
-            return client.submit(finish_shard, path, index, curves, config, pure=False, resources=READER)
+            read = client.submit(read_shards, [items for _, items in shards], config, pure=False, resources=READER)
+            curves = client.submit(curves_of_shards, read, config, pure=False, resources=BATCH)
+            indices = [index for index, _ in shards]
+            return client.submit(finish_shards, path, indices, curves, config, pure=False, resources=READER)
+        ((index, items),) = shards
         if way == "steps":
-            return submit_steps(client, path, index, shard, config=config, device=self._device)
-        return client.submit(featurize_shard_in_time, path, index, shard, config, pure=False, **self._on_core())
+            return submit_steps(client, path, index, items, config=config, device=self._device)
+        return client.submit(_featurized, path, index, items, config, pure=False, **self._on_core())
 
-    def submit_apart(self, index: int, shard: list[Item]) -> distributed.Future[LedgerEntry]:
+    def submit_apart(self, index: int, items: list[Item]) -> distributed.Future[list[LedgerEntry]]:
         """Return the future of a shard that is computed crystal by crystal."""
         needs = {"resources": GPU} if ENGINES[self._config.homology.engine].needs_gpu else self._on_core()
-        return self._client.submit(featurize_apart, self._path, index, shard, self._config, pure=False, **needs)
+        return self._client.submit(_featurized_apart, self._path, index, items, self._config, pure=False, **needs)
 
     def returned(self) -> None:
-        """Note that a GPU returned a shard."""
+        """Note that a GPU returned what it was given."""
         self._failures = 0
 
-    def failed(self, fault: str) -> None:
-        """Note that a GPU did not return a shard; after some in a row it is not asked again."""
+    def failed(self, fault: str, *, since: float) -> None:
+        """Note that a GPU did not return what it was given at `since` (time.monotonic()).
+
+        What was under way when it failed before fails with it and is not counted again; after some failures in a row it
+        is not asked any more.
+        """
+        if since < self._failed_at:
+            return
+        self._failed_at = time.monotonic()
         self._failures += 1
-        if self._failures >= GPU_FAILURES and not self._lost:
+        self._progress.gpu["failures"] = self._progress.gpu.get("failures", 0) + 1
+        self._progress.say(f"a GPU did not return its shards ({fault}); they are computed on the CPU")
+        if self._failures >= GPU_FAILURES:
             self._lost = True
-            self._progress.gpu["lost"] = fault
-            self._progress.say(f"the GPU does not return shards ({fault}); going on on the CPU")
+            self._progress.say("no GPU is asked any more")
 
     def tell_counts(self) -> None:
         """Pass on what the GPU processes have done."""
@@ -148,9 +166,7 @@ class Routes:
         options = cluster.new_spec["options"]
         threads = self._config.cluster.gpu_threads or GPU_THREADS
         for gpu in self._device.gpus:
-            own = {key: value for key, value in options.items() if key not in {"nthreads", "resources", "memory_limit"}}
-            # Its memory is what waits for a batch, and the driver's maps of the GPU's.
-            own = gpu_worker_options(gpu.index, threads=threads, options=own | {"memory_limit": 0})
+            own = gpu_worker_options(gpu.index, threads=threads, options=options)
             cluster.worker_spec[f"gpu-{gpu.index}"] = {"cls": cluster.new_spec["cls"], "options": own}
         cluster.scale(len(cluster.worker_spec))
 
@@ -160,10 +176,22 @@ def _has(client: distributed.Client, resource: str) -> bool:
     return any(worker["resources"].get(resource) for worker in workers.values())
 
 
+def _featurized(path: str, index: int, items: list[Item], config: Config) -> list[LedgerEntry]:
+    return [featurize_shard_in_time(path, index, items, config)]
+
+
+def _featurized_apart(path: str, index: int, items: list[Item], config: Config) -> list[LedgerEntry]:
+    return [featurize_apart(path, index, items, config)]
+
+
+def _written(path: str, index: int, rows: ShardRows, inputs: str) -> list[LedgerEntry]:
+    return [write_shard(path, index, rows, inputs)]
+
+
 def submit_steps(  # noqa: PLR0913
     client: distributed.Client, path: str, index: int, shard: list[Item], *, config: Config, device: Device
-) -> distributed.Future[LedgerEntry]:
-    """Return the future of a shard whose steps are tasks of their own; only those that use a GPU ask for one.
+) -> distributed.Future[list[LedgerEntry]]:
+    """Return the future of the one entry of a shard whose steps are tasks of their own; only those that use a GPU ask for one.
 
     While one shard's task has the GPU, the worker's other threads parse the next shards and write the last ones.
     """
@@ -171,4 +199,4 @@ def submit_steps(  # noqa: PLR0913
     needs = GPU if ENGINES[config.homology.engine].needs_gpu else {}
     homology = client.submit(persist, prepared, config, pure=False, **({"resources": needs} if needs else {}))
     rows = client.submit(assemble, prepared, homology, config, device.arrays, pure=False, resources=GPU)
-    return client.submit(write_shard, path, index, rows, inputs_digest(shard), pure=False)
+    return client.submit(_written, path, index, rows, inputs_digest(shard), pure=False)

@@ -6,9 +6,9 @@ from screening.gpu.pipeline import (
     ReadShard,
     ShardCurves,
     collector_counts,
-    curves_of_shard,
-    finish_shard,
-    read_shard,
+    curves_of_shards,
+    finish_shards,
+    read_shards,
     suits,
 )
 
@@ -19,8 +19,8 @@ __all__ = [
     "ReadShard",
     "ShardCurves",
     "collector_counts",
-    "curves_of_shard",
-    "finish_shard",
-    "read_shard",
+    "curves_of_shards",
+    "finish_shards",
+    "read_shards",
     "suits",
 ]

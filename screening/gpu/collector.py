@@ -94,7 +94,7 @@ class Collector:
         request.ready.wait()
         if request.error is not None:
             raise request.error
-        assert request.values is not None and request.outcomes is not None  # noqa: PT018, S101
+        assert request.values is not None and request.outcomes is not None  # noqa: PT018
         return request.values, request.outcomes
 
     def close(self) -> None:

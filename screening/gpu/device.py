@@ -119,11 +119,14 @@ class CudaDevice:
         self.kernel = module.get_function(KERNEL)
         self.shared_bytes = self._shared_bytes(module)
         free, _ = cupy.cuda.runtime.memGetInfo()
-        self.plan = plan_memory(int(memory_share * free), int(properties["multiProcessorCount"]))
+        budget = int(memory_share * free)
+        self.plan = plan_memory(budget, int(properties["multiProcessorCount"]))
+        cupy.get_default_memory_pool().set_limit(size=budget)  # beyond it MemoryError: the batch is halved
         self.flows = self.plan.flows
         self.powers = cupy.asarray(unit_powers(PRIME, SEED, MAX_SHIFT))
         self.second_turn = threading.Lock()
         self.second_slabs = cupy.empty(self.plan.second.warps * self.plan.second.slab_bytes, dtype=np.uint8)
+        device.synchronize()
 
     def flow(self) -> CudaFlow:
         """Return a new flow."""
@@ -142,14 +145,19 @@ class CudaFlow:
         self._device = device
         self._cupy = device.cupy
         self._stream = device.cupy.cuda.Stream(non_blocking=True)
+        self._urgent = device.cupy.cuda.Stream(non_blocking=True, priority=-1)
         with self._stream:
             self._slabs = device.cupy.empty(device.plan.first.warps * device.plan.first.slab_bytes, dtype=np.uint8)
         self._pinned = np.empty(0, dtype=np.float32)
+        self._bars: tuple[Any, ...] | None = None
+        self.bars: list[NDArray[np.uint64]] = []  # of the last batch, by cloud: dim << 62 | birth << 31 | death, sorted
         self.clocks = np.zeros(10, dtype=np.uint64)  # spent by stage, of all warps, first tier
         self.seconds = dict.fromkeys(("send", "first", "second", "fetch"), 0.0)
 
-    def compute(self, cells: Cells, settings: CurveSettings) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-        """Return what `Flow.compute` says."""
+    def compute(
+        self, cells: Cells, settings: CurveSettings, *, most_bars: int = 0
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return what `Flow.compute` says; with room for `most_bars` of all clouds `bars` holds them afterwards."""
         cupy, device = self._cupy, self._device
         n_values = int(cells.value_offsets(settings)[-1])
         laps = [time.perf_counter()]
@@ -164,20 +172,37 @@ class CudaFlow:
             outcomes = cupy.full(len(cells), PENDING, dtype=np.int32)
             clocks = cupy.zeros(10, dtype=np.uint64)
             order = cells.order(settings)
+            self._bars = (
+                None
+                if most_bars == 0
+                else tuple(
+                    cupy.zeros(size, dtype=kind)
+                    for size, kind in (
+                        (most_bars, np.uint64),
+                        (1, np.uint32),
+                        (len(cells), np.uint32),
+                        (len(cells), np.uint32),
+                    )
+                )
+            )
             laps.append(time.perf_counter())
             self._launch(arrays, values, outcomes, clocks, order, settings, device.plan.first, self._slabs)
             ended: NDArray[np.int32] = outcomes.get()
             laps.append(time.perf_counter())
-            again = np.flatnonzero(np.isin(ended[order], AGAIN))
-            if len(again):
-                with device.second_turn:
-                    chosen = order[again]
-                    self._launch(arrays, values, outcomes, None, chosen, settings, device.plan.second, device.second_slabs)
-                    ended = outcomes.get()
+        again = np.flatnonzero(np.isin(ended[order], AGAIN))
+        if len(again):  # the stream before is done; this one comes before the batches of other flows that wait
+            with device.second_turn, self._urgent:
+                chosen = order[again]
+                self._launch(arrays, values, outcomes, None, chosen, settings, device.plan.second, device.second_slabs)
+                ended = outcomes.get()
+        with self._stream:
             laps.append(time.perf_counter())
             self.clocks += clocks.get()
             found = self._fetched(values)
             laps.append(time.perf_counter())
+        if self._bars:
+            bars, _, at, count = (array.get() for array in self._bars)
+            self.bars = [np.sort(bars[a : a + n]) for a, n in zip(at, count, strict=True)]
         for name, spent in zip(self.seconds, np.diff(laps), strict=True):
             self.seconds[name] += float(spent)
         return found, ended
@@ -193,20 +218,21 @@ class CudaFlow:
         tier: Tier,
         slabs: Any,
     ) -> None:
+        """Launch the kernel on the current stream for the clouds in `order`."""
         tasks, points, radii = arrays
         nothing = np.uint64(0)
         arguments = (
             tasks, points, radii, self._device.powers, self._cupy.asarray(order),
             self._cupy.zeros(1, dtype=np.uint32), slabs, values, outcomes,
-            nothing, nothing, nothing, nothing,  # bars are not asked for
+            *(self._bars or (nothing,) * 4),
             nothing if clocks is None else clocks,
             np.uint64(tier.slab_bytes), np.float64(RESOLUTION), np.float64(PHASE), np.float64(settings.budget),
-            np.uint32(len(order)), np.uint32(0), np.uint32(tier.most_bars), np.uint32(tier.list_terms),
+            np.uint32(len(order)), np.uint32(self._bars[0].size if self._bars else 0), np.uint32(tier.most_bars), np.uint32(tier.list_terms),
             np.uint32(tier.most_work), np.int32(settings.max_dim), np.int32(settings.with_ranks),
         )  # fmt: skip
         blocks = min(tier.warps, len(order))
         if blocks:
-            self._device.kernel((blocks,), (32,), arguments, shared_mem=self._device.shared_bytes, stream=self._stream)
+            self._device.kernel((blocks,), (32,), arguments, shared_mem=self._device.shared_bytes)
 
     def _fetched(self, values: Any) -> NDArray[np.float32]:
         """Return the values on the host, by way of memory that the device copies to at full speed."""

@@ -1,7 +1,7 @@
-"""One shard on a node with GPUs, in three tasks: read on a core, curves on a GPU, the rest and the writing on a core.
+"""Shards on a node with GPUs, in three tasks: read on a core, curves on a GPU, the rest and the writing on a core.
 
-``read_shard`` (parse, cells) → ``curves_of_shard`` (one batch with other shards) → ``finish_shard`` (clouds that the GPU
-left, rows, store). What travels between them are flat arrays. Rows are those of the CPU path, bit for bit.
+``read_shards`` (parse, cells) → ``curves_of_shards`` (one batch with other shards) → ``finish_shards`` (clouds that the
+GPU left, rows, store). What travels between them are flat arrays. Rows are those of the CPU path, bit for bit.
 """
 
 from __future__ import annotations
@@ -61,7 +61,9 @@ def read_shard(items: Sequence[Item], config: Config) -> ReadShard:
         prepared = prepare(items, config)
         started = time.perf_counter()
         crystals = prepared.clouds()
-        batches = [CloudBatch.from_clouds([clouds[channel] for clouds in crystals]) for channel in config.cloud.channels]
+        batches = [
+            CloudBatch.from_clouds([clouds[channel] for clouds in crystals]) for channel in config.cloud.channels
+        ]
         cells = Cells.of(batches)
         described = describe(prepared, config)
         parts = np.stack([densities(batch) for batch in batches])
@@ -69,33 +71,53 @@ def read_shard(items: Sequence[Item], config: Config) -> ReadShard:
         return ReadShard(prepared.inputs, replace(described, seconds=spent), parts, cells)
 
 
-def curves_of_shard(read: ReadShard, config: Config) -> ShardCurves:
-    """Return the shard with its curves; waits until a batch that it is part of has been computed.
+def read_shards(shards: Sequence[Sequence[Item]], config: Config) -> list[ReadShard]:
+    """Return some shards read, one after the other."""
+    return [read_shard(items, config) for items in shards]
+
+
+def curves_of_shards(read: Sequence[ReadShard], config: Config) -> list[ShardCurves]:
+    """Return the shards with their curves; waits until a batch that they are part of has been computed.
 
     Raises
     ------
     MissingExtraError, DeviceUnavailableError, EngineUnavailableError
         There is no GPU that computes here.
     """
-    values, outcomes = collector(config).compute(read.cells)
-    left = np.flatnonzero(outcomes)
-    return ShardCurves(
-        inputs=read.inputs,
-        described=read.described,
-        densities=read.densities,
-        values=values,
-        outcomes=outcomes,
-        left=read.cells.take(left),
-    )
+    cells = Cells.joined([one.cells for one in read])
+    values, outcomes = collector(config).compute(cells)
+    offsets = cells.value_offsets(CurveSettings.of(config))
+    curves: list[ShardCurves] = []
+    begin = 0
+    for one in read:
+        end = begin + len(one.cells)
+        own = outcomes[begin:end]
+        curves.append(
+            ShardCurves(
+                inputs=one.inputs,
+                described=one.described,
+                densities=one.densities,
+                values=values[offsets[begin] : offsets[end]],
+                outcomes=own,
+                left=one.cells.take(np.flatnonzero(own)),
+            )
+        )
+        begin = end
+    return curves
 
 
-def finish_shard(path: str, index: int, curves: ShardCurves, config: Config) -> LedgerEntry:
-    """Compute what is left, write the shard to the store at `path`, and return the ledger entry that makes it count.
+def finish_shards(
+    path: str, indices: Sequence[int], curves: Sequence[ShardCurves], config: Config
+) -> list[LedgerEntry]:
+    """Compute what is left, write the shards to the store at `path`, and return the entries that make them count.
 
     If a crystal takes longer than it may, the worker process is ended.
     """
-    with time_limit(config.input.time_limit):
-        return write_shard(path, index, shard_rows(curves, config), curves.inputs)
+    entries: list[LedgerEntry] = []
+    for index, one in zip(indices, curves, strict=True):
+        with time_limit(config.input.time_limit):
+            entries.append(write_shard(path, index, shard_rows(one, config), one.inputs))
+    return entries
 
 
 def shard_rows(curves: ShardCurves, config: Config) -> ShardRows:
@@ -121,7 +143,7 @@ def shard_rows(curves: ShardCurves, config: Config) -> ShardRows:
         begin = end
     ids = described.strings[described.used, STRINGS.index("id")]
     fallbacks = tuple(
-        (str(ids[cloud % n_used]), channel_label(channels[cloud // n_used], config.cloud), _reason(curves, cloud))
+        (str(ids[cloud % n_used]), channel_label(channels[cloud // n_used], config.cloud), _reason(curves, int(cloud)))
         for cloud in left
     )
     features, complete = np.concatenate(parts, axis=1), r_cut.reshape(len(channels), n_used).T

@@ -4,11 +4,12 @@ from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, radii_of, t
 from screening.homology.engines import ENGINES, choose_engine, engine
 from screening.homology.holes import Hole, hole_atoms, hole_lines, hole_table
 from screening.homology.percolation import PercolationRanks, percolation_ranks, ranks_of_cells
-from screening.homology.periodic import PRIME, SEED, PeriodicBarcode, periodic_barcodes, unit_powers
+from screening.homology.periodic import NEVER, PRIME, SEED, PeriodicBarcode, periodic_barcodes, unit_powers
 from screening.homology.primitive import primitive_cells
 
 __all__ = [
     "ENGINES",
+    "NEVER",
     "PHASE",
     "PRIME",
     "RESOLUTION",

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import dask
-import gpu_host
 import pytest
 from made_crystals import rocksalt
 from paths import SUPPORT
@@ -23,12 +22,6 @@ N_CRYSTALS = 30
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The engine for the host, one lane a warp."""
-    return gpu_host.build(tmp_path_factory.mktemp("gpu-host"))
-
-
-@pytest.fixture(scope="session")
 def crystals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of crystals, one of which cannot be used."""
     folder = tmp_path_factory.mktemp("crystals")
@@ -40,9 +33,7 @@ def crystals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(**cluster: Any) -> Config:
-    return read_config(
-        None, {"device": "cuda", "store": {"shard_rows": 4}, "cluster": {"workers": 2, **cluster}}
-    )
+    return read_config(None, {"device": "cuda", "store": {"shard_rows": 4}, "cluster": {"workers": 2, **cluster}})
 
 
 def stored(store: Path) -> dict[str, bytes]:
@@ -54,9 +45,7 @@ def stored(store: Path) -> dict[str, bytes]:
 def on_cpu(crystals: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of the store of a CPU run."""
     out = tmp_path_factory.mktemp("cpu") / "s.zarr"
-    featurize_all(
-        [str(crystals)], config=config().model_copy(update={"device": "cpu"}), out=out, progress=Progress()
-    )
+    featurize_all([str(crystals)], config=config().model_copy(update={"device": "cpu"}), out=out, progress=Progress())
     return stored(out)
 
 
@@ -78,20 +67,14 @@ def run(crystals: Path, out: Path, settings: Config | None = None) -> Progress:
 def test_the_store_is_that_of_a_cpu_run(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
 ) -> None:
-    progress = run(crystals, tmp_path / "s.zarr")
-    assert stored(tmp_path / "s.zarr") == on_cpu
-    assert progress.gpu["used"]
-    assert progress.gpu["clouds"] == 5 * (N_CRYSTALS - 1)
-    assert progress.gpu["largest_batch"] > 5 * 4  # over shard boundaries
-
-
-def test_clouds_that_a_gpu_leaves_are_computed_beside_it_and_counted(
-    stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
-) -> None:
+    """Over shard boundaries, and every third cloud left by the GPU, computed beside it and counted."""
     stand_in.setenv("SCREENING_HOST_GPU_FAULT", "work")
     progress = run(crystals, tmp_path / "s.zarr")
     assert stored(tmp_path / "s.zarr") == on_cpu
-    assert progress.fallbacks["work"] > 0
+    assert progress.gpu["used"]
+    assert progress.fallbacks["work"] > N_CRYSTALS
+    assert progress.gpu["clouds"] == 5 * (N_CRYSTALS - 1)
+    assert progress.gpu["largest_batch"] > 5 * 4  # over shard boundaries
 
 
 def test_a_killed_gpu_process_costs_nothing(
@@ -104,30 +87,38 @@ def test_a_killed_gpu_process_costs_nothing(
     assert progress.done == N_CRYSTALS
 
 
-@pytest.mark.parametrize("fault", ["raise", "absent"])
+@pytest.mark.parametrize("fault", [pytest.param("raise", marks=pytest.mark.slow), "absent"])
 def test_a_gpu_that_does_not_return_shards_is_left(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path, fault: str
 ) -> None:
     stand_in.setenv("SCREENING_HOST_GPU_FAULT", fault)
     progress = run(crystals, tmp_path / "s.zarr")
     assert stored(tmp_path / "s.zarr") == on_cpu
-    assert progress.gpu["lost"]
+    assert progress.gpu["failures"] >= 1
 
 
+@pytest.mark.slow
 def test_batches_that_do_not_fit_are_halved(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
 ) -> None:
     stand_in.setenv("SCREENING_HOST_GPU_FAULT", "memory:25")
     progress = run(crystals, tmp_path / "s.zarr")
     assert stored(tmp_path / "s.zarr") == on_cpu
-    assert "lost" not in progress.gpu
+    assert "failures" not in progress.gpu
 
 
 def test_auto_takes_the_gpu_once_enough_crystals_are_listed(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
 ) -> None:
-    few = config(gpu_from=N_CRYSTALS + 1).model_copy(update={"device": "auto"})
-    assert "used" not in run(crystals, tmp_path / "few.zarr", few).gpu
     enough = config(gpu_from=N_CRYSTALS).model_copy(update={"device": "auto"})
     assert run(crystals, tmp_path / "enough.zarr", enough).gpu["used"]
-    assert stored(tmp_path / "few.zarr") == stored(tmp_path / "enough.zarr") == on_cpu
+    assert stored(tmp_path / "enough.zarr") == on_cpu
+
+
+@pytest.mark.slow
+def test_auto_leaves_the_gpu_alone_for_few_crystals(
+    stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
+) -> None:
+    few = config(gpu_from=N_CRYSTALS + 1).model_copy(update={"device": "auto"})
+    assert "used" not in run(crystals, tmp_path / "few.zarr", few).gpu
+    assert stored(tmp_path / "few.zarr") == on_cpu

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ctypes
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from paths import CUDA_HOST
 
 from screening.features import cuda
 from screening.gpu.cells import Cells, CurveSettings
-from screening.gpu.device import AGAIN, MAX_SHIFT, PENDING, Tier
+from screening.gpu.device import AGAIN, MAX_SHIFT, PENDING, Plan, Tier
 from screening.homology import PHASE, PRIME, RESOLUTION, SEED, unit_powers
 
 FIRST = Tier(warps=1, slab_bytes=4 << 20, list_terms=32_768, most_bars=16_384, most_work=100_000)
@@ -43,6 +45,18 @@ def build(folder: Path, *, lanes: int = 1, source: Path | None = None, flags: tu
     return built
 
 
+def require_fibers() -> None:
+    """Skip the test where boost's contexts are not installed."""
+    found = subprocess.run(
+        ["c++", "-x", "c++", "-E", "-", "-o", "/dev/null"],
+        input=b"#include <boost/context/detail/fcontext.hpp>\n",
+        capture_output=True,
+        check=False,
+    )
+    if found.returncode:
+        pytest.skip("lanes as fibers need boost's contexts: apt install libboost-context-dev")
+
+
 class HostFlow:
     """Runs launches of one library; `bars` holds those of the last batch, by cloud, if asked for."""
 
@@ -53,20 +67,27 @@ class HostFlow:
         self._first, self._second, self._seed, self._n_bars = first, second, seed, n_bars
         self._powers = unit_powers(PRIME, SEED, MAX_SHIFT)
         self.bars: list[NDArray[np.uint64]] = []
+        self.clocks = np.ones(10, dtype=np.uint64)
+        self.seconds = dict.fromkeys(("send", "first", "second", "fetch"), 0.0)
 
-    def compute(self, cells: Cells, settings: CurveSettings) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    def compute(
+        self, cells: Cells, settings: CurveSettings, *, most_bars: int = 0
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Return the values and outcomes of the clouds."""
+        self._n_bars = most_bars or self._n_bars
         values = np.full(int(cells.value_offsets(settings)[-1]), -7.0, dtype=np.float32)
         outcomes = np.full(len(cells), PENDING, dtype=np.int32)
         self.bars = [np.empty(0, dtype=np.uint64)] * len(cells)
         order = cells.order(settings)
+        begin = time.perf_counter()
         self._launch(cells, settings, order, self._first, values, outcomes)
+        self.seconds["first"] += time.perf_counter() - begin
         again = order[np.isin(outcomes[order], AGAIN)]
         if self._second is not None and len(again):
             self._launch(cells, settings, again, self._second, values, outcomes)
         return values, outcomes
 
-    def _launch(  # noqa: PLR0913, PLR0917
+    def _launch(
         self,
         cells: Cells,
         settings: CurveSettings,
@@ -117,6 +138,8 @@ class HostDevice:
 
     name = "the host"
     flows = 2
+    shared_bytes = 0
+    plan = Plan(flows=2, first=FIRST, second=SECOND)
 
     def __init__(self, library: Path | None = None) -> None:
         path = library or build(Path(tempfile.mkdtemp(prefix="screening-gpu-host-")))

@@ -15,10 +15,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from gpu_host import HostDevice, HostFlow  # noqa: E402
+from gpu_host import HostDevice, HostFlow
 
-import screening.gpu.pipeline  # noqa: E402
-from screening.errors import DeviceUnavailableError  # noqa: E402
+import screening.gpu.pipeline
+from screening.errors import DeviceUnavailableError
 
 FAULT, _, DETAIL = os.environ.get("SCREENING_HOST_GPU_FAULT", "").partition(":")
 

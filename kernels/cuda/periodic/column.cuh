@@ -164,8 +164,7 @@ DEVICE_CALL u64 add_cofaces(u32 front, u32 back, u64 floor, u64 simplex, u32 fac
 // False: no room.
 template <int K>
 DEVICE bool add_cofaces(Column& column, u64 simplex, u32 factor, i32 after, i32 bound, int lane) {
-  const u64 sizes =
-      add_cofaces<K>(column.front, column.back, column.floor, simplex, factor, after, bound, lane);
+  const u64 sizes = add_cofaces<K>(column.front, column.back, column.floor, simplex, factor, after, bound, lane);
   column.front = static_cast<u32>(sizes >> 32);
   column.back = static_cast<u32>(sizes);
   return sizes != kNoRoom;

@@ -13,9 +13,9 @@ extern "C" __global__ void __launch_bounds__(32, PERIODIC_WARPS)
                        u32* bar_count, u32* bar_at, u32* bar_n, u64* clocks, u64 slab_size, double resolution,
                        double phase, double budget, u32 count, u32 bar_cap, u32 most_bars, u32 list_terms,
                        u32 most_work, i32 max_dim, i32 with_ranks) {
-  const Launch launch{tasks,     points, radii,      powers,     order, next,   slabs, values,  outcomes,  bars,
-                      bar_count, bar_at, bar_n,      clocks,     slab_size, resolution, phase, budget, count,
-                      bar_cap,   most_bars, list_terms, most_work, max_dim, with_ranks};
+  const Launch launch{tasks, points,    radii,     powers,     order,     next,      slabs,      values, outcomes,
+                      bars,  bar_count, bar_at,    bar_n,      clocks,    slab_size, resolution, phase,  budget,
+                      count, bar_cap,   most_bars, list_terms, most_work, max_dim,   with_ranks};
   compute_clouds(launch, blockIdx.x);
 }
 

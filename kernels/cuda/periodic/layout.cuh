@@ -16,7 +16,7 @@ enum Outcome : i32 {
   kPending = -1,    // not yet looked at
 };
 
-constexpr u32 kMaxDegree = 1024;      // a place among neighbours takes 11 bits of a key
+constexpr u32 kMaxDegree = 1024;       // a place among neighbours takes 11 bits of a key
 constexpr u32 kMaxEntries = 1u << 18;  // an entry takes 18
 constexpr i32 kMaxShift = 255;
 constexpr u32 kPowers = 2 * kMaxShift + 1;  // of each unit
@@ -44,9 +44,9 @@ struct Launch {
   const u32* order;      // clouds to compute, in this order
   u32* next;             // the queue's head
   char* slabs;           // one per block
-  float* values;         // of a cloud: curves of max_dim + 1 Betti numbers, then 4 ranks if asked for, each n_radii long
-  i32* outcomes;         // per cloud
-  u64* bars;             // with `bar_cap`: dim << 62 | birth << 31 | death, of all clouds as they end
+  float* values;  // of a cloud: curves of max_dim + 1 Betti numbers, then 4 ranks if asked for, each n_radii long
+  i32* outcomes;  // per cloud
+  u64* bars;      // with `bar_cap`: dim << 62 | birth << 31 | death, of all clouds as they end
   u32 *bar_count, *bar_at, *bar_n;
   u64* clocks;  // (kStages) spent by all warps
   u64 slab_size;
@@ -56,7 +56,19 @@ struct Launch {
   i32 max_dim, with_ranks;
 };
 
-enum Stage { kNeighbours, kSort, kComponents, kMatrices, kEdges, kLoops, kTriangles, kOrder, kCavities, kRows, kStages };
+enum Stage {
+  kNeighbours,
+  kSort,
+  kComponents,
+  kMatrices,
+  kEdges,
+  kLoops,
+  kTriangles,
+  kOrder,
+  kCavities,
+  kRows,
+  kStages
+};
 
 // Neighbours of site i: entries row[i] .. row[i + 1], lower ones first, upper ones from upper[i] on. See
 // kernels/periodic/neighbour_table.hpp. Of neighbours a and b of i, `lune` holds the rank of the edge between them

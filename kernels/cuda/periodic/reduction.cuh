@@ -10,7 +10,7 @@ struct Term {
 };
 
 struct Reduction {
-  const u64* columns;  // simplices, descending
+  const u64* columns;   // simplices, descending
   u32 n_columns, last;  // last rank
   const i32* tick_of;
   u32 most_work;
@@ -162,7 +162,8 @@ DEVICE_CALL Outcome reduce_columns(Slab& slab, const Reduction& reduction, Pivot
         if (!add_simplex<K>(column, v, columns[earlier], factor, static_cast<i32>(bound), lane)) return kList;
         for (u32 t = start[earlier], stop = start[earlier + 1]; t < stop; ++t) {
           const Term term = v.terms[t];
-          if (!add_simplex<K>(column, v, term.simplex, field_multiply(term.value, factor), static_cast<i32>(bound), lane))
+          if (!add_simplex<K>(column, v, term.simplex, field_multiply(term.value, factor), static_cast<i32>(bound),
+                              lane))
             return kList;
         }
       } else if (apparent_facet<K + 1>(least, partner, coefficient, lane)) {

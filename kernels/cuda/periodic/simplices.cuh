@@ -1,7 +1,7 @@
 // Orbits of simplices: keys, facets, cofaces. See kernels/periodic/complex.hpp.
 //
-// A simplex begins at an upper entry; its other vertices are places in the same row, ascending. Key of an edge: entry; of
-// a triangle: entry << 11 | place; of a tetrahedron: entry << 22 | place << 11 | place. Order: rank << 40 | key.
+// A simplex begins at an upper entry; its other vertices are places in the same row, ascending. Key of an edge: entry;
+// of a triangle: entry << 11 | place; of a tetrahedron: entry << 22 | place << 11 | place. Order: rank << 40 | key.
 #pragma once
 
 #include "matrices.cuh"

@@ -14,7 +14,8 @@ DEVICE u32 common_neighbours(const Graph& graph, u32 begin, u32 degree, const u1
     const u16 between = w < degree ? lune[w] : kNeverRank;
     const bool hit = between != kNeverRank;
     const u32 mask = warp_ballot(hit);
-    if (hit) SHARED.common[size + count_bits(mask & lanes_before(lane))] = larger(between, graph.rank[begin + w]) << 16 | w;
+    if (hit)
+      SHARED.common[size + count_bits(mask & lanes_before(lane))] = larger(between, graph.rank[begin + w]) << 16 | w;
     from += count_bits(warp_ballot(hit && w < a));
     size += count_bits(mask);
   }
@@ -57,8 +58,7 @@ DEVICE u32 list_triangles(Slab& slab, u64* columns, const Graph& graph, const Ta
     for (u32 a = graph.upper[i] - begin; a < degree; ++a) {
       const u32 rank_a = graph.rank[begin + a];
       u32 from;
-      const u32 size =
-          common_neighbours(graph, begin, degree, matrix + static_cast<u64>(a) * stride, a, from, lane);
+      const u32 size = common_neighbours(graph, begin, degree, matrix + static_cast<u64>(a) * stride, a, from, lane);
       for (u32 base = from; base < size; base += kLanes) {
         const u32 k = base + lane;
         const bool is_triangle = k < size;
