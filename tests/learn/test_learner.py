@@ -20,6 +20,8 @@ import pytest
 from paths import SUPPORT
 from synthetic import QUICK, labels, table
 
+from screening import pipeline
+from screening.cluster import Progress
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, ModelError
 from screening.host import gpu as devices
 from screening.host.child import Answer
@@ -256,6 +258,36 @@ def test_the_rows_tried_are_those_trained_on(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(module, "answer_of", kept)
     choose_learner("auto", rows=lambda: rows, settings=QUICK.learn)
     assert told == ["gpu", QUICK.learn.model_dump_json()]
+
+
+@pytest.mark.parametrize(("learner", "forced"), [("auto", None), ("gpu", "gpu"), ("cpu", "cpu")])
+def test_a_run_tries_its_own_crystals(learner: str, forced: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    class Enough(Exception):  # noqa: N818
+        pass
+
+    def chosen(device: str, **told: Any) -> Learner:
+        asked.update(told, device=device)
+        raise Enough
+
+    crystals = table(60, seed=0)
+    known = labels(crystals, 50, seed=1)
+    config = QUICK.model_copy(update={"learn": QUICK.learn.model_copy(update={"learner": learner, "trees": 1000})})
+    monkeypatch.setattr(pipeline, "choose_learner", chosen)
+    monkeypatch.setattr(pipeline, "read_some", lambda *_, **__: crystals)
+    with pytest.raises(Enough):
+        pipeline.train_model(
+            Path("f.zarr"), known, Path("model"), config=config, device=devices.Device("cuda", "why"), rejections=[],
+            threads=7, progress=Progress(),
+        )  # fmt: skip
+    assert (asked["device"], asked["forced"], asked["settings"], asked["trainings"]) == (
+        "cuda",
+        forced,
+        config.learn,
+        7,
+    )
+    np.testing.assert_array_equal(asked["rows"]().features, training_rows(crystals, known, config).features)
 
 
 def test_nobody_asks_for_rows_where_no_learner_is_tried(nothing_here: None) -> None:
