@@ -298,7 +298,7 @@ def same_answers(found: list[Any], wanted: list[Any]) -> None:
 @pytest.fixture
 def alone(process: RipserppProcess) -> list[Any]:
     """The answers to `requests_of(40)`, each asked for by itself."""
-    found = []
+    found: list[Any] = []
     for one in requests_of(40):
         with process:
             found += process.answers(iter([one]), time_limit=60)
@@ -341,7 +341,7 @@ def test_bytes_ahead_are_bounded(process: RipserppProcess, alone: list[Any], mon
             most = max(most, open_now)
             yield one
 
-    found = []
+    found: list[Any] = []
     with process:
         for answer in process.answers(requests(), time_limit=60):
             open_now -= 1
