@@ -536,12 +536,17 @@ def status(run_dir: RunAt) -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    trials: Annotated[
+        bool, typer.Option("--trials", help="try LightGBM's GPU learners too (may take minutes)")
+    ] = False,
+) -> None:
     """Show versions, devices and engines: what is available here, what is not, and how to get it."""
-    from screening.commands import findings
+    from screening.commands import LEGEND, findings
 
-    for finding in findings():
-        typer.echo(f"{'ok ' if finding.ok else '-- '} {finding.name:<22} {finding.detail}")
+    for finding in findings(trials=trials):
+        typer.echo(finding.line())
+    typer.echo(LEGEND)
 
 
 @app.callback(invoke_without_command=True)

@@ -234,6 +234,11 @@ class LearnConfig(Section):
         True, description="one threshold drawn per column and node, instead of the best: neighbouring columns share"
     )
     seeds: PositiveInt = Field(5, description="boosters averaged in the model")
+    learner: Literal["auto", "cpu", "gpu", "cuda"] = Field(
+        "auto",
+        description="what LightGBM trains on: auto: a GPU where a trial on the training crystals agrees with the CPU "
+        "and is faster; cpu; gpu (OpenCL); cuda",
+    )
 
 
 class RankConfig(Section):

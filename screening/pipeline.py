@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +17,7 @@ from screening.cluster import Progress, fill, settle
 from screening.config import Config
 from screening.errors import Rejection
 from screening.host import Device, cores, versions
-from screening.learn import Labels, Learner, Model, choose_learner, read_labels, train
+from screening.learn import Labels, Learner, Model, at_a_time, choose_learner, read_labels, train, training_rows
 from screening.locations import Location, fetched, location, make_folder, publish
 from screening.ranking import (
     StoredTables,
@@ -125,12 +126,18 @@ def train_model(  # noqa: PLR0913
     progress
         Hears what was chosen.
     """
-    learner = choose_learner(device.kind)
-    progress.say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
-    if rejections is None:
-        rejections = read_rejections(features)
+    rejections = read_rejections(features) if rejections is None else rejections
     labelled = read_some(features, ids=set(labels.ids))
-    model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads or cores())
+    threads = threads or cores()
+    learner = choose_learner(
+        device.kind,
+        forced=None if config.learn.learner == "auto" else config.learn.learner,
+        rows=partial(training_rows, labelled, labels, config, rejections=rejections),
+        settings=config.learn,
+        trainings=at_a_time(threads=threads, size=len(labelled) * config.learn.trees),
+    )
+    progress.say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
+    model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads)
     model.save(folder)
     return model, learner
 

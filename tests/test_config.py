@@ -67,3 +67,18 @@ def test_only_settings_that_change_features_change_their_hash() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_shipped_configs_are_valid(path: Path) -> None:
     assert isinstance(read_config(path), Config)
+
+
+def test_the_gpu_node_computes_with_the_exact_engine_whatever_the_default_is() -> None:
+    path = paths.CONFIGS / "overnight-gpu.toml"
+    written = tomllib.loads(path.read_text())
+    assert (written["device"], written["homology"]["engine"]) == ("cuda", "periodic")
+
+
+@pytest.mark.parametrize("learner", ["auto", "cpu", "gpu", "cuda"])
+def test_a_learner_is_named_and_changes_no_features(learner: str) -> None:
+    config = read_config(None, {"learn": {"learner": learner}})
+    assert config.learn.learner == learner
+    assert config.features_hash() == Config().features_hash()
+    with pytest.raises(ConfigError, match="learner"):
+        read_config(None, {"learn": {"learner": "tpu"}})

@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from screening.commands.barcode import draw, read_one
     from screening.commands.bench import config_lines, measure, sample
     from screening.commands.compare import ENGINES, compare_crystals
-    from screening.commands.doctor import findings
+    from screening.commands.doctor import LEGEND, findings
     from screening.commands.inspect import Inspected, inspected
 
 __all__ = [
     "ENGINES",
+    "LEGEND",
     "Inspected",
     "compare_crystals",
     "config_lines",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 _HOMES = {
     "ENGINES": "compare",
+    "LEGEND": "doctor",
     "compare_crystals": "compare",
     "config_lines": "bench",
     "draw": "barcode",

@@ -5,21 +5,25 @@ from __future__ import annotations
 import importlib.util
 import platform
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import packages_distributions, version
+from typing import Literal
 
-from screening.errors import DeviceUnavailableError, UnavailableError
+from screening.errors import DeviceUnavailableError, EngineUnavailableError, UnavailableError
 from screening.homology import ENGINES, engine
-from screening.host import cores, driver_version, find_gpus, memory, versions
-from screening.learn import choose_learner
+from screening.host import check_one_cupy, cores, driver_version, find_gpus, memory, versions
 
-# module, package of the wheel, how to get it
-PACKAGES = (
-    ("cupy", "cupy-cuda12x", "pip install 'screening[gpu]'"),
-    ("dask_cuda", "dask-cuda", "pip install 'screening[gpu]'"),
-    ("rmm", "rmm-cu12", "pip install rmm-cu12 (only for cluster.gpu_pool)"),
-    ("ripserplusplus", "ripserplusplus", "scripts/install_ripserpp (needs nvcc)"),
-    ("dask_jobqueue", "dask-jobqueue", "pip install 'screening[slurm]' (only for SLURM)"),
+OPTIONAL_ENGINES = ("ripser", "ripserpp")  # to compare with; all others come with this package
+# module, how to get it
+OPTIONAL = (
+    ("cupy", "pip install 'screening[gpu]' (CUDA 13) or 'screening[gpu-cu12]'; only for GPUs"),
+    ("dask_cuda", "pip install 'screening[gpu]' or 'screening[gpu-cu12]'; only for GPUs with engine ripserpp"),
+    ("rmm", "pip install rmm-cu13 or rmm-cu12; only for cluster.gpu_pool"),
+    ("ripserplusplus", "scripts/install_ripserpp (needs nvcc); only for engine ripserpp"),
+    ("dask_jobqueue", "pip install 'screening[slurm]'; only for SLURM"),
 )
+State = Literal["ok", "absent", "fault"]
+MARKS: dict[State, str] = {"ok": "ok", "absent": "--", "fault": "!!"}
+LEGEND = "ok: here; --: optional, and not here; !!: here, and broken, or missing though everything needs it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,44 +31,85 @@ class Finding:
     """One line of `screening doctor`."""
 
     name: str
-    ok: bool
+    state: State  # absent: optional and not here, which is no fault
     detail: str
 
+    def line(self) -> str:
+        """Return the finding as it is printed."""
+        return f"{MARKS[self.state]}  {self.name:<22} {self.detail}"
 
-def findings() -> list[Finding]:
-    """Return the state of the machine, the engines and the optional parts, in reading order."""
-    lines = [Finding("system", ok=True, detail=f"{platform.platform()}, {cores()} cores, {memory() / 2**30:.0f} GiB")]
-    lines += [Finding(name, ok=True, detail=found) for name, found in versions().items()]
-    for name in ENGINES:
-        try:
-            engine(name)
-            lines.append(Finding(f"engine {name}", ok=True, detail="available"))
-        except UnavailableError as error:
-            lines.append(Finding(f"engine {name}", ok=False, detail=str(error)))
+
+def findings(*, trials: bool = False) -> list[Finding]:
+    """Return the state of the machine, the engines and the optional parts, in reading order.
+
+    Parameters
+    ----------
+    trials
+        Try LightGBM's learners as well, which takes from seconds to minutes.
+    """
+    system = f"{platform.platform()}, {cores()} cores, {memory() / 2**30:.0f} GiB"
+    lines = [Finding("system", "ok", system)]
+    lines += [Finding(name, "ok", found) for name, found in versions().items()]
+    lines += [_engine(name) for name in ENGINES]
     lines += _gpu()
-    lines += [
-        Finding(f"LightGBM {trial.name}", ok=trial.ok, detail=trial.message) for trial in choose_learner("auto").tried
-    ]
+    lines += _packages()
+    lines += _learners() if trials else []
     return lines
 
 
+def _engine(name: str) -> Finding:
+    if name == "ripser" and importlib.util.find_spec("ripser") is not None:
+        return Finding("engine ripser", "ok", "installed")  # not loaded: it brings scikit-learn, which takes seconds
+    try:
+        engine(name)
+    except UnavailableError as error:
+        return Finding(f"engine {name}", "absent" if name in OPTIONAL_ENGINES else "fault", str(error))
+    return Finding(f"engine {name}", "ok", "available")
+
+
 def _gpu() -> list[Finding]:
-    """Return the state of the GPU path: driver, devices, packages, each with the command that brings it."""
-    lines: list[Finding] = []
+    """Return the driver and the devices; that there is none is no fault, that it fails is one."""
     try:
         gpus = find_gpus()
-        lines.append(Finding("CUDA driver", ok=True, detail=f"supports CUDA {driver_version()}"))
-        for gpu in gpus:
-            major, minor = gpu.capability
-            told = f"{gpu.name}, {gpu.memory / 2**30:.0f} GiB, compute capability {major}.{minor}"
-            lines.append(Finding(f"GPU {gpu.index}", ok=True, detail=told))
     except DeviceUnavailableError as error:
-        lines.append(Finding("GPU", ok=False, detail=str(error)))
-    for name, package, remedy in PACKAGES:
-        there = importlib.util.find_spec(name) is not None
-        try:
-            detail = version(package) if there else f"not installed: {remedy}"
-        except PackageNotFoundError:
-            detail = "installed"  # by conda, or under a wheel of another CUDA version
-        lines.append(Finding(name, ok=there, detail=detail))
+        none = any(words in str(error) for words in ("is not found", "sees no device"))
+        return [Finding("GPU", "absent" if none else "fault", str(error))]
+    lines = [Finding("CUDA driver", "ok", f"supports CUDA {driver_version()}")]
+    for gpu in gpus:
+        major, minor = gpu.capability
+        told = f"{gpu.name}, {gpu.memory / 2**30:.0f} GiB, compute capability {major}.{minor}"
+        lines.append(Finding(f"GPU {gpu.index}", "ok", told))
+    return lines
+
+
+def _packages() -> list[Finding]:
+    """Return the optional packages under whatever name their wheels have, with the command that brings each."""
+    wheels = packages_distributions()
+    lines: list[Finding] = []
+    for module, remedy in OPTIONAL:
+        names = tuple(sorted(set(wheels.get(module, ()))))
+        there = importlib.util.find_spec(module) is not None
+        if not there:
+            lines.append(Finding(module, "absent", f"not installed: {remedy}"))
+        elif not names:
+            lines.append(Finding(module, "ok", "installed, without saying which version"))
+        else:
+            lines.append(Finding(module, "ok", ", ".join(f"{version(name)} ({name})" for name in names)))
+        if module == "cupy":
+            try:
+                check_one_cupy(names)
+            except EngineUnavailableError as error:
+                lines[-1] = Finding(module, "fault", str(error))
+    return lines
+
+
+def _learners() -> list[Finding]:
+    """Return what trials of LightGBM's learners came to, on made rows; a run tries them on its own crystals."""
+    from screening.learn import choose_learner
+
+    lines: list[Finding] = []
+    for trial in choose_learner("auto").tried:
+        refused = trial.message.partition(": ")[2].startswith("refused")
+        state: State = "ok" if trial.ok else "fault" if refused else "absent"
+        lines.append(Finding(f"LightGBM {trial.name}", state, trial.message))
     return lines

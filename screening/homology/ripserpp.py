@@ -25,6 +25,8 @@ import atexit
 import dataclasses
 import importlib.util
 import os
+from collections import deque
+from collections.abc import Iterator
 from functools import cache
 from math import comb
 from pathlib import Path
@@ -35,8 +37,8 @@ import psutil
 from screening.crystals import CloudBatch, FloatArray
 from screening.errors import EngineUnavailableError
 from screening.homology.barcodes import Barcodes, Fallback
-from screening.homology.ripserpp_process import ChildDiedError, RipserppProcess
-from screening.homology.supercell import MAX_POINTS, rips_redzed, torus_barcodes
+from screening.homology.ripserpp_process import ChildDiedError, FloatBars, RipserppProcess, request
+from screening.homology.supercell import MAX_POINTS, Bars, Problem, rips_redzed, torus_barcodes
 
 LIBRARY_VARIABLE = "SCREENING_RIPSERPP_LIBRARY"
 MIN_POINTS = 10
@@ -89,26 +91,42 @@ def barcodes_ripserpp(  # noqa: PLR0913
     redzed = rips_redzed()
     fallbacks: list[Fallback] = []
 
-    def rips(distances: FloatArray, dimension: int, limit: int, index: int) -> list[FloatArray]:
-        reason = _refusal(len(distances), dimension, memory=memory, process=process)
-        if reason is None:
-            try:
-                return coned(distances, dimension, limit, process=process, time_limit=time_limit)
-            except ChildDiedError:
-                reason = "crash"
-            except TimeoutError:
-                reason = "timeout"
-        fallbacks.append(Fallback(index, reason))
-        return redzed(distances, dimension, limit, index)
+    def by_redzed(problem: Problem, dimension: int, reason: str) -> Bars:
+        fallbacks.append(Fallback(problem.cloud, reason))
+        return redzed(problem, dimension)
 
-    found = torus_barcodes(clouds, rips, r_max=r_max, max_dim=max_dim, max_points=max_points)
-    return dataclasses.replace(found, fallbacks=tuple(fallbacks))
+    def reduce(problems: Iterator[Problem], dimension: int) -> Iterator[Bars]:
+        ahead: deque[Problem | Bars] = deque()  # given to ripser++, or done already; in order
+
+        def requests() -> Iterator[bytes]:
+            for problem in problems:
+                reason = _refusal(len(problem.distances), dimension, memory=memory, process=process)
+                if reason is not None:
+                    ahead.append(by_redzed(problem, dimension, reason))
+                    continue
+                ahead.append(problem)
+                yield cone_request(problem.distances, dimension, problem.limit)
+
+        for answer in process.answers(requests(), time_limit=time_limit):
+            while not isinstance(problem := ahead.popleft(), Problem):
+                yield problem
+            if isinstance(answer, ChildDiedError | TimeoutError):
+                yield by_redzed(problem, dimension, "crash" if isinstance(answer, ChildDiedError) else "timeout")
+            else:
+                yield bars_below_cone(answer, problem.limit)
+        yield from (bars for bars in ahead if not isinstance(bars, Problem))
+
+    with process:
+        found = torus_barcodes(clouds, reduce, r_max=r_max, max_dim=max_dim, max_points=max_points)
+    return dataclasses.replace(found, fallbacks=tuple(sorted(fallbacks, key=lambda one: one.cloud)))
 
 
 def coned(
     distances: FloatArray, max_dim: int, limit: int, *, process: RipserppProcess, time_limit: float
 ) -> list[FloatArray]:
-    """Return all bars up to `limit`, one (bars, 2) float64 array of ticks per dimension; inf = alive at `limit`.
+    """Return all bars of one matrix up to `limit`, one (bars, 2) float64 array of ticks per dimension.
+
+    inf = alive at `limit`.
 
     Parameters
     ----------
@@ -118,17 +136,35 @@ def coned(
         Highest dimension, largest tick.
     process, time_limit
         Who computes, and how long at most, s.
+
+    Raises
+    ------
+    ChildDiedError, TimeoutError
+        The process died on it, or took too long.
     """
+    with process:
+        (answer,) = process.answers(iter([cone_request(distances, max_dim, limit)]), time_limit=time_limit)
+    if isinstance(answer, Exception):
+        raise answer
+    return bars_below_cone(answer, limit)
+
+
+def cone_request(distances: FloatArray, max_dim: int, limit: int) -> bytes:
+    """Return what `RipserppProcess.answers` takes: the distances with the added vertex; see `coned`."""
     cone = float(limit + 1)
     n = len(distances)
     if not (distances >= 0).all() or not np.isfinite(distances).all() or cone + 1 >= 2**24:
         raise ValueError("distances must be whole numbers of ticks from 0 to below 2**24")
     within = np.where(distances <= limit, distances, cone + 1)
-    lower = np.concatenate([within[np.tril_indices(n, -1)], np.full(n, cone)]).astype(np.float32)
-    found = process.bars(lower, n_points=n + 1, max_dim=max_dim, threshold=cone, time_limit=time_limit)
-    bars = [one.astype(np.float64) for one in found]
+    lower = np.concatenate([within[np.tri(n, k=-1, dtype=bool)], np.full(n, cone)]).astype(np.float32)
+    return request(lower, n_points=n + 1, max_dim=max_dim, threshold=cone)
+
+
+def bars_below_cone(answer: FloatBars, limit: int) -> Bars:
+    """Return the bars of an answer to `cone_request`, those that end at the cone as never ending."""
+    bars = [one.astype(np.float64) for one in answer]
     for one in bars:
-        one[one[:, 1] == cone, 1] = np.inf
+        one[one[:, 1] == float(limit + 1), 1] = np.inf
     return bars
 
 

@@ -2,6 +2,7 @@
 
 ripser++ ends its whole process on any CUDA error and prints where it likes, so it gets a process of its own whose
 standard output is moved out of the way before the library is loaded. Its first message is the free memory of the GPU.
+Requests are read ahead by a thread, so that the library never waits for the other side, nor the other side for it.
 A request is the highest dimension, the number of points, the threshold, and the lower triangle of distances; an answer
 is, per dimension, a number of bars and the bars.
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import queue
 import struct
 import sys
 import threading
@@ -58,15 +60,22 @@ def serve(library: str) -> None:
     spread = np.random.default_rng(0).uniform(1.0, 2.0, size=66).astype(np.float32)
     _bars(run, libc, spread, n_points=12, max_dim=1, threshold=2.0)
     send(answers, READY.pack(_free_memory()))
-    while True:
-        try:
-            request = receive(sys.stdin.buffer)
-        except EOFError:
-            return
+    requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()  # bounded by who sends them
+    threading.Thread(target=_read, args=(requests,), daemon=True).start()
+    while (request := requests.get()) is not None:
         max_dim, n_points, threshold = HEADER.unpack_from(request)
         lower = np.frombuffer(request, dtype=np.float32, offset=HEADER.size).copy()
         found = _bars(run, libc, lower, n_points=n_points, max_dim=max_dim, threshold=threshold)
         send(answers, b"".join(COUNT.pack(len(bars)) + bars.tobytes() for bars in found))
+
+
+def _read(requests: queue.SimpleQueue[bytes | None]) -> None:
+    """Put each request into the queue, and None at their end."""
+    try:
+        while True:
+            requests.put(receive(sys.stdin.buffer))
+    except EOFError:
+        requests.put(None)
 
 
 def _free_memory() -> int:

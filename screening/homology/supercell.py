@@ -6,7 +6,8 @@ The bars depend on the supercell, and so on the cell in which a crystal is given
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,9 +16,20 @@ from screening.errors import Code, MissingExtraError, RejectionError
 from screening.homology.barcodes import Barcodes, radii_of, ticks
 
 MAX_POINTS = 2_000
-# Takes tick distances (n, n), the highest dimension, the largest tick, and the index of the cloud in its batch; returns
-# one (bars, 2) array of ticks per dimension.
-Rips = Callable[[FloatArray, int, int, int], list[FloatArray]]
+
+
+class Problem(NamedTuple):
+    """The supercell of one cloud, whose Rips filtration is to be reduced."""
+
+    distances: FloatArray  # (n, n) ticks
+    limit: int  # largest tick
+    cloud: int  # index in its batch
+
+
+Bars = list[FloatArray]  # one (bars, 2) array of ticks per dimension
+Rips = Callable[[Problem, int], Bars]  # the highest dimension beside the problem
+# Takes the problems of a batch as they come, and gives their bars in the same order; it may read ahead.
+Reduce = Callable[[Iterator[Problem], int], Iterator[Bars]]
 
 
 def barcodes_redzed(
@@ -45,7 +57,7 @@ def barcodes_redzed(
     EngineUnavailableError
         redzed-tda is not installed.
     """
-    return torus_barcodes(clouds, rips_redzed(), r_max=r_max, max_dim=max_dim, max_points=max_points)
+    return torus_barcodes(clouds, one_by_one(rips_redzed()), r_max=r_max, max_dim=max_dim, max_points=max_points)
 
 
 def rips_redzed() -> Rips:
@@ -61,8 +73,9 @@ def rips_redzed() -> Rips:
     except ImportError as error:
         raise MissingExtraError("engine supercell needs RedZeD: pip install redzed-tda") from error
 
-    def rips(distances: FloatArray, dimension: int, limit: int, _: int) -> list[FloatArray]:
-        return [np.asarray(bars) for bars in redzed_tda.rips(distances, maxdim=dimension, threshold=float(limit))]
+    def rips(problem: Problem, dimension: int) -> Bars:
+        found = redzed_tda.rips(problem.distances, maxdim=dimension, threshold=float(problem.limit))
+        return [np.asarray(bars) for bars in found]
 
     return rips
 
@@ -80,9 +93,9 @@ def rips_ripser() -> Rips:
     except ImportError as error:
         raise MissingExtraError("engine ripser needs ripser.py: pip install 'screening[reference]'") from error
 
-    def rips(distances: FloatArray, dimension: int, limit: int, _: int) -> list[FloatArray]:
+    def rips(problem: Problem, dimension: int) -> Bars:
         # Ticks stay below 2**24, so its float32 holds them exactly.
-        found = ripser(distances, maxdim=dimension, thresh=float(limit), distance_matrix=True)
+        found = ripser(problem.distances, maxdim=dimension, thresh=float(problem.limit), distance_matrix=True)
         return [np.asarray(bars, dtype=np.float64) for bars in found["dgms"]]
 
     return rips
@@ -98,11 +111,20 @@ def barcodes_ripser(
     EngineUnavailableError
         ripser is not installed.
     """
-    return torus_barcodes(clouds, rips_ripser(), r_max=r_max, max_dim=max_dim, max_points=max_points)
+    return torus_barcodes(clouds, one_by_one(rips_ripser()), r_max=r_max, max_dim=max_dim, max_points=max_points)
 
 
-def torus_barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim: int, max_points: int) -> Barcodes:
-    """Return the barcodes of minimal supercells, reduced by `rips`.
+def one_by_one(rips: Rips) -> Reduce:
+    """Return what reduces each problem when its bars are asked for."""
+
+    def reduce(problems: Iterator[Problem], max_dim: int) -> Iterator[Bars]:
+        return (rips(problem, max_dim) for problem in problems)
+
+    return reduce
+
+
+def torus_barcodes(clouds: CloudBatch, reduce: Reduce, *, r_max: FloatArray, max_dim: int, max_points: int) -> Barcodes:
+    """Return the barcodes of minimal supercells, reduced by `reduce`.
 
     Raises
     ------
@@ -110,41 +132,44 @@ def torus_barcodes(clouds: CloudBatch, rips: Rips, *, r_max: FloatArray, max_dim
         A cell or coordinate that is no number; the detail names the cloud.
     """
     radii = np.broadcast_to(np.asarray(r_max, dtype=np.float64), (len(clouds),))
-    rows: list[FloatArray] = []
-    counts: list[int] = []
+    rows: list[FloatArray] = [np.empty((0, 3)) for _ in range(len(clouds))]
     points = np.zeros(len(clouds))
     r_cut = np.zeros(len(clouds))
-    for index, (lattice, positions, _) in enumerate(clouds):
-        # The reducers take what is no number for a distance, and return bars.
-        if not np.isfinite(lattice).all():
-            raise RejectionError(Code.BAD_CELL, f"cloud {index}: the cell vectors are not finite")
-        if not np.isfinite(positions).all():
-            raise RejectionError(Code.BAD_SITE, f"cloud {index}: a fractional coordinate is not finite")
-        wanted = int(ticks(radii[index]))
-        distances, limit = supercell_distances(lattice, positions, limit=wanted, max_points=max_points)
-        points[index], r_cut[index] = len(distances) or len(positions), radii_of(np.array(limit))
-        bars = _bars(distances, rips, max_dim, limit, index) if limit else np.empty((0, 3))
-        rows.append(bars)
-        counts.append(len(bars))
+    reduced: list[int] = []  # clouds with two points or more, in order
+
+    def problems() -> Iterator[Problem]:
+        for index, (lattice, positions, _) in enumerate(clouds):
+            # The reducers take what is no number for a distance, and return bars.
+            if not np.isfinite(lattice).all():
+                raise RejectionError(Code.BAD_CELL, f"cloud {index}: the cell vectors are not finite")
+            if not np.isfinite(positions).all():
+                raise RejectionError(Code.BAD_SITE, f"cloud {index}: a fractional coordinate is not finite")
+            wanted = int(ticks(radii[index]))
+            distances, limit = supercell_distances(lattice, positions, limit=wanted, max_points=max_points)
+            points[index], r_cut[index] = len(distances) or len(positions), radii_of(np.array(limit))
+            if limit and len(distances) == 1:
+                rows[index] = np.array([[0.0, 0.0, np.inf]])
+            elif limit and len(distances):
+                reduced.append(index)
+                yield Problem(distances.astype(np.float64), limit, index)
+
+    for place, bars in enumerate(reduce(problems(), max_dim)):
+        rows[reduced[place]] = _table(bars)
     table = np.concatenate([np.empty((0, 3)), *rows])
     return Barcodes(
         birth=table[:, 1].copy(),
         death=table[:, 2].copy(),
         dim=table[:, 0].astype(np.int8),
-        offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
+        offsets=np.concatenate([[0], np.cumsum([len(one) for one in rows])]).astype(np.int64),
         n_points=points,
         r_cut=r_cut,
     )
 
 
-def _bars(distances: IntArray, rips: Rips, max_dim: int, limit: int, index: int) -> FloatArray:
-    """Return bars as rows (dim, birth, death) in Å, sorted."""
-    if len(distances) == 0:
-        return np.empty((0, 3))
-    if len(distances) == 1:
-        return np.array([[0.0, 0.0, np.inf]])
+def _table(found: Bars) -> FloatArray:
+    """Return bars as rows (dim, birth, death) in Å, sorted; those without length are left out."""
     parts = []
-    for dim, bars in enumerate(rips(distances.astype(np.float64), max_dim, limit, index)):
+    for dim, bars in enumerate(found):
         lasting = bars[bars[:, 1] > bars[:, 0]]
         finite = np.isfinite(lasting[:, 1])
         death = np.full(len(lasting), np.inf)

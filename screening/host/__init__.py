@@ -1,8 +1,9 @@
 """The machine here: what the process may use of it, its GPUs, its child processes, the versions that compute."""
 
 from screening.host.child import Child, answer_of, receive, send
-from screening.host.gpu import Device, Wanted, driver_version, find_gpus, resolve
+from screening.host.gpu import Device, Wanted, check_one_cupy, cupy_wheels, driver_version, find_gpus, resolve
 from screening.host.limits import cores, memory
+from screening.host.output import native_output_held
 from screening.host.time_limit import time_limit
 from screening.host.versions import versions
 
@@ -11,10 +12,13 @@ __all__ = [
     "Device",
     "Wanted",
     "answer_of",
+    "check_one_cupy",
     "cores",
+    "cupy_wheels",
     "driver_version",
     "find_gpus",
     "memory",
+    "native_output_held",
     "receive",
     "resolve",
     "send",

@@ -12,9 +12,10 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions
 from typing import Literal
 
-from screening.errors import DeviceUnavailableError, MissingExtraError, UnavailableError
+from screening.errors import DeviceUnavailableError, EngineUnavailableError, MissingExtraError, UnavailableError
 
 Wanted = Literal["auto", "cuda", "cpu"]
 DRIVER = "libcuda.so.1"
@@ -56,8 +57,11 @@ def resolve(wanted: Wanted, *, remote: bool = False) -> Device:
     ------
     DeviceUnavailableError
         ``cuda`` was asked for and no GPU answers here.
+    MissingExtraError
+        ``cuda`` was asked for and CuPy is not installed.
     EngineUnavailableError
-        ``cuda`` was asked for and CuPy or dask-cuda is not installed.
+        A GPU answers, and CuPy is installed for two CUDA versions at once; also with ``auto``, since a broken
+        installation is no reason to compute elsewhere.
     """
     if wanted == "cpu":
         return Device("cpu", "cpu, as asked for")
@@ -72,6 +76,7 @@ def resolve(wanted: Wanted, *, remote: bool = False) -> Device:
         if wanted == "cuda":
             raise
         return Device("cpu", f"cpu: {str(error).partition(';')[0]}")  # nothing was asked for: no remedy
+    check_one_cupy(cupy_wheels())
     names = ", ".join(sorted({gpu.name for gpu in gpus}))
     return Device("cuda", f"cuda: {len(gpus)} GPU(s), {names}", gpus=gpus, arrays="cupy")
 
@@ -127,6 +132,27 @@ def _describe(driver: ctypes.CDLL, index: int) -> Gpu:
     if any(calls):
         raise DeviceUnavailableError(f"CUDA GPU {index} does not answer (driver errors {calls}); {REMEDY}")
     return Gpu(index, name.value.decode(errors="replace"), memory.value, (major.value, minor.value))
+
+
+def cupy_wheels() -> tuple[str, ...]:
+    """Return the names of the installed packages that bring CuPy: one for each CUDA version that it is built for."""
+    return tuple(sorted(set(packages_distributions().get("cupy", ()))))
+
+
+def check_one_cupy(wheels: tuple[str, ...]) -> None:
+    """Return nothing if CuPy is installed once, as its packages' names (`cupy_wheels`) tell.
+
+    Raises
+    ------
+    EngineUnavailableError
+        Twice: the packages write the same files, and which of them win is chance.
+    """
+    if len(wheels) > 1:
+        raise EngineUnavailableError(
+            f"CuPy is installed {len(wheels)} times, as {' and '.join(wheels)}, whose files overwrite each other: "
+            f"pip uninstall {' '.join(wheels)}, then pip install 'screening[gpu-cu13]' or 'screening[gpu-cu12]', "
+            "whichever the driver supports; or use --device cpu"
+        )
 
 
 def _check_packages() -> None:

@@ -5,10 +5,10 @@ from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import compare_bounds, evaluate, seeded
 from screening.learn.header import Training
 from screening.learn.labels import Labels, read_labels
-from screening.learn.learner import Learner, choose_learner
+from screening.learn.learner import Learner, choose_learner, training_rows
 from screening.learn.load import load_model
 from screening.learn.model import Model, Prediction
-from screening.learn.parallel import all_of
+from screening.learn.parallel import all_of, at_a_time
 from screening.learn.scores import score_lines
 from screening.learn.train import train
 from screening.learn.view import band_below
@@ -22,6 +22,7 @@ __all__ = [
     "Rows",
     "Training",
     "all_of",
+    "at_a_time",
     "band_below",
     "choose_learner",
     "compare_bounds",
@@ -35,4 +36,5 @@ __all__ = [
     "score_lines",
     "seeded",
     "train",
+    "training_rows",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from screening.config import LearnConfig
 from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError
+from screening.host import native_output_held
 from screening.learn.trees import read_trees
 
 
@@ -93,7 +95,7 @@ def fit(
     """Return a booster of the target minus its base score, and the base score.
 
     The base is subtracted from the targets, so the booster's output plus the base is the prediction whether or not
-    LightGBM would add an average of its own.
+    LightGBM would add an average of its own. What a GPU's compiler prints during a fit does not reach the terminal.
     """
     base = base_score(rows.target, rows.is_bound)
     target = rows.target - base
@@ -103,7 +105,8 @@ def fit(
 
     names: Any = "auto" if columns is None else list(columns)
     data = lgb.Dataset(rows.features, label=target, feature_name=names, params=params)
-    return lgb.train({**params, "objective": objective}, data, num_boost_round=trees), base
+    with native_output_held() if "device_type" in params else nullcontext():
+        return lgb.train({**params, "objective": objective}, data, num_boost_round=trees), base
 
 
 def read_booster(text: str, *, n_features: int) -> lgb.Booster:

@@ -12,6 +12,11 @@ Result = TypeVar("Result")
 WORTHWHILE = 20_000
 
 
+def at_a_time(*, threads: int, size: int) -> int:
+    """Return how many trainings of `size` crystals x trees `all_of` does at a time, where there are as many."""
+    return threads if size >= WORTHWHILE else 1
+
+
 def all_of(calls: Iterable[Callable[[], Result]], *, threads: int, size: int) -> list[Result]:
     """Return the results of the calls, in order; no value depends on `threads`.
 
@@ -28,7 +33,7 @@ def all_of(calls: Iterable[Callable[[], Result]], *, threads: int, size: int) ->
         Crystals x trees of one training; small ones are done here.
     """
     calls = list(calls)
-    if threads < 2 or len(calls) < 2 or size < WORTHWHILE:
+    if len(calls) < 2 or at_a_time(threads=threads, size=size) < 2:
         return [call() for call in calls]
     workers: Any = joblib.Parallel(n_jobs=min(threads, len(calls)))
     return list(workers(joblib.delayed(call)() for call in calls))

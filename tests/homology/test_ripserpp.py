@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,9 @@ from screening.crystals.clouds import channel_clouds
 from screening.crystals.crystal import CloudBatch
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, RejectionError
 from screening.features.shard import featurize_shard
-from screening.homology import ripserpp
+from screening.homology import ripserpp, ripserpp_process
 from screening.homology.engines import engine
-from screening.homology.ripserpp import barcodes_ripserpp, coned
+from screening.homology.ripserpp import barcodes_ripserpp, cone_request, coned
 from screening.homology.ripserpp_process import ChildDiedError, RipserppProcess
 from screening.homology.supercell import barcodes_redzed, barcodes_ripser
 from screening.sources.blocks import Item
@@ -282,6 +283,114 @@ def test_the_process_is_replaced_after_so_many_calls(built: Path) -> None:
     assert kept.pid is None
 
 
+def requests_of(count: int) -> list[bytes]:
+    made = np.random.default_rng(3)
+    return [cone_request(tick_distances(made, int(made.integers(12, 30))), 1, 300) for _ in range(count)]
+
+
+def same_answers(found: list[Any], wanted: list[Any]) -> None:
+    assert len(found) == len(wanted)
+    for one, other in zip(found, wanted, strict=True):
+        for ours, theirs in zip(one, other, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.fixture
+def alone(process: RipserppProcess) -> list[Any]:
+    """The answers to `requests_of(40)`, each asked for by itself."""
+    found: list[Any] = []
+    for one in requests_of(40):
+        with process:
+            found += process.answers(iter([one]), time_limit=60)
+    return found
+
+
+@pytest.mark.parametrize(("calls", "started"), [(500, 1), (7, 6)])
+def test_clouds_go_ahead_of_the_answers(
+    calls: int, started: int, built: Path, alone: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ripserpp_process, "AHEAD", 12)
+    kept = RipserppProcess(str(built), calls=calls)
+    read: list[int] = []
+    answered: list[Any] = []
+
+    def requests() -> Iterator[bytes]:
+        for place, one in enumerate(requests_of(40)):
+            read.append(place)
+            assert len(read) - len(answered) <= 12  # bounded
+            yield one
+
+    with kept:
+        for answer in kept.answers(requests(), time_limit=60):
+            if not answered:
+                assert len(read) >= min(calls, 12)
+            answered.append(answer)
+    assert kept.started == started
+    kept.close()
+    same_answers(answered, alone)
+
+
+def test_bytes_ahead_are_bounded(process: RipserppProcess, alone: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ripserpp_process, "AHEAD_BYTES", 1)  # so each goes alone
+    open_now, most = 0, 0
+
+    def requests() -> Iterator[bytes]:
+        nonlocal open_now, most
+        for one in requests_of(40):
+            open_now += 1
+            most = max(most, open_now)
+            yield one
+
+    found: list[Any] = []
+    with process:
+        for answer in process.answers(requests(), time_limit=60):
+            open_now -= 1
+            found.append(answer)
+    assert most == 1
+    same_answers(found, alone)
+
+
+def test_answers_of_a_batch_that_was_given_up_are_not_taken_for_others(
+    process: RipserppProcess, alone: list[Any]
+) -> None:
+    asked = requests_of(40)
+    with process:
+        answers = process.answers(iter(asked), time_limit=60)
+        same_answers([next(answers), next(answers)], alone[:2])
+    with process:
+        same_answers(list(process.answers(iter(asked[30:]), time_limit=60)), alone[30:])
+    with pytest.raises(ZeroDivisionError), process:
+        list(process.answers((one if place < 5 else asked[1 // 0] for place, one in enumerate(asked)), time_limit=60))
+    with process:
+        same_answers(list(process.answers(iter(asked[20:]), time_limit=60)), alone[20:])
+
+
+def test_a_process_killed_from_outside_costs_one_cloud(process: RipserppProcess, alone: list[Any]) -> None:
+    """Answers that it gave before are read all the same, those after it come from a new process."""
+    found: list[Any] = []
+    with process:
+        for answer in process.answers(iter(requests_of(40)), time_limit=60):
+            found.append(answer)
+            if len(found) == 10:
+                assert process.pid is not None
+                os.kill(process.pid, signal.SIGKILL)
+    died = [place for place, answer in enumerate(found) if isinstance(answer, ChildDiedError)]
+    assert len(died) == 1
+    assert died[0] >= 10
+    same_answers(found[: died[0]] + found[died[0] + 1 :], alone[: died[0]] + alone[died[0] + 1 :])
+
+
+@pytest.mark.usefixtures("installed")
+def test_clouds_of_every_size_come_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ripserpp_process, "AHEAD", 5)
+    sizes = [int(size) for size in np.random.default_rng(8).integers(0, 22, size=60)]
+    batch = clouds_of(sizes, seed=9)
+    r_max = np.full(len(batch), 5.0)
+    found = barcodes_ripserpp(batch, r_max=r_max)
+    assert [one.cloud for one in found.fallbacks] == [index for index, size in enumerate(sizes) if 2 <= size < 10]
+    assert_same(found, barcodes_redzed(batch, r_max=r_max))
+
+
 def test_threads_take_turns(process: RipserppProcess) -> None:
     faults: list[BaseException] = []
 
@@ -341,9 +450,10 @@ def test_distances_that_float32_does_not_hold_are_refused(process: RipserppProce
 def test_the_process_ends_with_its_parent(built: Path, ending: signal.Signals) -> None:
     code = (
         "import sys, time, numpy as np\n"
-        "from screening.homology.ripserpp_process import RipserppProcess\n"
+        "from screening.homology.ripserpp_process import RipserppProcess, request\n"
         "kept = RipserppProcess(sys.argv[1])\n"
-        "kept.bars(np.ones(66, dtype=np.float32), n_points=12, max_dim=1, threshold=2.0, time_limit=60)\n"
+        "one = request(np.ones(66, dtype=np.float32), n_points=12, max_dim=1, threshold=2.0)\n"
+        "list(kept.answers(iter([one]), time_limit=60))\n"
         "print(kept.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
@@ -398,7 +508,8 @@ def test_the_installer_builds_anew_for_the_gpus_named(tmp_path: Path) -> None:
     """Stand-ins for nvcc and Python show what would be run."""
     (tmp_path / "nvcc").write_text("#!/bin/sh\n")
     (tmp_path / "python").write_text(
-        '#!/bin/sh\necho "$@"\necho $NVCC_APPEND_FLAGS\ncat $CMAKE_TOOLCHAIN_FILE /dev/null\n'
+        '#!/bin/sh\necho "$@"\necho $NVCC_APPEND_FLAGS\necho minimum $CMAKE_POLICY_VERSION_MINIMUM\n'
+        "cat $CMAKE_TOOLCHAIN_FILE /dev/null\n"
     )
     for name in ("nvcc", "python"):
         (tmp_path / name).chmod(0o755)
@@ -409,6 +520,7 @@ def test_the_installer_builds_anew_for_the_gpus_named(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert 'set(CUDA_ARCH_LIST "8.6 9.0" CACHE STRING "")' in done.stdout
     assert "-std=c++17 -include thrust/sort.h" in done.stdout
+    assert "minimum 3.5" in done.stdout.splitlines()  # CMake 4 reads it before anything that the package could set
     # An earlier build for other GPUs, in pip's cache or installed, must not be taken for this one.
     (line,) = (line for line in done.stdout.splitlines() if "--no-binary" in line)
     assert {"--no-cache-dir", "--force-reinstall", "--no-deps", "ripserplusplus==1.1.2"} <= set(line.split())
@@ -423,11 +535,20 @@ def test_the_installer_says_what_is_missing() -> None:
 
 
 @pytest.mark.slow
-def test_the_real_build_loads_and_says_that_there_is_no_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("cmake", [3, 4])
+def test_the_real_build_loads_and_says_that_there_is_no_gpu(
+    cmake: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The installer on the package itself, with nvcc; without a GPU a typed error, and this process lives on."""
     if not shutil.which("nvcc"):
         pytest.skip("nvcc is not installed")
-    done = install("--arch", "8.0 9.0", "--target", str(tmp_path))
+    tools = tmp_path / "tools"
+    venv.create(tools, with_pip=True)
+    fetched = subprocess.run([tools / "bin" / "pip", "install", "-q", f"cmake=={cmake}.*"], check=False)
+    if fetched.returncode:
+        pytest.skip(f"CMake {cmake} cannot be fetched")
+    path = f"{tools / 'bin'}:{os.environ['PATH']}"
+    done = install("--arch", "8.0 9.0", "--target", str(tmp_path), PATH=path)
     assert done.returncode == 0, done.stderr[-2000:]
     built = list(tmp_path.rglob("libpyripser++*"))
     assert len(built) == 1

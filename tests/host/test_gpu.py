@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from screening.errors import DeviceUnavailableError, MissingExtraError
+from screening.errors import DeviceUnavailableError, EngineUnavailableError, MissingExtraError
 from screening.host import gpu as device
 
 DRIVER = r"""
@@ -37,8 +37,11 @@ def no_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "DRIVER", "libcuda-that-is-not-there.so.1")
 
 
-def packages(monkeypatch: pytest.MonkeyPatch, *, there: bool) -> None:
+def packages(
+    monkeypatch: pytest.MonkeyPatch, *, there: bool, wheels: tuple[str, ...] = ("cupy-cuda13x", "cupy-cuda13x")
+) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if there else None)
+    monkeypatch.setattr(device, "packages_distributions", lambda: {"cupy": list(wheels)} if there else {})
 
 
 @pytest.mark.usefixtures("no_driver")
@@ -70,6 +73,20 @@ def test_a_gpu_without_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(MissingExtraError, match=r"pip install 'screening\[gpu\]'"):
         device.resolve("cuda")
     assert device.resolve("auto").kind == "cpu"
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_cupy_of_two_cuda_versions_stops(
+    wanted: device.Wanted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both wheels write the folder cupy/: which files are there is chance, so nothing is computed with them."""
+    stand_in(tmp_path, monkeypatch)
+    packages(monkeypatch, there=True, wheels=("cupy-cuda13x", "cupy-cuda12x", "cupy-cuda12x"))
+    with pytest.raises(EngineUnavailableError, match=r"as cupy-cuda12x and cupy-cuda13x, .*pip uninstall cupy-cuda12x"):
+        device.resolve(wanted)
+    assert device.resolve("cpu").kind == "cpu"
+    packages(monkeypatch, there=True, wheels=("cupy",))  # conda's
+    assert device.resolve(wanted).kind == "cuda"
 
 
 @pytest.mark.parametrize(

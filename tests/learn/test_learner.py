@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pytest
 from paths import SUPPORT
 from synthetic import QUICK, labels, table
 
+from screening import pipeline
+from screening.cluster import Progress
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, ModelError
 from screening.host import gpu as devices
 from screening.host.child import Answer
+from screening.learn import boosting
 from screening.learn import learner as module
 from screening.learn.boosting import Rows, fit, parameters
-from screening.learn.learner import CPU, MAX_DIFFERENCE, Learner, Trial, choose_learner, trial_rows
+from screening.learn.learner import CPU, MAX_DIFFERENCE, Learner, Trial, choose_learner, training_rows, trial_rows
 from screening.learn.load import load_model
 from screening.learn.model import Model
 from screening.learn.train import train
@@ -70,6 +77,10 @@ def vendor(folder: Path, monkeypatch: pytest.MonkeyPatch, *, code: str) -> None:
     (vendors / "driver.icd").write_text(f"{library}\n")
     monkeypatch.setenv("OCL_ICD_VENDORS", str(vendors))
     monkeypatch.delenv("OCL_ICD_FILENAMES", raising=False)
+
+
+def task(folder: Path, *, time_limit: float) -> module._Task:
+    return module._Task(folder, trial_rows, QUICK.learn, trainings=1, time_limit=time_limit, threads=1)
 
 
 @pytest.fixture
@@ -139,7 +150,7 @@ def test_the_first_learner_that_passes_is_chosen(
 ) -> None:
     asked: list[str] = []
 
-    def trial(name: module.LearnerName, *, time_limit: float, threads: int) -> Trial:
+    def trial(name: module.LearnerName, task: object) -> Trial:
         asked.append(name)
         return Trial(name, ok=name in passes, message="told", seconds=1.0)
 
@@ -153,19 +164,140 @@ def test_the_first_learner_that_passes_is_chosen(
     assert found.tried[0].message == "A: told"
 
 
+def answered(**over: float) -> dict[str, Any]:
+    return {"difference": 0.0, "seconds": 0.1, "cpu_seconds": 1.0, "crystals": 247} | over
+
+
 @pytest.mark.parametrize(
-    ("answer", "ok", "message"),
+    ("answer", "trainings", "ok", "message"),
     [
-        ({"error": "not\n in this build"}, False, "not in this build"),
-        ({"difference": 0.9 * MAX_DIFFERENCE, "seconds": 1.0, "cpu_seconds": 1.0}, True, "predictions differ"),
-        ({"difference": MAX_DIFFERENCE, "seconds": 1.0, "cpu_seconds": 1.0}, False, "refused"),
-        ({"difference": math.nan, "seconds": 1.0, "cpu_seconds": 1.0}, False, "refused"),
+        ({"error": "not\n in this build"}, 1, False, "not in this build"),
+        (answered(difference=0.9 * MAX_DIFFERENCE), 1, True, "faster: 0.1 s for 20 trees of the 247 crystals"),
+        (answered(difference=MAX_DIFFERENCE), 1, False, "refused: predictions differ"),
+        (answered(difference=math.nan), 1, False, "refused: predictions differ"),
+        # What a real GPU took, and the CPU beside it.
+        (answered(seconds=0.28, cpu_seconds=0.03), 1, False, "slower than the CPU: 0.28 s for 20 trees of the 247 cry"),
+        (answered(seconds=1.0, cpu_seconds=1.0), 1, False, "slower than the CPU"),
+        (answered(seconds=math.nan), 1, False, "slower than the CPU"),
+        # The CPU trains several folds at a time, a GPU one.
+        (answered(seconds=0.1, cpu_seconds=1.0), 9, True, "faster"),
+        (answered(seconds=0.1, cpu_seconds=1.0), 11, False, "slower than the CPU"),
     ],
 )
-def test_what_an_answer_allows(answer: dict[str, str | float], ok: bool, message: str) -> None:
-    found, told = module._judge(json.loads(json.dumps(answer)))
-    assert found is ok
-    assert told.startswith(message)
+def test_what_an_answer_allows(answer: dict[str, Any], trainings: int, ok: bool, message: str) -> None:
+    trial = module._judge("gpu", json.loads(json.dumps(answer)), trainings=trainings, seconds=4.0)
+    assert (trial.name, trial.ok, trial.seconds) == ("gpu", ok, 4.0)
+    assert trial.message.startswith(message)
+    if "error" not in answer:
+        assert "on the CPU" in trial.message
+        assert ("at a time" in trial.message) is (trainings > 1)
+        assert (trial.fit_seconds, trial.cpu_seconds) == pytest.approx(
+            (answer["seconds"], answer["cpu_seconds"]), nan_ok=True
+        )
+
+
+def gpu_that_answers(monkeypatch: pytest.MonkeyPatch, **over: float) -> None:
+    """Put a GPU in place whose learner ``gpu`` has this outcome; there is no ``cuda``."""
+    monkeypatch.setattr(devices, "DRIVER", "libcuda-that-is-not-there.so.1")
+    monkeypatch.setattr(module, "opencl_gpus", lambda: ("H200",))
+    monkeypatch.setattr(
+        module, "answer_of", lambda code, *, time_limit: Answer(0, json.dumps(answered(**over)).encode(), "")
+    )
+
+
+def test_a_learner_that_is_slower_is_passed_over_and_one_line_says_both_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu_that_answers(monkeypatch, seconds=0.28, cpu_seconds=0.03)
+    chosen = choose_learner("auto")
+    assert chosen.device_type == "cpu"
+    line = chosen.tried[-1].message
+    assert line.startswith("gpu on H200: slower than the CPU: 0.28 s for 20 trees of the 247 crystals, on the CPU 0.03")
+    assert "\n" not in line
+    gpu_that_answers(monkeypatch, seconds=0.02, cpu_seconds=0.03)
+    assert choose_learner("auto").device_type == "gpu"
+
+
+def test_a_slower_learner_trains_where_it_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu_that_answers(monkeypatch, seconds=0.28, cpu_seconds=0.03)
+    chosen = choose_learner("cpu", forced="gpu")
+    assert (chosen.device_type, chosen.tried[0].ok) == ("gpu", True)
+    assert chosen.tried[0].message.startswith("slower than the CPU: 0.28 s")
+    gpu_that_answers(monkeypatch, difference=0.1)
+    with pytest.raises(EngineUnavailableError, match="refused"):
+        choose_learner("auto", forced="gpu")
+
+
+def test_the_rows_tried_are_those_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is fitted in the trial's process is what the final model is fitted to, settings included."""
+    crystals = table(60, seed=0)
+    known = labels(crystals, 50, seed=1, n_bounds=10)
+    seen: list[Rows] = []
+
+    def noted(rows: Rows, *, params: dict[str, object], trees: int, **options: Any) -> object:
+        seen.append(rows)
+        return fit(rows, params=params, trees=trees, **options)
+
+    monkeypatch.setattr(sys.modules["screening.learn.train"], "fit", noted)
+    train(crystals, known, QUICK)
+    wanted = seen[-1]
+    rows = training_rows(crystals, known, QUICK)
+    for name in ("features", "target", "is_bound", "groups"):
+        np.testing.assert_array_equal(getattr(rows, name), getattr(wanted, name))
+
+    told: list[str] = []
+
+    def kept(code: str, *, time_limit: float) -> Answer:
+        (arguments,) = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Tuple))
+        name, file, settings = ast.literal_eval(arguments)
+        with np.load(file) as arrays:
+            np.testing.assert_array_equal(arrays["features"], wanted.features)
+            np.testing.assert_array_equal(arrays["is_bound"], wanted.is_bound)
+        told.extend([name, settings])
+        return Answer(1, b"", "")
+
+    gpu_that_answers(monkeypatch)
+    monkeypatch.setattr(module, "answer_of", kept)
+    choose_learner("auto", rows=lambda: rows, settings=QUICK.learn)
+    assert told == ["gpu", QUICK.learn.model_dump_json()]
+
+
+@pytest.mark.parametrize(("learner", "forced"), [("auto", None), ("gpu", "gpu"), ("cpu", "cpu")])
+def test_a_run_tries_its_own_crystals(learner: str, forced: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+
+    class Enough(Exception):  # noqa: N818
+        pass
+
+    def chosen(device: str, **told: Any) -> Learner:
+        asked.update(told, device=device)
+        raise Enough
+
+    crystals = table(60, seed=0)
+    known = labels(crystals, 50, seed=1)
+    config = QUICK.model_copy(update={"learn": QUICK.learn.model_copy(update={"learner": learner, "trees": 1000})})
+    monkeypatch.setattr(pipeline, "choose_learner", chosen)
+    monkeypatch.setattr(pipeline, "read_some", lambda *_, **__: crystals)
+    with pytest.raises(Enough):
+        pipeline.train_model(
+            Path("f.zarr"), known, Path("model"), config=config, device=devices.Device("cuda", "why"), rejections=[],
+            threads=7, progress=Progress(),
+        )  # fmt: skip
+    assert (asked["device"], asked["forced"], asked["settings"], asked["trainings"]) == (
+        "cuda",
+        forced,
+        config.learn,
+        7,
+    )
+    np.testing.assert_array_equal(asked["rows"]().features, training_rows(crystals, known, config).features)
+
+
+def test_nobody_asks_for_rows_where_no_learner_is_tried(nothing_here: None) -> None:
+    del nothing_here
+
+    def rows() -> Rows:
+        raise AssertionError("asked for")
+
+    assert choose_learner("cpu", rows=rows).device_type == "cpu"
+    assert choose_learner("auto", rows=rows).device_type == "cpu"
 
 
 def test_a_build_without_the_learner_says_so() -> None:
@@ -196,17 +328,19 @@ def test_a_driver_that_fails_costs_the_trial_alone(
         (Answer(0, b"", "no message"), "ended with status 0 and no answer"),
     ],
 )
-def test_a_child_without_an_answer_is_no_learner(left: Answer, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_without_an_answer_is_no_learner(
+    left: Answer, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """How real children end so is for the tests of `host.child`."""
     monkeypatch.setattr(module, "answer_of", lambda code, *, time_limit: left)
-    trial = module._trial("gpu", time_limit=6.0, threads=1)
+    trial = module._trial("gpu", task(tmp_path, time_limit=6.0))
     assert not trial.ok
     assert message in trial.message
 
 
 def test_a_driver_that_hangs_costs_the_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vendor(tmp_path, monkeypatch, code="for (;;) pause();")
-    trial = module._trial("gpu", time_limit=6.0, threads=1)
+    trial = module._trial("gpu", task(tmp_path, time_limit=6.0))
     assert not trial.ok
     assert trial.message == "the trial took longer than 6 s"
     assert trial.seconds < 60
@@ -219,9 +353,28 @@ def test_the_opencl_learner_agrees_with_the_cpu(record_testsuite_property: Calla
     (trial,) = chosen.tried
     assert trial.ok
     assert trial.seconds > 0
-    difference = float(trial.message.partition("by ")[2].split()[0])
+    difference = float(trial.message.partition("CPU's by ")[2].split()[0])
     record_testsuite_property("OpenCL trial", trial.message)
     assert difference < 1e-6
+
+
+def test_a_compiler_that_prints_at_every_fit_is_not_heard(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As an OpenCL driver does that says "1 warning generated." below Python."""
+
+    def noisy(params: dict[str, object], data: Any, **options: Any) -> object:
+        os.write(2, b"1 warning generated.\n")
+        on_cpu = {name: value for name, value in params.items() if name not in {"device_type", "gpu_use_dp"}}
+        return lightgbm.train(on_cpu, data, **options)
+
+    monkeypatch.setattr(boosting, "lgb", SimpleNamespace(train=noisy, Dataset=lightgbm.Dataset))
+    rows = trial_rows()
+    held, _ = fit(rows, params=parameters(QUICK.learn, seed=0, device_type="gpu"), trees=3)
+    assert capfd.readouterr() == ("", "")
+    heard, _ = fit(rows, params=parameters(QUICK.learn, seed=0), trees=3)
+    assert capfd.readouterr().err == "1 warning generated.\n"  # on the CPU nothing is held
+    assert held.num_trees() == heard.num_trees() == 3
 
 
 def test_trial_rows_hold_what_real_rows_hold() -> None:

@@ -9,6 +9,7 @@ from paths import ROOT
 
 # Needed by conda to build or to drive a GPU; pip brings them by extras or build requirements.
 CONDA_ONLY = {
+    "cuda-version",
     "cupy",
     "dask-cuda",
     "cuda-nvcc",
@@ -44,6 +45,25 @@ def test_same_versions_as_pyproject() -> None:
     assert found["python"] == project["project"]["requires-python"]
     build = dict(pinned(requirement) for requirement in project["build-system"]["requires"])
     assert {name: found[name] for name in build} == build
-    gpu = dict(pinned(requirement) for requirement in project["project"]["optional-dependencies"]["gpu"])
+    gpu = extra("gpu-cu13")
     assert found["dask-cuda"] == gpu["dask-cuda"]
-    assert found["cupy"] == gpu["cupy-cuda12x"]
+    assert found["cupy"] == gpu["cupy-cuda13x"]
+    assert found["cuda-version"] == "=13.*"
+
+
+def extra(name: str) -> dict[str, str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return dict(pinned(requirement.partition(";")[0]) for requirement in project["optional-dependencies"][name])
+
+
+def test_an_extra_for_each_cuda_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert project["gpu"] == ["screening[gpu-cu13]"]
+    for cuda, nvrtc in ((12, "nvidia-cuda-nvrtc-cu12"), (13, "nvidia-cuda-nvrtc")):
+        found = extra(f"gpu-cu{cuda}")
+        assert set(found) == {f"cupy-cuda{cuda}x", nvrtc, "dask-cuda"}
+        assert f"dask-cuda[cu{cuda}]==26.10.*" in project[f"gpu-cu{cuda}"]
+    # Both are installed where the tests run on a GPU, and two wheels of CuPy would overwrite each other.
+    for name, bound in extra("dev").items():
+        if name.startswith(("cupy", "nvidia")):
+            assert extra("gpu-cu13")[name] == bound
