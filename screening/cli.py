@@ -140,6 +140,9 @@ def featurize(
     """Turn crystals into a Zarr store of topological curves; go on where an earlier call stopped."""
     require(*crystals, config)
     from screening.cluster import featurize_all
+    from screening.ranking import write_rejections
+    from screening.runs import passed_over, rejected_beside
+    from screening.store import read_rejections
 
     chosen = settings(
         config,
@@ -151,8 +154,16 @@ def featurize(
     )
     with shown_progress(quiet=quiet) as progress:
         featurize_all(crystals, config=chosen, out=out_store, progress=progress)
+    rejections = read_rejections(out_store)
+    rejected = rejected_beside(out_store)
+    with delivered(rejected) as file:
+        write_rejections(rejections, file)
     done = progress.found - progress.rejected
     typer.echo(f"{progress.found} found = {done} featurized + {progress.rejected} rejected; {out_store}")
+    for sentence in passed_over(rejections):
+        typer.echo(sentence)
+    if rejections:
+        typer.echo(f"rejected: {rejected}")
 
 
 @app.command()
@@ -310,6 +321,11 @@ def rank(
     compared = ", ".join(f"{count} {answer}" for answer, count in ranked.checked.items() if count)
     ending = f" ({compared})" if compared else ""
     typer.echo(f"{ranked.listed} ranked, {ranked.duplicates} more entries of these{ending}; {out_file}")
+    if not ranked.listed:
+        raise InputError(
+            "the ranking is empty: the store holds no crystal but those the model was trained on; "
+            "give a store of others, or --rank-labelled"
+        )
 
 
 @app.command()
@@ -566,11 +582,25 @@ def _print_summary(record: RunRecord, run_dir: Location) -> None:
     typer.echo(f"{counts.labelled} labelled crystals trained on, {counts.ranked} ranked", nl=False)
     typer.echo(f", {counts.duplicates} further entries of these" if counts.duplicates else "", nl=False)
     typer.echo(f", {counts.radius_cut} with a radius cut back" if counts.radius_cut else "")
+    for sentence in record.passed_over:
+        typer.echo(sentence)
     if record.flags:
         typer.echo(f"flags: {', '.join(f'{name} {count}' for name, count in record.flags.items())}")
     _print_scores(record.scores)
     typer.echo(f"ranking: {run_dir / 'ranking.csv'}")
     typer.echo(f"report:  {run_dir / 'report.html'}")
+    if not counts.ranked:
+        raise InputError(_why_empty(counts.featurized, counts.labelled))
+
+
+def _why_empty(featurized: int, labelled: int) -> str:
+    """Return why no crystal is ranked."""
+    if not featurized:
+        return "the ranking is empty: no crystal could be used; rejected.csv says why"
+    return (
+        f"the ranking is empty: all {featurized} crystals that could be used are labelled ones "
+        f"({labelled} trained on); give crystals without a label, or --rank-labelled"
+    )
 
 
 def main() -> None:

@@ -25,6 +25,10 @@ PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
+# Settings of [input] that decide which inputs there are: the digests of the inputs tell whether these are the same.
+CHECKED_BY_INPUTS = ("max_container_bytes",)
+
+
 class Section(BaseModel):
     """Base of all sections: no unknown keys, no change after reading."""
 
@@ -40,6 +44,9 @@ class InputLimits(Section):
     max_operations: PositiveInt = Field(192, description="most symmetry operations in one block, centring included")
     max_members: PositiveInt = Field(5_000_000, description="most members in one archive")
     max_ratio: PositiveFloat = Field(200.0, description="largest ratio of unpacked to packed bytes of an archive")
+    max_container_bytes: PositiveInt = Field(
+        100_000_000_000, description="largest file of many entries (JSON, Parquet, database) once unpacked, bytes"
+    )
     time_limit: PositiveFloat = Field(120.0, description="longest time one crystal may take, s")
 
 
@@ -295,6 +302,8 @@ class Config(Section):
     def features_config(self) -> dict[str, Any]:
         """Return the settings that decide the numbers in a feature store, as plain JSON types."""
         sections = self.model_dump(mode="json", include={"input", "cloud", "homology", "curves", "store"})
+        for name in CHECKED_BY_INPUTS:
+            del sections["input"][name]
         return dict(sections)
 
     def features_hash(self) -> str:

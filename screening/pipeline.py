@@ -35,7 +35,9 @@ from screening.runs import (
     Journal,
     RunPaths,
     RunRecord,
+    foreign_names,
     output_digests,
+    passed_over,
     run_folder,
     write_record,
 )
@@ -200,6 +202,8 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         location(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
     labels = options.labels.read()
     config, device = settle(config, progress)
+    if foreign := foreign_names(options.out):
+        progress.say(f"{options.out} holds other things, which stay: {', '.join(foreign)}")
     make_folder(options.out)
     Journal(options.out).follow(progress, config=config, crystals=options.crystals)
     with _timed(seconds, "featurize"):
@@ -254,6 +258,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         duplicates_checked=ranked.checked,
         outputs=output_digests(paths),
         rejected_by_code=dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
+        passed_over=passed_over(rejections),
         flags=count_flags(paths.features),
         scores=model.scores,
         seconds=seconds,

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from screening.config import InputLimits
-from screening.crystals import Crystal, read_cif
+from screening.crystals import Crystal
 from screening.errors import InputError, RejectionError
 from screening.locations import is_url
-from screening.sources.blocks import Item
+from screening.sources.blocks import Item, read_item
 from screening.sources.listing import iter_items
 from screening.spreadsheet import seen, unseen
 
@@ -86,7 +86,7 @@ def _read(item: Item, wanted: Wanted, limits: InputLimits) -> Crystal | Missing 
     if COPY.sub("", wanted.id) not in _ids(item):
         return None
     try:
-        crystal = read_cif(item.text, id=wanted.id, source=item.source, limits=limits)
+        crystal = read_item(item, limits, id=wanted.id)
     except RejectionError as error:
         return Missing(f"Its source cannot be read: {error}")
     if crystal.formula != wanted.formula:
