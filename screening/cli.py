@@ -11,6 +11,7 @@ import typer
 
 import screening
 from screening.commands.flags import (
+    AnyTemperature,
     ConfigFile,
     Crystals,
     Device,
@@ -78,6 +79,7 @@ def run(
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
+    any_temperature: AnyTemperature = False,
     rank_labelled: RankLabelled = False,
     engine: Engine = None,
     ion: Ion = None,
@@ -116,7 +118,7 @@ def run(
     )
     options = RunOptions(
         crystals=tuple(crystals),
-        labels=LabelOptions(labels, id_column, target_column, group_column),
+        labels=LabelOptions(labels, id_column, target_column, group_column, any_temperature),
         out=out_dir,
         rank_labelled=rank_labelled,
     )
@@ -175,6 +177,7 @@ def train(
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
+    any_temperature: AnyTemperature = False,
     device: Device = None,
     seed: Seed = None,
     threads: Threads = None,
@@ -185,7 +188,7 @@ def train(
     from screening.host import resolve
     from screening.pipeline import LabelOptions, train_model
 
-    table = LabelOptions(labels, id_column, target_column, group_column).read()
+    table = LabelOptions(labels, id_column, target_column, group_column, any_temperature).read()
     chosen = settings(config, seed=seed, device=device)
     with shown_progress(quiet=quiet) as progress, delivered(out_dir) as folder:
         model, _ = train_model(
@@ -210,6 +213,7 @@ def compare(
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
+    any_temperature: AnyTemperature = False,
     split: Annotated[str, typer.Option(help="publication, grouped, family, cluster or random")] = "publication",
     repeats: Annotated[int, typer.Option(min=1, help="of the outer folds")] = 3,
     trials: Annotated[int, typer.Option(min=1, help="settings tried per learner, feature set and outer fold")] = 6,
@@ -233,7 +237,7 @@ def compare(
     from screening.pipeline import LabelOptions
 
     chosen = settings(config, seed=seed, cluster__workers=workers)
-    table = LabelOptions(labels, id_column, target_column, group_column).read()
+    table = LabelOptions(labels, id_column, target_column, group_column, any_temperature).read()
     options = CompareOptions(
         split=split,
         repeats=repeats,

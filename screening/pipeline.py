@@ -16,7 +16,7 @@ from screening.cluster import Progress, fill, settle
 from screening.config import Config
 from screening.errors import Rejection
 from screening.host import Device, cores, versions
-from screening.learn import Labels, Learner, Model, choose_learner, read_labels, train
+from screening.learn import Labels, Learner, Model, choose_learner, composition_notes, read_labels, train
 from screening.locations import Location, fetched, location, make_folder, publish
 from screening.ranking import (
     StoredTables,
@@ -55,6 +55,7 @@ class LabelOptions:
     id_column: str | None = None
     target_column: str | None = None
     group_column: str | None = None
+    any_temperature: bool = False
 
     def read(self) -> Labels:
         """Return the labels."""
@@ -64,6 +65,7 @@ class LabelOptions:
                 id_column=self.id_column,
                 target_column=self.target_column,
                 group_column=self.group_column,
+                any_temperature=self.any_temperature,
             )
 
 
@@ -132,6 +134,8 @@ def train_model(  # noqa: PLR0913
     if rejections is None:
         rejections = read_rejections(features)
     labelled = read_some(features, ids=set(labels.ids))
+    for note in composition_notes(labels, labelled):
+        progress.say(note)
     model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads or cores())
     model.save(folder)
     return model, learner

@@ -1,5 +1,6 @@
 """Labels, fair splits, LightGBM, intervals: from features and measured conductivities to a judged model."""
 
+from screening.learn.agreement import composition_notes
 from screening.learn.boosting import Rows, fit, parameters, read_booster
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import compare_bounds, evaluate, seeded
@@ -25,6 +26,7 @@ __all__ = [
     "band_below",
     "choose_learner",
     "compare_bounds",
+    "composition_notes",
     "evaluate",
     "fit",
     "join",

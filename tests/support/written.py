@@ -37,7 +37,7 @@ class Given(NamedTuple):
 
 
 def given(structures: Sequence[Structure]) -> list[Given]:
-    return [Given(f"mp-{n + 10}", one, n / 100, 5 - n / 50) for n, one in enumerate(structures)]
+    return [Given(f"mp-{n + 1000}", one, n / 100, 5 - n / 50) for n, one in enumerate(structures)]
 
 
 def _atoms(one: Given) -> Any:
