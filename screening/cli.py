@@ -22,11 +22,13 @@ from screening.commands.flags import (
     IdColumn,
     Ion,
     Labels,
+    LabelsOrNone,
     ModelDir,
     Objective,
     Out,
     OutHere,
     PerPrototype,
+    Properties,
     Quiet,
     RankLabelled,
     RunAt,
@@ -73,8 +75,9 @@ def settings(path: Path | None, **flags: Any) -> Config:
 @app.command()
 def run(
     crystals: Crystals,
-    labels: Labels,
     out_dir: Out,
+    labels: LabelsOrNone = None,
+    properties: Properties = None,
     config: ConfigFile = None,
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
@@ -96,9 +99,10 @@ def run(
 ) -> None:
     """Take crystals and measured conductivities to a ranked, explained list of candidates.
 
-    The same command again on an existing RUN goes on where it stopped.
+    Without labels it trains on the embedded known conductors. The same command again on an existing RUN goes on where
+    it stopped.
     """
-    require(*crystals, labels, config)
+    require(*crystals, labels, properties, config)
     from screening.pipeline import LabelOptions, RunOptions
     from screening.pipeline import run as run_pipeline
 
@@ -118,9 +122,10 @@ def run(
     )
     options = RunOptions(
         crystals=tuple(crystals),
-        labels=LabelOptions(labels, id_column, target_column, group_column, any_temperature),
+        labels=LabelOptions(labels, id_column, target_column, group_column, any_temperature) if labels else None,
         out=out_dir,
         rank_labelled=rank_labelled,
+        properties=properties,
     )
     with shown_progress(quiet=quiet) as progress:
         record = run_pipeline(options, config=chosen, progress=progress)
@@ -189,6 +194,8 @@ def train(
     from screening.pipeline import LabelOptions, train_model
 
     table = LabelOptions(labels, id_column, target_column, group_column, any_temperature).read()
+    for note in table.notes:
+        say(f"labels: {note}")
     chosen = settings(config, seed=seed, device=device)
     with shown_progress(quiet=quiet) as progress, delivered(out_dir) as folder:
         model, _ = train_model(
@@ -238,6 +245,8 @@ def compare(
 
     chosen = settings(config, seed=seed, cluster__workers=workers)
     table = LabelOptions(labels, id_column, target_column, group_column, any_temperature).read()
+    for note in table.notes:
+        say(f"labels: {note}")
     options = CompareOptions(
         split=split,
         repeats=repeats,
@@ -296,6 +305,7 @@ def rank(
     features: Features,
     model: ModelDir,
     out_file: Out,
+    properties: Properties = None,
     config: ConfigFile = None,
     rank_labelled: RankLabelled = False,
     objective: Objective = None,
@@ -306,9 +316,10 @@ def rank(
     threads: Threads = None,
 ) -> None:
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
-    require(features, model, config)
+    require(features, model, properties, config)
     from screening.learn import load_model
     from screening.pipeline import rank_crystals
+    from screening.ranking import read_property_table
 
     chosen = settings(
         config,
@@ -318,10 +329,16 @@ def rank(
         rank__exclude_elements=exclude,
         rank__per_prototype=per_prototype,
     )
+    given = None
+    if properties is not None:
+        with fetched(properties) as table:
+            given = read_property_table(table)
     with fetched(model) as folder:
         loaded = load_model(folder)
     with delivered(out_file) as file:
-        ranked = rank_crystals(features, loaded, file, config=chosen, labelled=rank_labelled, threads=threads)
+        ranked = rank_crystals(
+            features, loaded, file, config=chosen, labelled=rank_labelled, given=given, threads=threads, say=say
+        )
     compared = ", ".join(f"{count} {answer}" for answer, count in ranked.checked.items() if count)
     ending = f" ({compared})" if compared else ""
     typer.echo(f"{ranked.listed} ranked, {ranked.duplicates} more entries of these{ending}; {out_file}")
@@ -338,7 +355,16 @@ def report(run_dir: RunAt, top: Top = None) -> None:
     require(run_dir)
     from screening.pipeline import report as write_page
 
-    typer.echo(write_page(run_dir, top=settings(None, rank__top=top).rank.top))
+    page, lost = write_page(run_dir, top=top)
+    typer.echo(page)
+    _tell_lost(lost, "the page shows no structure of their crystals")
+
+
+def _tell_lost(lost: list[str], what: str) -> None:
+    """Raise where files are gone that the candidates of a RUN came from."""
+    if lost:
+        shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if lost[3:] else "")
+        raise InputError(f"{len(lost)} files that candidates came from are not there, {what}: {shown}")
 
 
 @app.command()
@@ -374,8 +400,13 @@ def export(
 
         with run_folder(store, filled=True) as paths, delivered(out_file) as file:
             chosen = read_ids(ids) if ids else None
-            count = export_candidates(paths.root, file, top=top, ids=chosen)
-        typer.echo(f"{count} candidates; {out_file}")
+            exported = export_candidates(paths.root, file, top=top, ids=chosen)
+        typer.echo(f"{exported.rows} candidates; {out_file}")
+        if exported.lost:
+            raise InputError(
+                f"{len(exported.lost)} of {exported.rows} structures are not in {out_file}; missing.txt in it says "
+                f"why: {exported.lost[0]}"
+            )
         return
     if top is not None or ids is not None:
         raise InputError(f"{store} is not a RUN folder: --top and --ids choose candidates of one")
@@ -579,6 +610,9 @@ def _print_scores(scores: dict[str, Any]) -> None:
 
 
 def _print_summary(record: RunRecord, run_dir: Location) -> None:
+
+    from screening.ranking import sentences
+
     counts = record.counts
     typer.echo(f"{counts.found} found = {counts.featurized} featurized + {counts.rejected} rejected", nl=False)
     codes = ", ".join(f"{code} {count}" for code, count in record.rejected_by_code.items())
@@ -587,6 +621,8 @@ def _print_summary(record: RunRecord, run_dir: Location) -> None:
     typer.echo(f", {counts.duplicates} further entries of these" if counts.duplicates else "", nl=False)
     typer.echo(f", {counts.radius_cut} with a radius cut back" if counts.radius_cut else "")
     for sentence in record.passed_over:
+        typer.echo(sentence)
+    for sentence in sentences(record.properties):
         typer.echo(sentence)
     if record.flags:
         typer.echo(f"flags: {', '.join(f'{name} {count}' for name, count in record.flags.items())}")

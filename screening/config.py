@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from screening.elements import SYMBOLS
@@ -260,6 +264,10 @@ class RankConfig(Section):
         ("formula", "multiplicity", "group", "hall", "contact", "occupancy"),
         description="crystals with one of these flags are held back; see `screening inspect`",
     )
+    hold_back: tuple[str, ...] = Field(
+        (),
+        description='conditions on numbers that hold a crystal back, such as "e_above_hull > 0.1 and band_gap < 2"',
+    )
     confirm_duplicates: Annotated[int, Field(ge=0)] = Field(
         2_000,
         description="how many suspected duplicates are read again and compared by structure; 0 = none",
@@ -271,6 +279,50 @@ class RankConfig(Section):
         if unknown := sorted(set(symbols) - set(SYMBOLS[1:])):
             raise ValueError(f"no element is named {unknown[0]!r}")
         return symbols
+
+    @field_validator("hold_back")
+    @classmethod
+    def _are_conditions(cls, conditions: tuple[str, ...]) -> tuple[str, ...]:
+        for one in conditions:
+            parsed_conditions(one)
+        return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison of a number of a crystal, by name, with a value."""
+
+    name: str
+    sign: str
+    value: float
+
+    def holds(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return for which numbers it is true; for NaN it is false."""
+        compare = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal, "=": np.equal}
+        if self.sign == "!=":
+            different: NDArray[np.bool_] = ~np.isnan(numbers) & (numbers != self.value)
+            return different
+        return np.asarray(compare[self.sign](numbers, self.value), dtype=np.bool_)
+
+
+_CONDITION = re.compile(r"\s*([^<>=!;]+?)\s*(<=|>=|==|!=|<|>|=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
+def parsed_conditions(text: str) -> list[Condition]:
+    """Return the comparisons of a text, ``name op number`` joined by ``and``; nothing is evaluated.
+
+    Raises
+    ------
+    ValueError
+        It is something else.
+    """
+    parts: list[Condition] = []
+    for part in re.split(r"\s+and\s+", text.strip()):
+        found = _CONDITION.fullmatch(part)
+        if found is None:
+            raise ValueError(f"{text!r:.100} is not 'name op number' joined by 'and', such as e_above_hull > 0.1")
+        parts.append(Condition(found[1], found[2].replace("==", "="), float(found[3])))
+    return parts
 
 
 class Config(Section):

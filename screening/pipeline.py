@@ -4,26 +4,42 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 import screening
 from screening.cluster import Progress, fill, settle
 from screening.config import Config
+from screening.data import write_known
 from screening.errors import Rejection
 from screening.host import Device, cores, versions
-from screening.learn import Labels, Learner, Model, choose_learner, composition_notes, read_labels, train
+from screening.learn import (
+    Labels,
+    Learner,
+    Model,
+    check_count,
+    check_match,
+    choose_learner,
+    composition_notes,
+    read_labels,
+    train,
+)
 from screening.locations import Location, fetched, location, make_folder, publish
 from screening.ranking import (
     StoredTables,
     confirming,
     explain,
+    properties,
     rank,
+    read_property_table,
+    sentences,
     stability,
+    summary,
     write_ranking,
     write_rejections,
     write_stability,
@@ -38,13 +54,18 @@ from screening.runs import (
     foreign_names,
     output_digests,
     passed_over,
+    ranking_path,
+    read_ranking,
+    read_record,
     run_folder,
     write_record,
 )
-from screening.store import FeatureStore, count_flags, read_rejections, read_some
+from screening.sources import absent, iter_items
+from screening.store import FeatureStore, count_flags, exists, read_properties, read_rejections, read_some
 
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
 EXPLAINED_OTHERS = 2_000
+KNOWN = "known"  # folder of a RUN for the embedded conductors, where these are what it was trained on
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +95,10 @@ class RunOptions:
     """What a run is given beside its settings."""
 
     crystals: tuple[str, ...]
-    labels: LabelOptions
+    labels: LabelOptions | None  # None: the embedded known conductors
     out: Location
     rank_labelled: bool = False
+    properties: Location | None = None  # table of further columns by id
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +107,7 @@ class Ranked:
 
     frame: pd.DataFrame  # all entries, duplicates too
     checked: dict[str, int]  # pairs taken for duplicates, by what their structures say
+    properties: dict[str, Any]  # columns joined by id, and how many ids of their table are no crystal's
 
     @property
     def listed(self) -> int:
@@ -152,7 +175,15 @@ def explain_model(  # noqa: PLR0913
 
 
 def rank_crystals(  # noqa: PLR0913
-    features: Location, model: Model, file: Path, *, config: Config, labelled: bool, threads: int | None = None
+    features: Location,
+    model: Model,
+    file: Path,
+    *,
+    config: Config,
+    labelled: bool,
+    given: pd.DataFrame | None = None,
+    threads: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Ranked:
     """Order the crystals of a store by what a model says, and write them to `file`.
 
@@ -168,10 +199,15 @@ def rank_crystals(  # noqa: PLR0913
         Settings; `rank` and `input` are used.
     labelled
         Whether crystals that the model was trained on are ranked too.
+    given
+        Further columns by id, beside those that entries of the store carried.
     threads
         Of LightGBM; all cores if not given. No value depends on it.
+    say
+        Hears what became of further columns and of `rank.hold_back`.
     """
     confirm, checked = confirming(config)
+    joined = properties(read_properties(features), given)
     frame = rank(
         StoredTables(features),
         model,
@@ -179,18 +215,29 @@ def rank_crystals(  # noqa: PLR0913
         config=config.rank,
         threads=threads or cores(),
         confirm=confirm,
+        properties=joined,
+        say=say,
     )
     write_ranking(frame, file)
-    return Ranked(frame, dict(checked))
+    told = summary(joined, [*frame["id"], *model.training.ids])
+    for sentence in sentences(told):
+        say(sentence)
+    return Ranked(frame, dict(checked), told)
 
 
-def report(run: Location, *, top: int) -> Location:
-    """Return the place of the page of a finished RUN, written anew."""
+def report(run: Location, *, top: int | None) -> tuple[Location, list[str]]:
+    """Return the place of the page of a finished RUN, written anew, and the files of its candidates that are gone.
+
+    It shows as many candidates as the run was asked to show, where `top` is None.
+    """
     with run_folder(run, filled=True) as paths:
+        if top is None:
+            top = int(read_record(paths.record).section("rank").get("top", Config().rank.top))
         page = write_report(paths.root, top=top)
+        lost = absent(read_ranking(ranking_path(paths.root), top=top)["source"])
         if page.parent != run:
             (run / page.name).write_bytes(page.read_bytes())
-    return run / page.name
+    return run / page.name, lost
 
 
 def run(options: RunOptions, *, config: Config, progress: Progress) -> RunRecord:
@@ -204,14 +251,20 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     seconds: dict[str, float] = {}
     for path in options.crystals:
         location(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
-    labels = options.labels.read()
+    crystals, labels = _labelled(options, paths, progress)
+    given = None
+    if options.properties is not None:
+        with fetched(options.properties) as table:
+            given = read_property_table(table)
     config, device = settle(config, progress)
     if foreign := foreign_names(options.out):
         progress.say(f"{options.out} holds other things, which stay: {', '.join(foreign)}")
     make_folder(options.out)
     Journal(options.out).follow(progress, config=config, crystals=options.crystals)
+    if not exists(paths.features):
+        check_match(iter_items(crystals, config.input), labels, config, say=progress.say)
     with _timed(seconds, "featurize"):
-        inputs = fill(options.crystals, config=config, device=device, out=paths.features, progress=progress)
+        inputs = fill(crystals, config=config, device=device, out=paths.features, progress=progress)
         rejections = read_rejections(paths.features)
         write_rejections(rejections, paths.rejected)
 
@@ -233,7 +286,15 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
 
     progress.enter("ranking")
     with _timed(seconds, "rank"):
-        ranked = rank_crystals(paths.features, model, paths.ranking, config=config, labelled=options.rank_labelled)
+        ranked = rank_crystals(
+            paths.features,
+            model,
+            paths.ranking,
+            config=config,
+            labelled=options.rank_labelled,
+            given=given,
+            say=progress.say,
+        )
 
     featurized = progress.found - len(rejections)
     record = RunRecord(
@@ -242,7 +303,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         version=screening.__version__,
         versions=versions(),
         crystals=options.crystals,
-        labels=str(options.labels.file),
+        labels="embedded" if options.labels is None else str(options.labels.file),
         engine=config.homology.engine,
         device=_device_record(config, device, learner),
         fallbacks=dict(sorted(progress.fallbacks.items())),
@@ -263,6 +324,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         outputs=output_digests(paths),
         rejected_by_code=dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
         passed_over=passed_over(rejections),
+        properties=ranked.properties,
         flags=count_flags(paths.features),
         scores=model.scores,
         seconds=seconds,
@@ -277,6 +339,21 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     publish(paths.root, options.out, last=paths.record.name, without=paths.features.name)
     progress.enter("finished")
     return record
+
+
+def _labelled(options: RunOptions, paths: RunPaths, progress: Progress) -> tuple[tuple[str, ...], Labels]:
+    """Return what is listed and the labels; without a table the embedded known conductors stand before the rest."""
+    if options.labels is None:
+        known = paths.root / KNOWN
+        count = write_known(known)
+        progress.say(f"no --labels: trained on the {count} embedded known conductors")
+        labels = LabelOptions(known / "labels.csv").read()
+        return (*sorted(str(file) for file in known.glob("*.cif")), *options.crystals), labels
+    labels = options.labels.read()
+    check_count(labels)
+    for note in labels.notes:
+        progress.say(f"labels: {note}")
+    return options.crystals, labels
 
 
 def _device_record(config: Config, device: Device, learner: Learner) -> dict[str, object]:

@@ -30,6 +30,24 @@ Labels = Annotated[
         "--labels", parser=location, metavar="PATH", help="table of measured conductivities: CSV, XLSX or Parquet"
     ),
 ]
+LabelsOrNone = Annotated[
+    Any,
+    typer.Option(
+        "--labels",
+        parser=location,
+        metavar="PATH",
+        help="table of measured conductivities: CSV, XLSX or Parquet; the embedded known conductors if not given",
+    ),
+]
+Properties = Annotated[
+    Any,
+    typer.Option(
+        "--properties",
+        parser=location,
+        metavar="PATH",
+        help="table of further columns by id, such as energy above hull: CSV, XLSX or Parquet",
+    ),
+]
 RunAt = Annotated[Any, typer.Argument(metavar="RUN", parser=location, help="folder of `screening run`")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")

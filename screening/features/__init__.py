@@ -1,7 +1,7 @@
 """One batch of crystals → the rows of one shard."""
 
 from screening.features.curves import Column, betti_curves, columns, grid, parse_column, rank_curves
-from screening.features.isolate import featurize_apart
+from screening.features.isolate import featurize_apart, rows_apart
 from screening.features.shard import (
     Prepared,
     assemble,
@@ -28,5 +28,6 @@ __all__ = [
     "persist",
     "prepare",
     "rank_curves",
+    "rows_apart",
     "write_shard",
 ]

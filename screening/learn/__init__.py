@@ -10,7 +10,9 @@ from screening.learn.learner import Learner, choose_learner
 from screening.learn.load import load_model
 from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of
+from screening.learn.precheck import check_count, check_match
 from screening.learn.scores import score_lines
+from screening.learn.table import read_table
 from screening.learn.train import train
 from screening.learn.view import band_below
 
@@ -24,6 +26,8 @@ __all__ = [
     "Training",
     "all_of",
     "band_below",
+    "check_count",
+    "check_match",
     "choose_learner",
     "compare_bounds",
     "composition_notes",
@@ -34,6 +38,7 @@ __all__ = [
     "parameters",
     "read_booster",
     "read_labels",
+    "read_table",
     "score_lines",
     "seeded",
     "train",

@@ -50,6 +50,7 @@ class RunRecord(BaseModel):
     outputs: dict[str, str] | None = None  # SHA-256 (hex) by file
     rejected_by_code: dict[str, int] = {}
     passed_over: tuple[str, ...] = ()  # files that are no crystals, a sentence for each suffix
+    properties: dict[str, Any] = {}  # columns joined by id, and how many ids of their table are no crystal's
     flags: dict[str, int] = {}  # featurized crystals by flag
     scores: dict[str, Any] = {}
     seconds: dict[str, float] = {}  # by stage

@@ -2,7 +2,7 @@
 
 from screening.sources.blocks import Item, read_item
 from screening.sources.listing import iter_items
-from screening.sources.lookup import Missing, Wanted, find_crystals
+from screening.sources.lookup import Missing, Wanted, absent, find_crystals
 from screening.sources.passed import Passed
 from screening.sources.raw import Raw
 
@@ -12,6 +12,7 @@ __all__ = [
     "Passed",
     "Raw",
     "Wanted",
+    "absent",
     "find_crystals",
     "iter_items",
     "read_item",

@@ -149,6 +149,8 @@ def _check_here(path: str, found: Input) -> None:
 def _found(path: str) -> Input:
     """Return what a path is, whether or not it exists: reading it gives the row that tells."""
     target = location(path.removeprefix("@"))
+    if isinstance(target, Path):
+        target = target.absolute()  # what is found there is found again from any folder
     if path.startswith("@"):
         return List(target)
     if isinstance(target, Remote):

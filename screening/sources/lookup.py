@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,12 @@ def find_crystals(wanted: Sequence[Wanted], limits: InputLimits) -> dict[str, Cr
     for container, members in sorted(by_container.items()):
         found |= _of_container(container, members, limits)
     return found
+
+
+def absent(sources: Iterable[str]) -> list[str]:
+    """Return the files of this machine among sources that are not there, each once, sorted; URLs are not asked."""
+    containers = {_container(source) for source in sources}
+    return sorted(one for one in containers if not is_url(one) and not Path(one).exists())
 
 
 def _container(source: str) -> str:
