@@ -51,11 +51,12 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Rank crystals by lithium-ion conductivity predicted from the topology of their sublattices.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # Faults of a file system that pass when somebody makes room or mounts it again.
+AGAIN = "the same command does it anew"
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
@@ -285,6 +286,7 @@ def explain(
     device: Device = None,
     seed: Seed = None,
     threads: Threads = None,
+    quiet: Quiet = False,
 ) -> None:
     """Sum SHAP values to kinds of hole: which channel, dimension and radius band decides."""
     require(features, model, config)
@@ -295,7 +297,8 @@ def explain(
     chosen = settings(config, seed=seed, device=device)
     with fetched(model) as folder:
         loaded = load_model(folder)
-    with delivered(out_dir) as folder:
+    with shown_progress(quiet=quiet, again=AGAIN) as progress, delivered(out_dir) as folder:
+        progress.enter("explaining")
         explain_model(features, loaded, folder, config=chosen, device=resolve(chosen.device), threads=threads)
     typer.echo(f"explanation: {out_dir}")
 
@@ -314,6 +317,7 @@ def rank(
     per_prototype: PerPrototype = None,
     seed: Seed = None,
     threads: Threads = None,
+    quiet: Quiet = False,
 ) -> None:
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
     require(features, model, properties, config)
@@ -335,9 +339,17 @@ def rank(
             given = read_property_table(table)
     with fetched(model) as folder:
         loaded = load_model(folder)
-    with delivered(out_file) as file:
+    with shown_progress(quiet=quiet, again=AGAIN) as progress, delivered(out_file) as file:
+        progress.enter("ranking")
         ranked = rank_crystals(
-            features, loaded, file, config=chosen, labelled=rank_labelled, given=given, threads=threads, say=say
+            features,
+            loaded,
+            file,
+            config=chosen,
+            labelled=rank_labelled,
+            given=given,
+            threads=threads,
+            say=progress.say,
         )
     compared = ", ".join(f"{count} {answer}" for answer, count in ranked.checked.items() if count)
     ending = f" ({compared})" if compared else ""
@@ -350,12 +362,13 @@ def rank(
 
 
 @app.command()
-def report(run_dir: RunAt, top: Top = None) -> None:
+def report(run_dir: RunAt, top: Top = None, quiet: Quiet = False) -> None:
     """Write the self-contained HTML page of a run."""
     require(run_dir)
     from screening.pipeline import report as write_page
 
-    page, lost = write_page(run_dir, top=top)
+    with shown_progress(quiet=quiet, again="the same command writes it anew") as progress:
+        page, lost = write_page(run_dir, top=top, progress=progress)
     typer.echo(page)
     _tell_lost(lost, "the page shows no structure of their crystals")
 

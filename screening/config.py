@@ -6,6 +6,7 @@ exactly the settings that change the numbers in a feature store, so that a store
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import re
@@ -17,6 +18,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from screening.elements import SYMBOLS
 from screening.errors import ConfigError
@@ -396,8 +398,21 @@ def read_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
     try:
         return Config.model_validate(merged(table, overrides or {}))
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc'])) or 'config'}: {item['msg']}" for item in error.errors()]
+        lines = [f"{'.'.join(map(str, item['loc'])) or 'config'}: {_fault(item)}" for item in error.errors()]
         raise ConfigError("; ".join(lines)) from error
+
+
+def _fault(item: ErrorDetails) -> str:
+    """Return what is wrong with a setting; of one that does not exist, which may have been meant."""
+    if item["type"] != "extra_forbidden":
+        return item["msg"]
+    *above, name = map(str, item["loc"])
+    sections = {key: type(part) for key, part in Config() if isinstance(part, Section)}
+    fields = sections[above[0]].model_fields if above and above[0] in sections else {**Config.model_fields}
+    near = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
+    elsewhere = [f"{key}.{name}" for key, section in sections.items() if name in section.model_fields]
+    meant = elsewhere or [".".join([*above, one]) for one in near]
+    return f"no such setting; did you mean {meant[0]}?" if meant else "no such setting; `screening config` prints all"
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def rank_crystals(  # noqa: PLR0913
     return Ranked(frame, dict(checked), told)
 
 
-def report(run: Location, *, top: int | None) -> tuple[Location, list[str]]:
+def report(run: Location, *, top: int | None, progress: Progress) -> tuple[Location, list[str]]:
     """Return the place of the page of a finished RUN, written anew, and the files of its candidates that are gone.
 
     It shows as many candidates as the run was asked to show, where `top` is None.
@@ -233,7 +233,8 @@ def report(run: Location, *, top: int | None) -> tuple[Location, list[str]]:
     with run_folder(run, filled=True) as paths:
         if top is None:
             top = int(read_record(paths.record).section("rank").get("top", Config().rank.top))
-        page = write_report(paths.root, top=top)
+        progress.enter("writing the report")
+        page = write_report(paths.root, top=top, tell=progress.at)
         lost = absent(read_ranking(ranking_path(paths.root), top=top)["source"])
         if page.parent != run:
             (run / page.name).write_bytes(page.read_bytes())
@@ -333,7 +334,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     write_record(paths.record, record)
     progress.enter("writing the report")
     with _timed(seconds, "report"):
-        write_report(paths.root, top=config.rank.top)
+        write_report(paths.root, top=config.rank.top, tell=progress.at)
     record = record.model_copy(update={"status": "finished", "seconds": seconds})
     write_record(paths.record, record)
     publish(paths.root, options.out, last=paths.record.name, without=paths.features.name)
