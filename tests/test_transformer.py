@@ -227,7 +227,7 @@ def test_what_is_no_structure_is_refused(wrong) -> None:
     with pytest.raises(InputError):
         BettiTransformer(**SMALL).fit(wrong)
     with pytest.raises(InputError, match="list of structures"):
-        BettiTransformer(**SMALL).fit(salt())  # type: ignore[arg-type]
+        BettiTransformer(**SMALL).fit(salt())
 
 
 def test_saved_as_text_and_read_again(tmp_path: Path) -> None:

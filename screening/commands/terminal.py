@@ -95,7 +95,7 @@ def _echo(_: Progress, event: Event) -> None:
 
 def say(text: str) -> None:
     """Write one sentence to standard error."""
-    ERR.print(f"screening: {text}", highlight=False)
+    ERR.print(f"screening: {text}", highlight=False, markup=False, soft_wrap=True)
 
 
 class _Lines:

@@ -18,6 +18,7 @@ from screening.crystals.formulas import (
     written_amounts,
     written_formula,
 )
+from screening.crystals.given import as_crystal, as_crystals
 from screening.crystals.neighbours import periodic_pairs
 
 __all__ = [
@@ -36,6 +37,8 @@ __all__ = [
     "Members",
     "anion_mask",
     "anonymous_formula",
+    "as_crystal",
+    "as_crystals",
     "ase_arrays",
     "channel_clouds",
     "channel_label",

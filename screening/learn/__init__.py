@@ -11,6 +11,7 @@ from screening.learn.load import load_model
 from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of
 from screening.learn.precheck import check_count, check_match
+from screening.learn.predict import predict_structures
 from screening.learn.scores import score_lines
 from screening.learn.table import read_table
 from screening.learn.train import train
@@ -36,6 +37,7 @@ __all__ = [
     "join",
     "load_model",
     "parameters",
+    "predict_structures",
     "read_booster",
     "read_labels",
     "read_table",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from screening.store.tables import FeatureTable
 EMPTY = pd.DataFrame(index=pd.Index([], name="id", dtype=object))
 
 
-def given(**columns: object) -> pd.DataFrame:
+def given(**columns: list[Any]) -> pd.DataFrame:
     ids = columns.pop("id")
     return pd.DataFrame(columns, index=pd.Index(ids, name="id", dtype=object))
 
