@@ -55,6 +55,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+fetch = typer.Typer(help="Fetch crystals from databases.", no_args_is_help=True)
+app.add_typer(fetch, name="fetch")
 # Faults of a file system that pass when somebody makes room or mounts it again.
 AGAIN = "the same command does it anew"
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
@@ -498,6 +500,43 @@ def inspect(
         typer.echo(row.as_json() if as_json else "\n".join(row.lines()))
     if not count:
         raise InputError("no crystal found: none of the given paths holds a CIF file")
+
+
+@fetch.command("optimade")
+def fetch_optimade(
+    url: Annotated[str, typer.Argument(metavar="URL", help="base URL of an OPTIMADE server")],
+    out_path: OutHere,
+    filter: Annotated[str, typer.Option("--filter", help="such as 'elements HAS \"Li\" AND nelements>=3'")] = "",
+    field: Annotated[
+        list[str] | None, typer.Option(help="further property to ask for, such as _mp_stability; repeatable")
+    ] = None,
+    pause: Annotated[float, typer.Option(help="least time between two requests, s", min=0)] = 0.5,
+) -> None:
+    """Fetch structures of an OPTIMADE server into one .jsonl.gz that every command reads; stopped, it goes on."""
+    from screening.commands import Query
+    from screening.commands import fetch_optimade as fetch_all
+
+    count = fetch_all(Query(url, filter, tuple(field or ())), out_path, say=say, pause=pause)
+    typer.echo(f"{count} structures; {out_path}")
+
+
+@fetch.command("cod")
+def fetch_cod(
+    mirror: Annotated[Path, typer.Argument(metavar="MIRROR", help="local mirror of the COD (rsync)")],
+    out_path: OutHere,
+    ids: Annotated[str, typer.Option(help="range of numbers, both included: 1000000-1999999")] = "1000000-9999999",
+) -> None:
+    """List the files of a range of numbers of a local COD mirror, to be read as @LIST."""
+    require(mirror)
+    import re
+
+    from screening.commands import list_cod
+
+    found = re.fullmatch(r"(\d{7})-(\d{7})", ids)
+    if found is None:
+        raise InputError(f"--ids {ids!r:.60} is no range such as 1000000-1999999")
+    count = list_cod(mirror, out_path, first=int(found[1]), last=int(found[2]))
+    typer.echo(f"{count} files; read them as @{out_path}")
 
 
 @app.command()

@@ -258,6 +258,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         with fetched(options.properties) as table:
             given = read_property_table(table)
     config, device = settle(config, progress)
+    check_count(labels)
     if foreign := foreign_names(options.out):
         progress.say(f"{options.out} holds other things, which stay: {', '.join(foreign)}")
     make_folder(options.out)
@@ -351,7 +352,6 @@ def _labelled(options: RunOptions, paths: RunPaths, progress: Progress) -> tuple
         labels = LabelOptions(known / "labels.csv").read()
         return (*sorted(str(file) for file in known.glob("*.cif")), *options.crystals), labels
     labels = options.labels.read()
-    check_count(labels)
     for note in labels.notes:
         progress.say(f"labels: {note}")
     return options.crystals, labels
