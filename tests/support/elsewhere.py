@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
+from screening.host import versions as true_versions
+
 
 def versions_elsewhere() -> dict[str, str]:
     """Versions of which one is not what the process has: every process but the test's own tells the truth."""
