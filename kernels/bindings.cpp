@@ -85,7 +85,7 @@ nb::object barcodes(Doubles lattices, Doubles positions, Integers offsets, Doubl
                     std::uint64_t seed, bool with_simplices, std::int32_t ring_groups, std::int32_t ring_members,
                     bool wide) {
   const periodic::Settings settings{{resolution, phase}, max_dim,     budget,       tolerance, prime, seed,
-                                    with_simplices,      ring_groups, ring_members, wide};
+                                    with_simplices,      ring_groups, ring_members, wide,      false};
   const periodic::Batch batch = batch_of(lattices, positions, offsets);
   FlatBars flat;
   {
@@ -127,8 +127,9 @@ nb::object percolation(Doubles lattices, Doubles positions, Integers offsets, Do
 // dim, birth, death (ticks). Events: offsets, ticks, counts (n, 4).
 nb::object barcodes_and_percolation(Doubles lattices, Doubles positions, Integers offsets, Doubles r_max,
                                     double resolution, double phase, int max_dim, int threads, std::int64_t budget,
-                                    double tolerance, std::uint32_t prime, std::uint64_t seed) {
-  const periodic::Settings settings{{resolution, phase}, max_dim, budget, tolerance, prime, seed, false, 0, 0, false};
+                                    double tolerance, std::uint32_t prime, std::uint64_t seed, bool ready) {
+  const periodic::Settings settings{
+      {resolution, phase}, max_dim, budget, tolerance, prime, seed, false, 0, 0, false, ready};
   const periodic::Batch batch = batch_of(lattices, positions, offsets);
   FlatBars bars;
   FlatRanks ranks;
@@ -193,7 +194,7 @@ NB_MODULE(_kernels, m) {
         "ring_groups"_a, "ring_members"_a, "wide"_a = false);
   m.def("barcodes_and_percolation", &barcodes_and_percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a,
         nb::kw_only(), "resolution"_a, "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a,
-        "seed"_a);
+        "seed"_a, "ready"_a = false);
   m.def("percolation", &percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
         "phase"_a, "threads"_a, "tolerance"_a);
   m.def("primitive_cells", &primitive_cells, "lattices"_a, "positions"_a, "offsets"_a, nb::kw_only(), "tolerance"_a,

@@ -103,6 +103,7 @@ def barcodes_and_percolation(
     tolerance: float,
     prime: int,
     seed: int,
+    ready: bool = False,
 ) -> tuple[
     NDArray[np.int32],
     NDArray[np.int32],

@@ -126,7 +126,7 @@ class ClusterConfig(Section):
     )
     scheduler: str | None = Field(None, description="address of a running Dask scheduler; none = start one")
     workers: Annotated[int, Field(ge=0)] = Field(
-        0, description="worker processes started here; 0 = one per core, or one per GPU with device cuda"
+        0, description="worker processes started here; 0 = one per core, with device cuda less one per GPU"
     )
     in_flight: PositiveInt = Field(3, description="shards in flight per worker")
     bytes_in_flight: PositiveInt = Field(
@@ -138,14 +138,20 @@ class ClusterConfig(Section):
     worker_ttl: PositiveFloat = Field(
         300.0, description="a worker silent for longer is given up, s; must be above input.time_limit"
     )
+    gpu_from: Annotated[int, Field(ge=0)] = Field(
+        20_000, description="crystals from which device auto takes a GPU as well; fewer are done before it has started"
+    )
     gpu_threads: Annotated[int, Field(ge=0)] = Field(
-        0, description="threads of a GPU worker, one feeds the GPU, the others parse and write; 0 = cores / GPUs"
+        0, description="shards that may wait in a GPU's process for one batch; 0 = enough for three batches"
     )
     gpu_pool: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="share of a GPU's memory held as RMM pool for arrays (needs rmm); 0 = no pool"
     )
     gpu_memory_limit: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.8, description="share of a GPU's memory beyond which Dask moves its data to the host"
+        0.8, description="most of a GPU's free memory that is used, as a share"
+    )
+    kernel_cache: Path | None = Field(
+        None, description="folder of compiled GPU kernels; none = screening/kernels in the user's cache folder"
     )
 
     def memory_bytes(self) -> int:

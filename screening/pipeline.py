@@ -307,7 +307,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         crystals=options.crystals,
         labels="embedded" if options.labels is None else str(options.labels.file),
         engine=config.homology.engine,
-        device=_device_record(config, device, learner),
+        device=_device_record(config, device, learner, progress),
         fallbacks=dict(sorted(progress.fallbacks.items())),
         seed=config.seed,
         inputs_sha256=inputs,
@@ -357,12 +357,13 @@ def _labelled(options: RunOptions, paths: RunPaths, progress: Progress) -> tuple
     return options.crystals, labels
 
 
-def _device_record(config: Config, device: Device, learner: Learner) -> dict[str, object]:
+def _device_record(config: Config, device: Device, learner: Learner, progress: Progress) -> dict[str, object]:
     """Return what the record says of devices: which was asked for, which computed, and why."""
     return {
         "wanted": config.device,
         "used": device.kind,
         "why": device.why,
+        "gpu": dict(progress.gpu),
         "lightgbm": {"learner": learner.device_type, "tried": [trial._asdict() for trial in learner.tried]},
     }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 FORMAT = "screening-gpu-selfcheck"
+POLL = 0.2  # s
 Outcome = Literal["passed", "failed", "skipped"]
 
 
@@ -44,11 +45,18 @@ class Section:
         return "failed" if "failed" in found else "passed" if "passed" in found else "skipped"
 
 
-def run_section(name: str, *, title: str, command: Callable[[Path], list[str]], time_limit: float) -> Section:
+def run_section(
+    name: str,
+    *,
+    title: str,
+    command: Callable[[Path], list[str]],
+    time_limit: float,
+    told: Callable[[list[Row], float], None] = lambda rows, seconds: None,
+) -> Section:
     """Return what became of a section run by `command` (of the file for its rows); nothing it does ends this process.
 
     Rows stand in the file as soon as they are known, so a crash, a hang or an exception costs only what would have
-    come after.
+    come after. `told` is called with the rows so far and the seconds passed whenever there are more.
     """
     begin = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gpu-selfcheck-") as folder:
@@ -59,22 +67,34 @@ def run_section(name: str, *, title: str, command: Callable[[Path], list[str]], 
             process = subprocess.Popen(
                 command(path), stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, start_new_session=True
             )
-            try:
-                code = process.wait(time_limit)
-                status = f"the section's process ended with status {code}" if code else ""
-            except subprocess.TimeoutExpired:
+            n_told = 0
+            while (code := process.poll()) is None and time.monotonic() - begin < time_limit:
+                time.sleep(POLL)
+                rows = _rows(path)
+                if len(rows) > n_told:
+                    n_told = len(rows)
+                    told(rows, time.monotonic() - begin)
+            if code is None:
                 status = f"the section took longer than {time_limit:g} s"
+            else:
+                status = f"the section's process ended with status {code}" if code else ""
             with suppress(ProcessLookupError):  # with all that it started and left behind
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip().splitlines()
-        rows = [Row(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+        rows = _rows(path)
     if status:
         rows.append(Row("the section as a whole", "failed", f"{status}: {said[-1][:300] if said else 'no message'}"))
     elif not rows:
         rows.append(Row("the section as a whole", "failed", "no row was written"))
     return Section(name, title, time.monotonic() - begin, rows)
+
+
+def _rows(path: Path) -> list[Row]:
+    """Return the whole rows of a section's file; one that is being written is none."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [Row(**json.loads(line)) for line in lines if line.endswith("\n")]
 
 
 def write_rows(rows: Iterator[Row], path: Path) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import psutil
-from gpu_nvml import Nvml, Sampler
+from gpu_nvml import Nvml
+from gpu_periodic import periodic as periodic_rows
 from gpu_report import Outcome, Row
 
 from screening.cluster.featurize_all import featurize_all
@@ -24,10 +25,9 @@ from screening.cluster.progress import Progress
 from screening.config import Config, read_config
 from screening.crystals.crystal import CloudBatch
 from screening.data.known import write_known
-from screening.errors import DeviceUnavailableError, EngineUnavailableError
+from screening.errors import EngineUnavailableError
 from screening.features.curves import betti_curves, grid, histograms
 from screening.features.shard import assemble, persist, prepare
-from screening.generation.generate import write_candidates
 from screening.homology.barcodes import Barcodes
 from screening.homology.engines import engine as engine_of
 from screening.learn.labels import read_labels
@@ -39,10 +39,12 @@ from screening.sources.listing import iter_items
 from screening.store.read import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
-REPEATS, WARM_UP = 20, 3
+REPEATS, WARM_UP = 10, 2
+MOST_CRYSTALS = 300  # whose columns are compared
 GROWTH = 256 * 2**20  # bytes; a child process is recycled long before it leaks so much
 SAMPLES = 20  # of memory, over all calls
 RADIUS = 6.0  # Å, of the supercells that both engines reduce
+MOST_SUPERCELLS = 24  # crystals that ripser++ and the CPU engine reduce for comparison
 POINTS = 600  # most points of those: 2.7 GB for ripser++
 
 
@@ -105,7 +107,7 @@ def arrays(chosen: argparse.Namespace) -> Iterator[Row]:
     from cupyx.profiler import benchmark
 
     config = read_config(None, {"curves": {"histogram": True}})
-    prepared = prepare(items_of(chosen), config)
+    prepared = prepare(items_of(chosen)[:MOST_CRYSTALS], config)
     homology = persist(prepared, config)
     host, device = (assemble(prepared, homology, config, kind).features for kind in ("numpy", "cupy"))
     same = np.array_equal(host, device, equal_nan=True)
@@ -140,9 +142,9 @@ def _host_ms(call: Any) -> float:
     return median(times)
 
 
-def _batches(chosen: argparse.Namespace) -> dict[str, CloudBatch]:
+def _batches(chosen: argparse.Namespace, *, most: int = 10**9) -> dict[str, CloudBatch]:
     config = Config()
-    clouds = prepare(items_of(chosen), config).clouds()
+    clouds = prepare(items_of(chosen)[:most], config).clouds()
     return {channel: CloudBatch.from_clouds([one[channel] for one in clouds]) for channel in config.cloud.channels}
 
 
@@ -159,10 +161,15 @@ def _differences(ours: Barcodes, theirs: Barcodes) -> int:
     return wrong
 
 
+def periodic(chosen: argparse.Namespace) -> Iterator[Row]:
+    """Compare the exact engine on the GPU with the one on the CPU, and time it by batch size."""
+    yield from periodic_rows(items_of(chosen))
+
+
 def engine(chosen: argparse.Namespace) -> Iterator[Row]:
     """Compare ripser++ with the CPU engine on the same supercells, and time both."""
     gpu, cpu = engine_of("ripserpp").function_itself, engine_of("supercell").function_itself
-    for channel, batch in _batches(chosen).items():
+    for channel, batch in _batches(chosen, most=MOST_SUPERCELLS).items():
         r_max = np.full(len(batch), RADIUS)
         found: list[Barcodes] = []
         seconds: list[float] = []
@@ -220,34 +227,6 @@ def _resident() -> int:
         except psutil.NoSuchProcess:  # it ended since it was listed
             continue
     return int(total)
-
-
-def occupancy(chosen: argparse.Namespace) -> Iterator[Row]:
-    """Featurize candidates with each engine on the GPU and tell how busy the GPU was."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_candidates(folder / "candidates.zip", n=chosen.n, seed=0)
-        paths = [str(folder / "candidates.zip"), *map(str, chosen.crystals)]
-        for homology in ("periodic", "ripserpp"):
-            config = read_config(
-                None, {"device": "cuda", "homology": {"engine": homology}, "store": {"shard_rows": 16}}
-            )
-            progress = Progress()
-            try:
-                with Nvml() as nvml, Sampler(nvml) as sampler:
-                    featurize_all(paths, config=config, out=folder / f"{homology}.zarr", progress=progress)
-                    seconds = time.perf_counter() - progress.started
-            except (EngineUnavailableError, DeviceUnavailableError) as error:
-                yield Row(homology, "skipped", str(error))
-                continue
-            figures = sampler.figures() | {
-                "crystals": progress.done,
-                "rejected": progress.rejected,
-                "crystals/s": progress.done / seconds,
-                "left to the CPU": dict(progress.fallbacks),
-            }
-            detail = "share of a second in which a kernel ran, sampled ten times a second"
-            yield Row(homology, "passed" if progress.done else "failed", detail, figures)
 
 
 def learner(chosen: argparse.Namespace) -> Iterator[Row]:

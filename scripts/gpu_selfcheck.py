@@ -4,14 +4,15 @@
 
 tests      every GPU-marked test
 arrays     curves on CuPy against NumPy, bit for bit; times by CUDA events after warm-up
+periodic   the exact engine against the CPU's, bar for bar; clouds a second by batch size, shares of its stages
+whole      one list by --device cpu and cuda: the same store, crystals a second, how busy the GPU was
 engine     ripser++ against the CPU engine on the same supercells, bar for bar
-memory     memory of GPU and host over 2,000 calls of ripser++
-occupancy  how busy the GPU is while crystals are featurized, asked of NVML
+memory     memory of GPU and host over many calls of ripser++
 learner    trial fits of LightGBM's learners
 shap       SHAP values on the GPU against LightGBM's exact ones
 
 Crystals are the embedded known conductors and those of --crystals. Each section runs in a process of its own: one that
-crashes is a row of the report. Writes FOLDER/report.json and FOLDER/report.md. Ends with 0 if all is well, 1 if a
+crashes is a row of the report. Writes FOLDER/report.json and FOLDER/report.md, anew after every row. Ends with 0 if all is well, 1 if a
 check failed, 2 if the arguments are wrong, 3 if no GPU answers.
 """
 
@@ -22,11 +23,13 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from gpu_periodic import whole_path
 from gpu_report import Row, Section, report_of, run_section, write_report, write_rows
-from gpu_sections import arrays, engine, learner, memory, occupancy, shap, tests, where_available
+from gpu_sections import arrays, engine, learner, memory, periodic, shap, tests, where_available
 
 from screening.errors import DeviceUnavailableError
 from screening.host.gpu import driver_version, find_gpus
@@ -35,9 +38,10 @@ NO_GPU = 3
 SECTIONS: dict[str, tuple[str, Callable[[argparse.Namespace], Iterator[Row]]]] = {
     "tests": ("GPU-marked tests", tests),
     "arrays": ("CuPy arrays and kernels against NumPy", arrays),
+    "periodic": ("The exact engine against the CPU's", periodic),
+    "whole": ("Whole path, CPU and GPU", whole_path),
     "engine": ("ripser++ against the CPU engine", engine),
     "memory": ("Memory over many calls of ripser++", memory),
-    "occupancy": ("Occupancy of the GPU while featurizing", occupancy),
     "learner": ("LightGBM's learners", learner),
     "shap": ("SHAP values", shap),
 }
@@ -50,9 +54,11 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("gpu-selfcheck"), help="folder of the report")
     parser.add_argument("--crystals", type=Path, action="append", default=[], help="more crystals: folder or archive")
     parser.add_argument("--only", choices=SECTIONS, action="append", help="run only these sections")
-    parser.add_argument("-n", type=int, default=200, help="candidates featurized in the section occupancy")
-    parser.add_argument("--calls", type=int, default=2000, help="calls of ripser++ in the section memory")
-    parser.add_argument("--time-limit", type=float, default=3600.0, help="longest time of a section, s")
+    parser.add_argument(
+        "-n", type=int, default=10_000, help="crystals of the section whole: generated where --crystals are fewer"
+    )
+    parser.add_argument("--calls", type=int, default=100, help="calls of ripser++ in the section memory")
+    parser.add_argument("--time-limit", type=float, default=60.0, help="longest time of a section, s")
     parser.add_argument("--section", choices=SECTIONS, help=argparse.SUPPRESS)  # of the child: this section, to --rows
     parser.add_argument("--rows", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(words)
@@ -96,9 +102,9 @@ def check(chosen: argparse.Namespace) -> int:
         title = SECTIONS[name][0]
         if no_gpu is None:
             print(f"{title} ...", flush=True)
-            sections.append(
-                run_section(name, title=title, command=_command(name, chosen), time_limit=chosen.time_limit)
-            )
+            told = partial(_write_so_far, about, list(sections), name, title, chosen.out)
+            command = _command(name, chosen)
+            sections.append(run_section(name, title=title, command=command, time_limit=chosen.time_limit, told=told))
         else:
             sections.append(Section(name, title, 0.0, [Row(title, "skipped", "no GPU answers")]))
         print(f"{title}: {sections[-1].outcome}", flush=True)
@@ -107,6 +113,13 @@ def check(chosen: argparse.Namespace) -> int:
     print(f"no GPU: {no_gpu}" if no_gpu is not None else report["outcome"])
     print(f"{page}, {data}")
     return {"passed": 0, "failed": 1, "no-gpu": NO_GPU}[report["outcome"]]
+
+
+def _write_so_far(
+    about: dict[str, object], done: list[Section], name: str, title: str, out: Path, rows: list[Row], seconds: float
+) -> None:
+    """Write the report with the rows that the running section has."""
+    write_report(report_of(about, [*done, Section(name, title, seconds, rows)], no_gpu=None), out)
 
 
 def _command(name: str, chosen: argparse.Namespace) -> Callable[[Path], list[str]]:

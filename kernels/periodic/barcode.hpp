@@ -22,6 +22,7 @@ struct Settings {
   bool with_simplices;
   std::int32_t ring_groups, ring_members;  // rings of so many kinds of H1 bars, so many each; 0: none
   bool wide = false;                       // ranks of 32 bits where 16 would do
+  bool ready = false;                      // the cell is a reduced one with points in [0, 1), as prepare_cell leaves it
 };
 
 struct CloudResult {
@@ -44,7 +45,8 @@ class BarcodeEngine {
     result.n_points = n;
     if (percolation) *percolation = {Status::kGood, n, {}, {}};
     const std::int32_t asked = result.tick_cut = settings.rule.tick(r_max);
-    const Status status = prepare_cell(lattice, positions, n, settings.tolerance, cell_);
+    const Status status = settings.ready ? load_cell(lattice, positions, n, cell_)
+                                         : prepare_cell(lattice, positions, n, settings.tolerance, cell_);
     if (status != Status::kGood) return fail(status, result, percolation);
     result.n_points = n = cell_.n;
     edges_.list(cell_, settings.rule, result.tick_cut);

@@ -17,13 +17,14 @@ import dask
 from distributed import Client, LocalCluster
 
 from screening.cluster.deploy import kubernetes_cluster, machines_cluster
+from screening.cluster.node import NODE, READER
+from screening.cluster.routes import GPU, batches
 from screening.config import ClusterConfig, Config, SlurmConfig
-from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError, MissingExtraError
+from screening.errors import ConfigError, DeviceUnavailableError, EngineUnavailableError, InputError, MissingExtraError
 from screening.host import Device, cores
 
 # A task carries the texts of its shard; how many bytes are in flight is bounded by the caller, so nothing is warned of.
 WITH_TEXTS = {"distributed.admin.large-graph-warning-threshold": "1TiB"}
-GPU = {"GPU": 1}  # what a task on a GPU asks for, and a GPU worker offers
 
 
 def is_remote(config: ClusterConfig) -> bool:
@@ -83,11 +84,11 @@ def scheduler_settings(config: ClusterConfig) -> dict[str, Any]:
 def _started(config: Config, device: Device, scratch: str) -> Any:
     """Return a cluster of workers started for this run."""
     if config.cluster.kind == "slurm":
-        return _slurm_cluster(config.slurm, device)
+        return _slurm_cluster(config.slurm, device, node=batches(config, device))
     if config.cluster.kind == "kubernetes":
-        return kubernetes_cluster(config.kubernetes, device)
+        return kubernetes_cluster(config.kubernetes, device, node=batches(config, device))
     if config.cluster.kind == "cloud":
-        return machines_cluster(config.machines, device)
+        return machines_cluster(config.machines, device, node=batches(config, device))
     common: dict[str, Any] = {
         "processes": True,
         "host": "127.0.0.1",
@@ -98,6 +99,11 @@ def _started(config: Config, device: Device, scratch: str) -> Any:
         # task or a worker reaches the client as an exception.
         "silence_logs": logging.CRITICAL,
     }
+    if batches(config, device):  # the GPUs' processes come when they pay
+        if config.cluster.gpu_pool:
+            raise ConfigError("cluster.gpu_pool: the exact engine plans a GPU's memory itself; see gpu_memory_limit")
+        readers = config.cluster.workers or max(1, cores() - len(device.gpus))
+        return LocalCluster(n_workers=readers, threads_per_worker=1, resources=READER, **common)
     if device.kind == "cuda":
         return _cuda_cluster(config.cluster, device, common)
     return LocalCluster(n_workers=config.cluster.workers or cores(), threads_per_worker=1, **common)
@@ -130,8 +136,8 @@ def _cuda_cluster(config: ClusterConfig, device: Device, common: dict[str, Any])
         raise EngineUnavailableError(str(error)) from error
 
 
-def slurm_options(config: SlurmConfig, device: Device) -> dict[str, Any]:
-    """Return the keywords of `dask_jobqueue.SLURMCluster`.
+def slurm_options(config: SlurmConfig, device: Device, *, node: bool = False) -> dict[str, Any]:
+    """Return the keywords of `dask_jobqueue.SLURMCluster`; with `node` each job runs readers beside its GPUs.
 
     Raises
     ------
@@ -148,6 +154,13 @@ def slurm_options(config: SlurmConfig, device: Device) -> dict[str, Any]:
             raise DeviceUnavailableError("device cuda on SLURM needs slurm.gpus, the GPUs of one job")
         processes = config.gpus
         command = {"worker_command": "dask_cuda.cli worker", "worker_extra_args": ["--resources", "GPU=1"]}
+    if node:
+        readers = max(1, config.cores - config.gpus)
+        processes = 1  # the node starts its own
+        command = {
+            "worker_command": NODE,
+            "worker_extra_args": ["--readers", str(readers), "--gpus", str(config.gpus)],
+        }
     return {
         "n_workers": processes * config.jobs,  # counted in processes
         "queue": config.queue,
@@ -168,12 +181,12 @@ def slurm_options(config: SlurmConfig, device: Device) -> dict[str, Any]:
     }
 
 
-def _slurm_cluster(config: SlurmConfig, device: Device) -> Any:
+def _slurm_cluster(config: SlurmConfig, device: Device, *, node: bool) -> Any:
     try:
         from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise MissingExtraError("cluster.kind slurm needs dask-jobqueue: pip install 'screening[slurm]'") from error
-    return SLURMCluster(**slurm_options(config, device))
+    return SLURMCluster(**slurm_options(config, device, node=node))
 
 
 def _check_gpus(client: Client, address: str, device: Device) -> None:

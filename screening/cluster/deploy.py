@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from screening.cluster.node import NODE
 from screening.config import KubernetesConfig, MachinesConfig
 from screening.errors import ConfigError, DeviceUnavailableError, MissingExtraError
 from screening.host import Device
@@ -18,9 +19,10 @@ CLUSTERS = {
 }
 
 
-def kubernetes_spec(config: KubernetesConfig, device: Device) -> dict[str, Any]:
+def kubernetes_spec(config: KubernetesConfig, device: Device, *, node: bool = False) -> dict[str, Any]:
     """Return the DaskCluster resource that the Dask operator makes a scheduler and workers of.
 
+    With `node` each pod runs readers on its cores beside the process of its GPU.
     The service is of type ClusterIP, reached through a forwarded port: nothing listens outside the cluster. The
     operator does not encrypt what pods say to each other; a network policy of the namespace has to keep others out.
 
@@ -43,6 +45,8 @@ def kubernetes_spec(config: KubernetesConfig, device: Device) -> dict[str, Any]:
     worker += ["--nthreads", str(config.cores if on_gpu else 1)]
     if not on_gpu:
         worker += ["--nworkers", str(config.cores)]
+    if node:
+        worker = ["python", "-m", NODE, "--readers", str(max(1, config.cores - 1)), "--gpus", "1"]
     spec: dict[str, Any] = operator.make_cluster_spec(
         name=config.name,
         image=config.image,
@@ -69,15 +73,15 @@ def _resources(config: KubernetesConfig, *, gpus: int) -> dict[str, dict[str, st
     return {"limits": dict(asked), "requests": dict(asked)}
 
 
-def kubernetes_cluster(config: KubernetesConfig, device: Device) -> Any:
+def kubernetes_cluster(config: KubernetesConfig, device: Device, *, node: bool = False) -> Any:
     """Return a running cluster of pods; it is deleted when closed. Raises as `kubernetes_spec`."""
-    spec = kubernetes_spec(config, device)
+    spec = kubernetes_spec(config, device, node=node)
     operator = _imported("dask_kubernetes.operator", "kubernetes", "kubernetes")
     return operator.KubeCluster(custom_cluster_spec=spec, namespace=config.namespace, quiet=True)
 
 
-def machines_options(config: MachinesConfig, device: Device) -> dict[str, Any]:
-    """Return the keywords of the provider's cluster in dask-cloudprovider.
+def machines_options(config: MachinesConfig, device: Device, *, node: bool = False) -> dict[str, Any]:
+    """Return the keywords of the provider's cluster in dask-cloudprovider; `node` as of `kubernetes_spec`.
 
     Scheduler and workers talk encrypted, with certificates made for the run.
 
@@ -91,18 +95,21 @@ def machines_options(config: MachinesConfig, device: Device) -> dict[str, Any]:
     worker: dict[str, Any] = {"nthreads": config.threads}
     if device.kind == "cuda":
         worker["resources"] = {"GPU": 1}
+    worker_class = "dask_cuda.CUDAWorker" if device.kind == "cuda" else "dask.distributed.Nanny"
+    if node:
+        worker_class, worker = f"{NODE}.Node", {"readers": max(1, config.threads - 1), "gpus": 1}
     return {
         **config.options,
         "n_workers": config.workers,
         "docker_image": config.image,
-        "worker_class": "dask_cuda.CUDAWorker" if device.kind == "cuda" else "dask.distributed.Nanny",
+        "worker_class": worker_class,
         "worker_options": worker,
         "env_vars": dict(ONE_THREAD),
         "security": True,
     }
 
 
-def machines_cluster(config: MachinesConfig, device: Device) -> Any:
+def machines_cluster(config: MachinesConfig, device: Device, *, node: bool = False) -> Any:
     """Return a running cluster of machines, which end when it is closed.
 
     Raises
@@ -112,7 +119,7 @@ def machines_cluster(config: MachinesConfig, device: Device) -> Any:
     MissingExtraError
         dask-cloudprovider, or the provider's own package, is not installed.
     """
-    options = machines_options(config, device)
+    options = machines_options(config, device, node=node)
     module, name, extra = CLUSTERS[config.provider]
     return getattr(_imported(module, f"dask-cloudprovider[{extra}]", "machines"), name)(**options)
 

@@ -9,25 +9,16 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import distributed
 from distributed.comm.core import CommClosedError
 
-from screening.cluster.client import GPU, is_remote, open_client
+from screening.cluster.client import is_remote, open_client
 from screening.cluster.progress import Progress
+from screening.cluster.routes import Routes, Way
 from screening.config import Config
-from screening.errors import InputError, ScreeningError, StoreError
-from screening.features import (
-    assemble,
-    featurize_apart,
-    featurize_shard_in_time,
-    inputs_digest,
-    persist,
-    prepare,
-    write_shard,
-)
-from screening.homology import ENGINES
+from screening.errors import InputError, ScreeningError, StoreError, UnavailableError
 from screening.host import Device, versions
 from screening.sources import Item
 from screening.store import FeatureStore, LedgerEntry
@@ -94,17 +85,28 @@ class Window:
             self._held += cost(following[1])
 
 
-def compute(
+class Flight(NamedTuple):
+    """Shards that were handed out as one piece of work."""
+
+    shards: list[Work]  # more than one only on the way through a GPU
+    way: Way
+    failures: int  # of pieces before this one that held the same shard
+    since: float  # time.monotonic()
+
+
+def compute(  # noqa: PLR0913 - what is computed, how, where, and who is told
     store: FeatureStore,
     work: Iterator[Work],
     *,
     config: Config,
     device: Device,
     progress: Progress,
+    known: int = 0,
 ) -> None:
     """Run the shards of `work` on the cluster with a bounded number and size in flight; commit each as it comes back.
 
-    A shard that a worker did not survive, or that failed, is computed once more crystal by crystal.
+    A shard that a worker did not survive, or that failed, is computed once more crystal by crystal; one that a GPU did
+    not return, on a core first. `known`: see `Routes`.
 
     Raises
     ------
@@ -115,17 +117,18 @@ def compute(
     """
     path = str(store.path.resolve())
     window = Window(work, most_bytes=config.cluster.bytes_in_flight * 2**20)
-    flying: dict[Any, tuple[int, list[Item], int]] = {}  # by key of the future: index, inputs, failures so far
+    flying: dict[Any, Flight] = {}  # by key of the future
     with open_client(config, device) as client:
         if is_remote(config.cluster):
             _check_versions(client)
         progress.started = time.perf_counter()
         _tell_dashboard(client, progress)
+        routes = Routes(client, path, config=config, device=device, progress=progress, known=known)
 
         asked = -math.inf
 
-        def room() -> int:
-            """Return how many shards may be in flight; workers may come and go."""
+        def on_cores() -> int:
+            """Return how many shards may be in flight for the workers' cores; workers may come and go."""
             nonlocal asked
             if time.monotonic() - asked > ASK_WORKERS:
                 asked = time.monotonic()
@@ -135,36 +138,46 @@ def compute(
                     progress.workers = workers
             return config.cluster.in_flight * max(1, progress.workers)
 
-        def submit(index: int, shard: list[Item], *, failures: int = 0) -> distributed.Future[LedgerEntry]:
-            store.reserve((index + 1) * store.shard_rows)
-            if failures:
-                needs = {"resources": GPU} if ENGINES[config.homology.engine].needs_gpu else {}
-                future = client.submit(featurize_apart, path, index, shard, config, pure=False, **needs)
-            elif device.kind == "cpu":
-                future = client.submit(featurize_shard_in_time, path, index, shard, config, pure=False)
-            else:
-                future = submit_steps(client, path, index, shard, config=config, device=device)
-            flying[future.key] = (index, shard, failures)
+        def submit(shards: list[Work], way: Way, *, failures: int = 0) -> distributed.Future[list[LedgerEntry]]:
+            store.reserve((max(index for index, _ in shards) + 1) * store.shard_rows)
+            future = routes.submit_apart(*shards[0]) if failures else routes.submit(shards, way)
+            flying[future.key] = Flight(shards, way, failures, time.monotonic())
             return future
 
-        most = room()
-        pending = distributed.as_completed([submit(*shard) for shard in window.take(most, ahead=most)])
+        def more() -> Iterator[distributed.Future[list[LedgerEntry]]]:
+            """Yield what may be handed out now."""
+            cores = on_cores()
+            room = cores + routes.ahead() - sum(len(flight.shards) for flight in flying.values())
+            following = window.take(max(0, room), ahead=cores)
+            while shards := list(itertools.islice(following, routes.bundle())):
+                yield submit(shards, routes.way())
+
+        pending = distributed.as_completed(list(more()))
         for future in pending:
-            index, shard, failures = flying.pop(future.key)
-            entry, fault = _outcome(future, path)
-            if entry is None:
-                if failures == MAX_FAILURES:
-                    raise StoreError(f"shard {index} cannot be computed: {fault}")
-                if failures == 0:
-                    progress.say(f"shard {index} is retried crystal by crystal: {fault}")
-                pending.add(submit(index, shard, failures=failures + 1))
+            flight = flying.pop(future.key)
+            entries, fault = _outcome(future, path, on_gpu=flight.way == "batch")
+            if entries is None and flight.way == "batch":
+                routes.failed(fault, since=flight.since)
+                for work_item in flight.shards:
+                    pending.add(submit([work_item], "core"))
                 continue
-            store.commit(entry)
-            window.done(shard)
-            progress.count(entry)
-            most = room()
-            for following in window.take(max(0, most - pending.count()), ahead=most):
-                pending.add(submit(*following))
+            if entries is None:
+                index = flight.shards[0][0]
+                if flight.failures == MAX_FAILURES:
+                    raise StoreError(f"shard {index} cannot be computed: {fault}")
+                if flight.failures == 0:
+                    progress.say(f"shard {index} is retried crystal by crystal: {fault}")
+                pending.add(submit(flight.shards, flight.way, failures=flight.failures + 1))
+                continue
+            if flight.way == "batch":
+                routes.returned()
+            for entry, (_, shard) in zip(entries, flight.shards, strict=True):
+                store.commit(entry)
+                window.done(shard)
+                progress.count(entry)
+            for following in more():
+                pending.add(following)
+        routes.tell_counts()
 
 
 def _tell_dashboard(client: distributed.Client, progress: Progress) -> None:
@@ -193,8 +206,10 @@ def _check_versions(client: distributed.Client) -> None:
             raise InputError(f"worker {address} has other versions: {'; '.join(different)}")
 
 
-def _outcome(future: distributed.Future[LedgerEntry], path: str) -> tuple[LedgerEntry | None, str]:
-    """Return the entry of a finished shard, or None and what went wrong with it.
+def _outcome(
+    future: distributed.Future[list[LedgerEntry]], path: str, *, on_gpu: bool = False
+) -> tuple[list[LedgerEntry] | None, str]:
+    """Return the entries of finished shards, or None and what went wrong with it, a GPU that is not there included.
 
     Raises
     ------
@@ -208,24 +223,13 @@ def _outcome(future: distributed.Future[LedgerEntry], path: str) -> tuple[Ledger
     except OSError as error:
         told = error.strerror or str(error)
         raise StoreError(f"{path} cannot be written: {told}; the same command goes on from here") from error
+    except UnavailableError as error:
+        if not on_gpu:
+            raise
+        return None, str(error)
     except ScreeningError:
         raise
     except distributed.KilledWorker:
         return None, "a worker ended on it"
     except Exception as error:
         return None, f"{type(error).__name__}: {error}"
-
-
-def submit_steps(  # noqa: PLR0913
-    client: distributed.Client, path: str, index: int, shard: list[Item], *, config: Config, device: Device
-) -> distributed.Future[LedgerEntry]:
-    """Return the future of a shard whose steps are tasks of their own; only those that use a GPU ask for one.
-
-    While one shard's task has the GPU, the worker's other threads parse the next shards and write the last ones.
-    """
-    on_gpu = {"resources": GPU}
-    prepared = client.submit(prepare, shard, config, pure=False)
-    needs = on_gpu if ENGINES[config.homology.engine].needs_gpu else {}
-    homology = client.submit(persist, prepared, config, pure=False, **needs)
-    rows = client.submit(assemble, prepared, homology, config, device.arrays, pure=False, **on_gpu)
-    return client.submit(write_shard, path, index, rows, inputs_digest(shard), pure=False)

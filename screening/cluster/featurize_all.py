@@ -16,7 +16,7 @@ from screening.features import columns, featurize, inputs_digest
 from screening.homology import ENGINES, choose_engine, engine
 from screening.host import Device, resolve, versions
 from screening.locations import Location, make_folder
-from screening.sources import Item, Passed, iter_items
+from screening.sources import Item, Passed, count_up_to, iter_items
 from screening.store import STRINGS, FeatureStore, differences, exists, pointed, property_writer
 
 BROKEN = "self-test failed on a two-atom crystal; reinstall this program"
@@ -174,7 +174,9 @@ def fill(
         first = next(work, None)
         if first is not None:  # no cluster is started where nothing is left to do
             check_program(config)
-            compute(store, itertools.chain([first], work), config=config, device=device, progress=progress)
+            known = count_up_to(crystals, config.cluster.gpu_from) if device.kind == "cuda" else 0
+            chain = itertools.chain([first], work)
+            compute(store, chain, config=config, device=device, progress=progress, known=known)
         if progress.found == 0:
             raise StoreError("no crystal found: none of the given paths holds a file of a known format")
         store.finish(progress.found)

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from screening.store import LedgerEntry
 
@@ -33,6 +33,7 @@ class Progress:
     stage: str = "featurize"
     step: tuple[int, int] = (0, 0)  # how far a later stage is: done, and of how many; 0 where unknown
     fallbacks: Counter[str] = field(default_factory=Counter)  # clouds done by another engine than asked for, by reason
+    gpu: dict[str, Any] = field(default_factory=dict)  # what GPU processes did: batches, clouds, seconds busy
     listeners: list[Listener] = field(default_factory=list)
 
     def subscribe(self, listener: Listener) -> None:

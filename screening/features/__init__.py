@@ -1,24 +1,39 @@
 """One batch of crystals → the rows of one shard."""
 
-from screening.features.curves import Column, betti_curves, columns, grid, parse_column, rank_curves
+from screening.features.cuda import source_text
+from screening.features.curves import (
+    Column,
+    betti_curves,
+    columns,
+    densities,
+    grid,
+    parse_column,
+    rank_curves,
+)
 from screening.features.isolate import featurize_apart, rows_apart
 from screening.features.shard import (
+    Described,
     Prepared,
     assemble,
+    describe,
     featurize,
     featurize_shard_in_time,
     inputs_digest,
     persist,
     prepare,
+    with_features,
     write_shard,
 )
 
 __all__ = [
     "Column",
+    "Described",
     "Prepared",
     "assemble",
     "betti_curves",
     "columns",
+    "densities",
+    "describe",
     "featurize",
     "featurize_apart",
     "featurize_shard_in_time",
@@ -29,5 +44,7 @@ __all__ = [
     "prepare",
     "rank_curves",
     "rows_apart",
+    "source_text",
+    "with_features",
     "write_shard",
 ]

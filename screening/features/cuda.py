@@ -54,22 +54,24 @@ def is_device(xp: Any) -> bool:
     return bool(xp.__name__ == "cupy")
 
 
-def source_text() -> str:
-    """Return the source as one text, its own headers in place of their includes.
+def source_text(name: str = "kernels.cu") -> str:
+    """Return a source file as one text, its own headers in place of their includes.
 
     CuPy keeps compiled programs on disk under a hash of the text it is given; headers that it found by itself would not
     be part of it, and a newer one would run as the old.
     """
-    folder, seen = source(), set[str]()
+    seen = set[Path]()
 
-    def text(name: str) -> str:
-        if name in seen:
+    def text(path: Path) -> str:
+        if path in seen:
             return ""
-        seen.add(name)
-        lines = (folder / name).read_text(encoding="utf-8").replace("#pragma once\n", "").splitlines()
-        return "\n".join(text(line.split('"')[1]) if line.startswith('#include "') else line for line in lines)
+        seen.add(path)
+        lines = path.read_text(encoding="utf-8").replace("#pragma once\n", "").splitlines()
+        return "\n".join(
+            text(path.parent / line.split('"')[1]) if line.startswith('#include "') else line for line in lines
+        )
 
-    return text("kernels.cu")
+    return text(source() / name)
 
 
 def count_alive(birth: Any, death: Any, offsets: Any, radii: Any) -> Any:

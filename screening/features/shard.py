@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from screening.config import Config
 from screening.crystals import CloudBatch, Crystal, FloatArray, channel_clouds, channel_label
@@ -117,20 +118,25 @@ def persist(prepared: Prepared, config: Config) -> Homology:
     return Homology(batches, barcodes, percolation, time.perf_counter() - started)
 
 
-def assemble(
-    prepared: Prepared, homology: Homology, config: Config, arrays: Literal["numpy", "cupy"] = "numpy"
-) -> ShardRows:
-    """Return the rows of a shard; the third step, on a GPU where `arrays` is ``cupy``."""
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Rows of a shard without their features: what is known of each crystal before its barcodes are."""
+
+    composition: NDArray[np.float32]  # (n, N_ELEMENTS)
+    numbers: FloatArray  # (n, n_numbers), radii of completeness still missing
+    strings: NDArray[np.object_]  # (n, n_strings)
+    used: list[int]  # rows of the crystals that can be used
+    seconds: float  # time spent so far
+
+
+def describe(prepared: Prepared, config: Config) -> Described:
+    """Return the rows of a shard without their features."""
     started = time.perf_counter()
-    labels = [channel_label(channel, config.cloud) for channel in config.cloud.channels]
-    names = [*NUMBERS, *(f"r_cut/{label}" for label in labels)]
     n_rows = len(prepared.outcomes)
-    features = np.full((n_rows, len(columns(config))), np.nan, dtype=np.float32)
     composition = np.zeros((n_rows, N_ELEMENTS), dtype=np.float32)
-    numbers = np.full((n_rows, len(names)), np.nan)
+    numbers = np.full((n_rows, len(NUMBERS) + len(config.cloud.channels)), np.nan)
     strings = np.full((n_rows, len(STRINGS)), "", dtype=object)
     used: list[int] = []
-    cut = 0
     for index, ((id, source), outcome) in enumerate(zip(prepared.names, prepared.outcomes, strict=True)):
         if isinstance(outcome, Rejection):
             numbers[index, 0] = REJECTED
@@ -141,22 +147,66 @@ def assemble(
         numbers[index, : len(NUMBERS)] = [FEATURIZED, *_facts(crystal)]
         strings[index] = [crystal.id, crystal.source, crystal.formula, ";".join(crystal.flags), "", ""]
         composition[index] = _composition(crystal)
-    if used:
-        xp = array_module(arrays)
-        features[used] = vectorize(config, homology.clouds, homology.barcodes, homology.percolation, xp=xp)
-        r_cut = np.column_stack([homology.barcodes[channel].r_cut for channel in config.cloud.channels])
-        numbers[np.ix_(used, range(len(NUMBERS), len(names)))] = r_cut
+    return Described(composition, numbers, strings, used, prepared.seconds + time.perf_counter() - started)
+
+
+def with_features(
+    described: Described,
+    features: NDArray[np.float32],
+    r_cut: FloatArray,
+    *,
+    fallbacks: tuple[tuple[str, str, str], ...],
+    config: Config,
+) -> ShardRows:
+    """Return whole rows.
+
+    Parameters
+    ----------
+    described
+        Rows without features.
+    features
+        (n_used, n_columns) of the crystals that can be used.
+    r_cut
+        (n_used, n_channels) radius up to which each channel is complete, Å.
+    fallbacks
+        (crystal id, channel, reason) of clouds that were computed elsewhere than asked for.
+    config
+        Columns, channels and largest radii.
+    """
+    rows = np.full((len(described.strings), len(columns(config))), np.nan, dtype=np.float32)
+    numbers, cut = described.numbers, 0
+    if described.used:
+        rows[described.used] = features
+        numbers = numbers.copy()
+        numbers[np.ix_(described.used, range(len(NUMBERS), numbers.shape[1]))] = r_cut
         asked = np.array([config.homology.r_max[channel] for channel in config.cloud.channels])
         cut = int((ticks(r_cut) < ticks(asked)).any(axis=1).sum())
     return ShardRows(
-        features=features,
-        composition=composition,
+        features=rows,
+        composition=described.composition,
         numbers=numbers,
-        strings=strings,
-        seconds=prepared.seconds + homology.seconds + time.perf_counter() - started,
+        strings=described.strings,
+        seconds=described.seconds,
         cut=cut,
-        fallbacks=_fallbacks([prepared.names[index][0] for index in used], homology, config),
+        fallbacks=fallbacks,
     )
+
+
+def assemble(
+    prepared: Prepared, homology: Homology, config: Config, arrays: Literal["numpy", "cupy"] = "numpy"
+) -> ShardRows:
+    """Return the rows of a shard; the third step, on a GPU where `arrays` is ``cupy``."""
+    started = time.perf_counter()
+    described = describe(prepared, config)
+    features = np.empty((0, len(columns(config))), dtype=np.float32)
+    r_cut = np.empty((0, len(config.cloud.channels)))
+    if described.used:
+        xp = array_module(arrays)
+        features = vectorize(config, homology.clouds, homology.barcodes, homology.percolation, xp=xp)
+        r_cut = np.column_stack([homology.barcodes[channel].r_cut for channel in config.cloud.channels])
+    fallbacks = _fallbacks([prepared.names[index][0] for index in described.used], homology, config)
+    rows = with_features(described, features, r_cut, fallbacks=fallbacks, config=config)
+    return replace(rows, seconds=prepared.seconds + homology.seconds + time.perf_counter() - started)
 
 
 def write_shard(path: str, index: int, rows: ShardRows, inputs: str) -> LedgerEntry:

@@ -54,6 +54,18 @@ class Barcodes:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def one(self, index: int) -> Barcodes:
+        """Return the bars of one cloud."""
+        span = slice(self.offsets[index], self.offsets[index + 1])
+        return Barcodes(
+            birth=self.birth[span],
+            death=self.death[span],
+            dim=self.dim[span],
+            offsets=np.array([0, span.stop - span.start], dtype=np.int64),
+            n_points=self.n_points[index : index + 1],
+            r_cut=self.r_cut[index : index + 1],
+        )
+
     def bars(self, index: int, dim: int) -> FloatArray:
         """Return the bars of one cloud and dimension, shape (n, 2), Å."""
         span = slice(self.offsets[index], self.offsets[index + 1])

@@ -39,6 +39,12 @@ class PercolationRanks:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def one(self, index: int) -> PercolationRanks:
+        """Return the events of one cloud."""
+        span = slice(self.offsets[index], self.offsets[index + 1])
+        offsets = np.array([0, span.stop - span.start], dtype=np.int64)
+        return PercolationRanks(self.radius[span], self.counts[span], offsets, self.n_points[index : index + 1])
+
     def at(self, index: int, radii: ArrayLike) -> IntArray:
         """Return the counts of one cloud at the given radii (Å), shape (n_radii, 4)."""
         span = slice(self.offsets[index], self.offsets[index + 1])
@@ -99,11 +105,45 @@ def barcodes_and_ranks(
     RejectionError, ValueError
         As of these.
     """
-    radii = checked_radii(r_max, len(clouds))
+    return _in_one_pass(flat(clouds), r_max, max_dim=max_dim, threads=threads, budget=budget, ready=False)
+
+
+def ranks_of_cells(
+    cells: tuple[FloatArray, FloatArray, IntArray], *, r_max: FloatArray, max_dim: int, budget: int
+) -> tuple[Barcodes, PercolationRanks]:
+    """Return what `barcodes_and_ranks` returns of clouds that are ready: as `primitive_cells` gives them.
+
+    Parameters
+    ----------
+    cells
+        Cell vectors (n_clouds, 3, 3) Å, fractional positions (n_points, 3), offsets (n_clouds + 1,).
+    r_max
+        (n_clouds,) Å.
+    max_dim, budget
+        As `barcodes`.
+
+    Raises
+    ------
+    RejectionError
+        Two points of a cloud coincide.
+    """
+    return _in_one_pass(cells, r_max, max_dim=max_dim, threads=1, budget=budget, ready=True)
+
+
+def _in_one_pass(
+    clouds: tuple[FloatArray, FloatArray, IntArray],
+    r_max: ArrayLike,
+    *,
+    max_dim: int,
+    threads: int,
+    budget: int,
+    ready: bool,
+) -> tuple[Barcodes, PercolationRanks]:
+    radii = checked_radii(r_max, len(clouds[2]) - 1)
     check_settings(max_dim=max_dim, threads=threads, budget=budget, prime=PRIME)
     status, points, cuts, offsets, dims, births, deaths, event_offsets, ticks, counts = (
         _kernels.barcodes_and_percolation(
-            *flat(clouds),
+            *clouds,
             radii,
             resolution=RESOLUTION,
             phase=PHASE,
@@ -113,6 +153,7 @@ def barcodes_and_ranks(
             tolerance=PRIMITIVE_TOLERANCE,
             prime=PRIME,
             seed=SEED,
+            ready=ready,
         )
     )
     raise_for_status(status)

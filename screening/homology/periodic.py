@@ -308,6 +308,22 @@ def _is_prime(number: int) -> bool:
     return True
 
 
+def unit_powers(prime: int, seed: int, widest: int) -> NDArray[np.uint32]:
+    """Return the units that translations act by, to all powers from -widest to widest, (3, 2 widest + 1) modulo prime.
+
+    The same as the kernel draws from the seed. Source: splitmix64 (Steele, Lea and Flood 2014).
+    """
+    powers = np.empty((3, 2 * widest + 1), dtype=np.uint32)
+    for axis in range(3):
+        seed = (seed + 0x9E3779B97F4A7C15) % 2**64
+        x = seed
+        x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        x = (x ^ (x >> 27)) * 0x94D049BB133111EB % 2**64
+        unit = 2 + (x ^ (x >> 31)) % (prime - 3)
+        powers[axis] = [pow(unit, exponent, prime) for exponent in range(-widest, widest + 1)]
+    return powers
+
+
 def _split(
     vertices: IntArray, dims: NDArray[np.int8], deaths: FloatArray
 ) -> list[tuple[tuple[Vertex, ...], tuple[Vertex, ...]]]:

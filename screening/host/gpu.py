@@ -130,7 +130,7 @@ def _describe(driver: ctypes.CDLL, index: int) -> Gpu:
 
 
 def _check_packages() -> None:
-    missing = [name for name in ("cupy", "dask_cuda") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("cupy",) if importlib.util.find_spec(name) is None]
     if missing:
         raise MissingExtraError(
             f"the GPU path needs {' and '.join(missing)}: pip install 'screening[gpu]', or use --device cpu"

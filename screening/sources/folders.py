@@ -13,7 +13,7 @@ STORE = "features.zarr"
 # What a RUN holds, beside its store.
 OF_A_RUN = frozenset(
     """run.json run.log progress.json ranking.csv ranking.parquet duplicates.csv duplicates.parquet rejected.csv
-    report.html model explanation""".split()
+    report.html model explanation known""".split()
 )
 MARKS_OF_A_RUN = frozenset({"run.json", "run.log"})
 MARKS_OF_A_STORE = frozenset({"zarr.json", ".zgroup", ".zarray"})

@@ -15,10 +15,10 @@ from elsewhere import versions_elsewhere
 from made_crystals import rocksalt
 
 from screening.cluster import client as cluster
-from screening.cluster import dispatch as compute
-from screening.cluster.dispatch import submit_steps
+from screening.cluster import dispatch, routes
 from screening.cluster.featurize_all import featurize_all, open_store, settle
 from screening.cluster.progress import Progress
+from screening.cluster.routes import submit_steps
 from screening.config import Config, read_config
 from screening.errors import ConfigError, DeviceUnavailableError, InputError
 from screening.features.shard import Prepared, assemble, featurize_shard, persist, prepare
@@ -63,7 +63,7 @@ def test_steps_on_a_gpu_worker_write_what_one_task_writes(tmp_path: Path) -> Non
             for index, shard in enumerate(shards)
         ]
         for future in futures:
-            stepped.commit(future.result())
+            stepped.commit(*future.result())
     assert stored(whole.path) == stored(stepped.path)
     assert whole.ledger().keys() == stepped.ledger().keys()
     assert all(whole.ledger()[k].inputs == stepped.ledger()[k].inputs for k in range(3))
@@ -94,8 +94,8 @@ def watched_assemble(*arguments: Any) -> Any:
 
 def test_one_task_at_a_time_has_the_gpu_while_others_parse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first task on the GPU waits for a later shard to be parsed: it only ends if parsing goes on beside it."""
-    monkeypatch.setattr(compute, "prepare", watched_prepare)
-    monkeypatch.setattr(compute, "assemble", watched_assemble)
+    monkeypatch.setattr(routes, "prepare", watched_prepare)
+    monkeypatch.setattr(routes, "assemble", watched_assemble)
     store = open_store(tmp_path / "s", QUICK)
     store.reserve(24)
     with (
@@ -130,7 +130,7 @@ def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
         Client(workers) as client,
     ):
         prepared = client.submit(prepare, items(2)[0], QUICK, pure=False)
-        held = client.submit(persist, prepared, QUICK, pure=False, resources=cluster.GPU)
+        held = client.submit(persist, prepared, QUICK, pure=False, resources=routes.GPU)
         assert len(prepared.result(timeout=30).outcomes) == 2
         time.sleep(0.5)
         assert held.status == "pending"
@@ -159,11 +159,17 @@ def test_an_external_scheduler_does_the_work(tmp_path: Path, scheduler: str) -> 
 def test_workers_of_other_versions_are_refused(tmp_path: Path, scheduler: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.cif").write_text(rocksalt(anion="Cl"))
     config = read_config(None, {"cluster": {"scheduler": scheduler}})
-    monkeypatch.setattr(compute, "versions", versions_elsewhere)
+    monkeypatch.setattr(dispatch, "versions", versions_elsewhere)
     with Client(scheduler) as client, pytest.raises(InputError, match=r"other versions: gemmi \S+, here 0\.0\.1"):
-        compute._check_versions(client)
+        dispatch._check_versions(client)
     with pytest.raises(InputError, match="other versions"):
         featurize_all([str(tmp_path / "a.cif")], config=config, out=tmp_path / "s", progress=Progress())
+
+
+def test_the_exact_engine_wants_no_memory_pool() -> None:
+    pooled = read_config(None, {"cluster": {"gpu_pool": 0.5}})
+    with pytest.raises(ConfigError, match="plans a GPU's memory itself"), cluster.open_client(pooled, ON_GPU):
+        pass
 
 
 def test_options_of_a_gpu_node(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +184,7 @@ def test_options_of_a_gpu_node(monkeypatch: pytest.MonkeyPatch) -> None:
         "rmm_allocator_external_lib_list": "cupy",
     }
     assert "rmm_pool_size" not in cluster.cuda_options(Config().cluster, ON_GPU)
-    too_many = read_config(None, {"cluster": {"workers": 3}})
+    too_many = read_config(None, {"cluster": {"workers": 3}, "homology": {"engine": "ripserpp"}})
     with pytest.raises(DeviceUnavailableError, match="one worker owns one GPU"), cluster.open_client(too_many, ON_GPU):
         pass
 

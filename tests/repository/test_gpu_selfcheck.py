@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gpu_host
 import numpy as np
 import psutil
 import pytest
@@ -28,6 +29,7 @@ from screening.host import gpu as device
 
 sys.path.append(str(ROOT / "scripts"))
 
+import gpu_periodic as periodic_sections
 import gpu_report as report
 import gpu_sections as sections
 import gpu_selfcheck as script
@@ -46,6 +48,20 @@ def ran(code: str, tmp_path: Path, *, time_limit: float = 30.0) -> report.Sectio
     return report.run_section(
         "s", title="S", command=lambda rows: [sys.executable, str(path), str(rows)], time_limit=time_limit
     )
+
+
+def test_rows_are_told_as_they_come(tmp_path: Path) -> None:
+    seen: list[int] = []
+    path = tmp_path / "section.py"
+    path.write_text(SECTION + "row('a'); time.sleep(1.5); row('b'); time.sleep(1.5)")
+    report.run_section(
+        "s",
+        title="S",
+        command=lambda rows: [sys.executable, str(path), str(rows)],
+        time_limit=30,
+        told=lambda rows, _: seen.append(len(rows)),
+    )
+    assert seen == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +155,7 @@ def test_with_a_gpu_every_section_is_run(
 ) -> None:
     seen: list[list[str]] = []
 
-    def run(name: str, *, title: str, command: Callable[[Path], list[str]], time_limit: float) -> report.Section:
+    def run(name: str, *, title: str, command: Callable[[Path], list[str]], **_: object) -> report.Section:
         seen.append(command(Path("ROWS")))
         outcomes = outcome if name == "engine" else "passed"
         return report.Section(name, title, 1.0, [report.Row("r | s", outcomes, "d", {"x": 1.23456, "y": [1, 2]})])
@@ -293,31 +309,34 @@ def test_the_memory_section(
     assert (row.outcome, row.detail) == ("failed", "call 0 was left to the CPU: crash")
 
 
-def test_the_occupancy_section(few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_section_on_the_whole_path(few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", Pynvml())
-    monkeypatch.setattr(device, "DRIVER", "libcuda-that-is-not-there.so.1")
-    assert [row.outcome for row in sections.occupancy(few)] == ["skipped", "skipped"]
     on_cpu = read_config
 
     def quick(path: None, over: dict[str, Any]) -> Any:
-        return on_cpu(
-            path,
-            over
-            | {
-                "device": "cpu",
-                "homology": {"engine": "periodic"},
-                "cluster": {"workers": 1},
-                "cloud": {"channels": ["mobile"]},
-            },
-        )
+        return on_cpu(path, {**over, "device": "cpu", "cluster": {"workers": 1}, "cloud": {"channels": ["mobile"]}})
 
-    monkeypatch.setattr(sections, "read_config", quick)
-    periodic, _ = sections.occupancy(few)  # ripser++ cannot run here: the second is the same again
-    assert periodic.outcome == "passed"
-    assert periodic.figures["crystals"] == 2
-    assert periodic.figures["busy %"] == [50.0, 0.0]
-    assert periodic.figures["share of samples busy"] == [1.0, 0.0]
-    assert periodic.figures["most memory MiB"] == [1024.0, 1024.0]
+    monkeypatch.setattr(periodic_sections, "read_config", quick)
+    cpu, gpu, same = periodic_sections.whole_path(few)
+    assert [row.outcome for row in (cpu, gpu, same)] == ["passed"] * 3
+    assert cpu.figures["crystals"] == gpu.figures["crystals"] >= 2
+    assert gpu.figures["busy %"] == [50.0, 0.0]
+    assert same.figures["files"] > 5
+    assert same.figures["files that differ"] == 0
+
+
+def test_the_section_on_the_exact_engine(
+    few: argparse.Namespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library = gpu_host.build(tmp_path)
+    monkeypatch.setattr(periodic_sections, "CudaDevice", lambda **_: gpu_host.HostDevice(library))
+    monkeypatch.setattr(periodic_sections, "BATCHES", (3,))
+    first, compared, batch, shares = sections.periodic(few)
+    assert [row.outcome for row in (first, compared, batch, shares)] == ["passed"] * 4
+    assert compared.figures["bars"] > 100
+    assert compared.figures["clouds with other bars"] == compared.figures["clouds with other values"] == 0
+    monkeypatch.setattr(periodic_sections, "packed_bars", lambda cells, _: [np.zeros(0, np.uint64)] * len(cells))
+    assert list(sections.periodic(few))[1].outcome == "failed"
 
 
 def cupy_is_numpy(monkeypatch: pytest.MonkeyPatch) -> None:

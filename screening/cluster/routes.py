@@ -1,0 +1,202 @@
+"""Which way a shard is computed: on a core, through the exact engine on a GPU, or in steps of which some ask for a GPU.
+
+The exact engine's GPUs may join a run after it has begun, and leave it: whatever a GPU does not return is computed on a
+core. Which way a shard goes changes no byte of the store but the reasons in its ledger line.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any, Literal
+
+import distributed
+
+from screening.cluster.node import BATCH, GPU_THREADS, READER, gpu_worker_options
+from screening.cluster.progress import Progress
+from screening.config import Config
+from screening.features import (
+    assemble,
+    featurize_apart,
+    featurize_shard_in_time,
+    inputs_digest,
+    persist,
+    prepare,
+    write_shard,
+)
+from screening.gpu import MOST_CLOUDS, collector_counts, curves_of_shards, finish_shards, read_shards, suits
+from screening.homology import ENGINES
+from screening.host import Device
+from screening.sources import Item
+from screening.store import LedgerEntry, ShardRows
+
+GPU = {"GPU": 1}  # what a task that has a GPU to itself asks for
+GPU_FAILURES = 3  # in a row, after which a GPU is not asked again
+BUNDLE = 4  # shards
+BATCHES_AHEAD = 2  # per GPU, so that one is collected while another is computed
+
+Way = Literal["core", "batch", "steps"]
+
+
+def batches(config: Config, device: Device) -> bool:
+    """Return whether shards of a run may go through the exact engine on a GPU."""
+    return device.kind == "cuda" and suits(config)
+
+
+class Routes:
+    """Sends shards their way.
+
+    Parameters
+    ----------
+    client
+        Of the workers.
+    path
+        Of the store.
+    config, device
+        Engine, device and sizes.
+    progress
+        Is told what changes, and counts what has been found.
+    known
+        Crystals that are known to come before all are listed; decides whether a GPU pays from the start.
+    """
+
+    def __init__(
+        self, client: distributed.Client, path: str, *, config: Config, device: Device, progress: Progress, known: int
+    ) -> None:
+        self._client, self._path, self._config, self._device = client, path, config, device
+        self._progress = progress
+        self._batches = batches(config, device)
+        # Whether workers for cores and for GPUs are told apart: those that are started for a run are.
+        own = config.cluster.scheduler is None
+        self._marked = self._batches and (own or (_has(client, "READER") and _has(client, "BATCH")))
+        self._added = self._marked and (not own or config.cluster.kind != "local")
+        self._failures = 0
+        self._failed_at = -math.inf
+        self._lost = False
+        if self._added:
+            progress.gpu |= {"used": True, "from_crystal": 0}
+        elif self._marked and (config.device == "cuda" or known >= config.cluster.gpu_from):
+            self._add_gpus()
+        elif self._marked:
+            progress.say(f"on the CPU until {config.cluster.gpu_from:,} crystals are listed; then on the GPU as well")
+
+    def way(self) -> Way:
+        """Return which way the next shard goes."""
+        if not self._batches:
+            return "steps" if self._device.kind == "cuda" else "core"
+        if not self._marked:
+            return "steps"
+        if not self._added and self._progress.found >= self._config.cluster.gpu_from:
+            self._add_gpus()
+        return "batch" if self._added and not self._lost else "core"
+
+    def ahead(self) -> int:
+        """Return how many shards beside those of the cores may be in flight: what fills the GPUs' batches."""
+        if not self._added or self._lost:
+            return 0
+        clouds = self._config.store.shard_rows * len(self._config.cloud.channels)
+        return max(1, len(self._device.gpus)) * BATCHES_AHEAD * math.ceil(MOST_CLOUDS / clouds)
+
+    def bundle(self) -> int:
+        """Return how many shards make one piece of work: more on a long way through GPUs, which saves messages."""
+        long = self._progress.found >= self._config.cluster.gpu_from
+        return BUNDLE if long and self.way() == "batch" else 1
+
+    def submit(self, shards: list[tuple[int, list[Item]]], way: Way) -> distributed.Future[list[LedgerEntry]]:
+        """Return the future of the ledger entries of some shards; more than one only on the way ``batch``."""
+        client, path, config = self._client, self._path, self._config
+        if way == "batch":
+            read = client.submit(read_shards, [items for _, items in shards], config, pure=False, resources=READER)
+            curves = client.submit(curves_of_shards, read, config, pure=False, resources=BATCH)
+            indices = [index for index, _ in shards]
+            return client.submit(finish_shards, path, indices, curves, config, pure=False, resources=READER)
+        ((index, items),) = shards
+        if way == "steps":
+            return submit_steps(client, path, index, items, config=config, device=self._device)
+        return client.submit(_featurized, path, index, items, config, pure=False, **self._on_core())
+
+    def submit_apart(self, index: int, items: list[Item]) -> distributed.Future[list[LedgerEntry]]:
+        """Return the future of a shard that is computed crystal by crystal."""
+        needs = {"resources": GPU} if ENGINES[self._config.homology.engine].needs_gpu else self._on_core()
+        return self._client.submit(_featurized_apart, self._path, index, items, self._config, pure=False, **needs)
+
+    def returned(self) -> None:
+        """Note that a GPU returned what it was given."""
+        self._failures = 0
+
+    def failed(self, fault: str, *, since: float) -> None:
+        """Note that a GPU did not return what it was given at `since` (time.monotonic()).
+
+        What was under way when it failed before fails with it and is not counted again; after some failures in a row it
+        is not asked any more.
+        """
+        if since < self._failed_at:
+            return
+        self._failed_at = time.monotonic()
+        self._failures += 1
+        self._progress.gpu["failures"] = self._progress.gpu.get("failures", 0) + 1
+        self._progress.say(f"a GPU did not return its shards ({fault}); they are computed on the CPU")
+        if self._failures >= GPU_FAILURES:
+            self._lost = True
+            self._progress.say("no GPU is asked any more")
+
+    def tell_counts(self) -> None:
+        """Pass on what the GPU processes have done."""
+        if not self._added:
+            return
+        try:
+            found = [counts for counts in self._client.run(collector_counts).values() if counts is not None]
+        except Exception:  # a worker that is gone tells nothing
+            return
+        self._progress.gpu |= {
+            "batches": sum(counts.batches for counts in found),
+            "clouds": sum(counts.clouds for counts in found),
+            "largest_batch": max((counts.largest for counts in found), default=0),
+            "busy_seconds": round(sum(counts.busy for counts in found), 3),
+        }
+
+    def _on_core(self) -> dict[str, Any]:
+        return {"resources": READER} if self._marked else {}
+
+    def _add_gpus(self) -> None:
+        """Start the GPUs' processes beside the readers, once."""
+        self._added = True
+        self._progress.gpu |= {"used": True, "from_crystal": self._progress.done}
+        cluster: Any = self._client.cluster
+        options = cluster.new_spec["options"]
+        threads = self._config.cluster.gpu_threads or GPU_THREADS
+        for gpu in self._device.gpus:
+            own = gpu_worker_options(gpu.index, threads=threads, options=options)
+            cluster.worker_spec[f"gpu-{gpu.index}"] = {"cls": cluster.new_spec["cls"], "options": own}
+        cluster.scale(len(cluster.worker_spec))
+
+
+def _has(client: distributed.Client, resource: str) -> bool:
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return any(worker["resources"].get(resource) for worker in workers.values())
+
+
+def _featurized(path: str, index: int, items: list[Item], config: Config) -> list[LedgerEntry]:
+    return [featurize_shard_in_time(path, index, items, config)]
+
+
+def _featurized_apart(path: str, index: int, items: list[Item], config: Config) -> list[LedgerEntry]:
+    return [featurize_apart(path, index, items, config)]
+
+
+def _written(path: str, index: int, rows: ShardRows, inputs: str) -> list[LedgerEntry]:
+    return [write_shard(path, index, rows, inputs)]
+
+
+def submit_steps(  # noqa: PLR0913
+    client: distributed.Client, path: str, index: int, shard: list[Item], *, config: Config, device: Device
+) -> distributed.Future[list[LedgerEntry]]:
+    """Return the future of the one entry of a shard whose steps are tasks of their own; only those that use a GPU ask for one.
+
+    While one shard's task has the GPU, the worker's other threads parse the next shards and write the last ones.
+    """
+    prepared = client.submit(prepare, shard, config, pure=False)
+    needs = GPU if ENGINES[config.homology.engine].needs_gpu else {}
+    homology = client.submit(persist, prepared, config, pure=False, **({"resources": needs} if needs else {}))
+    rows = client.submit(assemble, prepared, homology, config, device.arrays, pure=False, resources=GPU)
+    return client.submit(_written, path, index, rows, inputs_digest(shard), pure=False)
