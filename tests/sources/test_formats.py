@@ -22,7 +22,7 @@ from ase import Atoms
 from ase.db import connect
 from ase.io.trajectory import Trajectory
 from made_crystals import random_crystal
-from paths import DATA
+from paths import DATA, ROOT
 from pymatgen.core import Lattice, Molecule, Structure
 from written import WITHOUT_NUMBERS, WRITERS, Given, cifs, given
 
@@ -117,6 +117,29 @@ def test_two_hundred_real_crystals_through_every_format(name: str, shared_data: 
     expected = featurize(items(cifs(tmp_path / "a", real)), Config())
     rows = featurize(items(WRITERS[name](tmp_path, real)), Config())
     np.testing.assert_allclose(rows.features, expected.features, rtol=1e-4, atol=2e-3)
+
+
+# Rows of the table in docs/inputs.md, and the writer that tries each.
+ROWS = {
+    "pymatgen JSON: entries": "pymatgen entries", "pymatgen JSON: objects": "pymatgen by id",
+    "pymatgen JSON: files": "pymatgen files", "Alexandria": "Alexandria", "JSON lines": "documents",
+    "OPTIMADE pages": "OPTIMADE", "ASE database (`.db`)": "ASE db", "ASE database (`.json`)": "ASE json",
+    "ASE trajectory (`.traj`)": "ASE traj", "extended XYZ": "extxyz", "POSCAR, CONTCAR": "POSCAR", "`.vasp`": "vasp",
+    "`.res`": "res", "`.xsf`": "xsf", "CSV of CIF": "CSV of CIF", "CSV of JSON": "CSV of JSON",
+    "Parquet of OPTIMADE": "Parquet as LeMat-Bulk", "Parquet of CIF": "Parquet of CIF",
+}  # fmt: skip
+ELSEWHERE = {"CIF (`.cif`, `.mcif`)", "JARVIS"}  # tested by all other tests, and below
+
+
+def test_each_row_of_the_page_is_tried_here() -> None:
+    page = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
+    table = page.split("| format | tried on | id | properties kept |")[1].split("\n\n")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines()[2:]]
+    assert {row[0].strip() for row in rows} == ROWS.keys() | ELSEWHERE
+    assert set(ROWS.values()) == WRITERS.keys()
+    for row in rows:
+        writer = ROWS.get(row[0].strip())
+        assert writer is None or (row[3].strip() == "none") == (writer in WITHOUT_NUMBERS), row
 
 
 def test_jarvis_as_its_own_tools_write_it() -> None:
