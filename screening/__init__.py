@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from screening.crystals import CloudBatch, Crystal
     from screening.errors import Code, Rejection, RejectionError, ScreeningError
-    from screening.notebook import load
+    from screening.notebook import load, predict
     from screening.transformer import BettiTransformer
 
 __version__ = "0.1.0"
@@ -45,6 +45,7 @@ __all__ = [
     "ScreeningError",
     "__version__",
     "load",
+    "predict",
 ]
 # Imported when first asked for: the command's help needs none of them.
 _HOMES = {
@@ -56,6 +57,7 @@ _HOMES = {
     "RejectionError": "screening.errors",
     "ScreeningError": "screening.errors",
     "load": "screening.notebook",
+    "predict": "screening.notebook",
 }
 
 

@@ -11,6 +11,7 @@ import typer
 
 import screening
 from screening.commands.flags import (
+    AnyTemperature,
     ConfigFile,
     Crystals,
     Device,
@@ -21,11 +22,13 @@ from screening.commands.flags import (
     IdColumn,
     Ion,
     Labels,
+    LabelsOrNone,
     ModelDir,
     Objective,
     Out,
     OutHere,
     PerPrototype,
+    Properties,
     Quiet,
     RankLabelled,
     RunAt,
@@ -48,11 +51,14 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Rank crystals by lithium-ion conductivity predicted from the topology of their sublattices.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+fetch = typer.Typer(help="Fetch crystals from databases.", no_args_is_help=True)
+app.add_typer(fetch, name="fetch")
 # Faults of a file system that pass when somebody makes room or mounts it again.
+AGAIN = "the same command does it anew"
 PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 
 
@@ -72,12 +78,14 @@ def settings(path: Path | None, **flags: Any) -> Config:
 @app.command()
 def run(
     crystals: Crystals,
-    labels: Labels,
     out_dir: Out,
+    labels: LabelsOrNone = None,
+    properties: Properties = None,
     config: ConfigFile = None,
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
+    any_temperature: AnyTemperature = False,
     rank_labelled: RankLabelled = False,
     engine: Engine = None,
     ion: Ion = None,
@@ -94,9 +102,10 @@ def run(
 ) -> None:
     """Take crystals and measured conductivities to a ranked, explained list of candidates.
 
-    The same command again on an existing RUN goes on where it stopped.
+    Without labels it trains on the embedded known conductors. The same command again on an existing RUN goes on where
+    it stopped.
     """
-    require(*crystals, labels, config)
+    require(*crystals, labels, properties, config)
     from screening.pipeline import LabelOptions, RunOptions
     from screening.pipeline import run as run_pipeline
 
@@ -116,9 +125,10 @@ def run(
     )
     options = RunOptions(
         crystals=tuple(crystals),
-        labels=LabelOptions(labels, id_column, target_column, group_column),
+        labels=LabelOptions(labels, id_column, target_column, group_column, any_temperature) if labels else None,
         out=out_dir,
         rank_labelled=rank_labelled,
+        properties=properties,
     )
     with shown_progress(quiet=quiet) as progress:
         record = run_pipeline(options, config=chosen, progress=progress)
@@ -140,6 +150,9 @@ def featurize(
     """Turn crystals into a Zarr store of topological curves; go on where an earlier call stopped."""
     require(*crystals, config)
     from screening.cluster import featurize_all
+    from screening.ranking import write_rejections
+    from screening.runs import passed_over, rejected_beside
+    from screening.store import read_rejections
 
     chosen = settings(
         config,
@@ -151,8 +164,16 @@ def featurize(
     )
     with shown_progress(quiet=quiet) as progress:
         featurize_all(crystals, config=chosen, out=out_store, progress=progress)
+    rejections = read_rejections(out_store)
+    rejected = rejected_beside(out_store)
+    with delivered(rejected) as file:
+        write_rejections(rejections, file)
     done = progress.found - progress.rejected
     typer.echo(f"{progress.found} found = {done} featurized + {progress.rejected} rejected; {out_store}")
+    for sentence in passed_over(rejections):
+        typer.echo(sentence)
+    if rejections:
+        typer.echo(f"rejected: {rejected}")
 
 
 @app.command()
@@ -164,6 +185,7 @@ def train(
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
+    any_temperature: AnyTemperature = False,
     device: Device = None,
     seed: Seed = None,
     threads: Threads = None,
@@ -174,7 +196,9 @@ def train(
     from screening.host import resolve
     from screening.pipeline import LabelOptions, train_model
 
-    table = LabelOptions(labels, id_column, target_column, group_column).read()
+    table = LabelOptions(labels, id_column, target_column, group_column, any_temperature).read()
+    for note in table.notes:
+        say(f"labels: {note}")
     chosen = settings(config, seed=seed, device=device)
     with shown_progress(quiet=quiet) as progress, delivered(out_dir) as folder:
         model, _ = train_model(
@@ -199,6 +223,7 @@ def compare(
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
+    any_temperature: AnyTemperature = False,
     split: Annotated[str, typer.Option(help="publication, grouped, family, cluster or random")] = "publication",
     repeats: Annotated[int, typer.Option(min=1, help="of the outer folds")] = 3,
     trials: Annotated[int, typer.Option(min=1, help="settings tried per learner, feature set and outer fold")] = 6,
@@ -222,7 +247,9 @@ def compare(
     from screening.pipeline import LabelOptions
 
     chosen = settings(config, seed=seed, cluster__workers=workers)
-    table = LabelOptions(labels, id_column, target_column, group_column).read()
+    table = LabelOptions(labels, id_column, target_column, group_column, any_temperature).read()
+    for note in table.notes:
+        say(f"labels: {note}")
     options = CompareOptions(
         split=split,
         repeats=repeats,
@@ -261,6 +288,7 @@ def explain(
     device: Device = None,
     seed: Seed = None,
     threads: Threads = None,
+    quiet: Quiet = False,
 ) -> None:
     """Sum SHAP values to kinds of hole: which channel, dimension and radius band decides."""
     require(features, model, config)
@@ -271,7 +299,8 @@ def explain(
     chosen = settings(config, seed=seed, device=device)
     with fetched(model) as folder:
         loaded = load_model(folder)
-    with delivered(out_dir) as folder:
+    with shown_progress(quiet=quiet, again=AGAIN) as progress, delivered(out_dir) as folder:
+        progress.enter("explaining")
         explain_model(features, loaded, folder, config=chosen, device=resolve(chosen.device), threads=threads)
     typer.echo(f"explanation: {out_dir}")
 
@@ -281,6 +310,7 @@ def rank(
     features: Features,
     model: ModelDir,
     out_file: Out,
+    properties: Properties = None,
     config: ConfigFile = None,
     rank_labelled: RankLabelled = False,
     objective: Objective = None,
@@ -289,11 +319,13 @@ def rank(
     per_prototype: PerPrototype = None,
     seed: Seed = None,
     threads: Threads = None,
+    quiet: Quiet = False,
 ) -> None:
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
-    require(features, model, config)
+    require(features, model, properties, config)
     from screening.learn import load_model
     from screening.pipeline import rank_crystals
+    from screening.ranking import read_property_table
 
     chosen = settings(
         config,
@@ -303,22 +335,51 @@ def rank(
         rank__exclude_elements=exclude,
         rank__per_prototype=per_prototype,
     )
+    given = None
+    if properties is not None:
+        with fetched(properties) as table:
+            given = read_property_table(table)
     with fetched(model) as folder:
         loaded = load_model(folder)
-    with delivered(out_file) as file:
-        ranked = rank_crystals(features, loaded, file, config=chosen, labelled=rank_labelled, threads=threads)
+    with shown_progress(quiet=quiet, again=AGAIN) as progress, delivered(out_file) as file:
+        progress.enter("ranking")
+        ranked = rank_crystals(
+            features,
+            loaded,
+            file,
+            config=chosen,
+            labelled=rank_labelled,
+            given=given,
+            threads=threads,
+            say=progress.say,
+        )
     compared = ", ".join(f"{count} {answer}" for answer, count in ranked.checked.items() if count)
     ending = f" ({compared})" if compared else ""
     typer.echo(f"{ranked.listed} ranked, {ranked.duplicates} more entries of these{ending}; {out_file}")
+    if not ranked.listed:
+        raise InputError(
+            "the ranking is empty: the store holds no crystal but those the model was trained on; "
+            "give a store of others, or --rank-labelled"
+        )
 
 
 @app.command()
-def report(run_dir: RunAt, top: Top = None) -> None:
+def report(run_dir: RunAt, top: Top = None, quiet: Quiet = False) -> None:
     """Write the self-contained HTML page of a run."""
     require(run_dir)
     from screening.pipeline import report as write_page
 
-    typer.echo(write_page(run_dir, top=settings(None, rank__top=top).rank.top))
+    with shown_progress(quiet=quiet, again="the same command writes it anew") as progress:
+        page, lost = write_page(run_dir, top=top, progress=progress)
+    typer.echo(page)
+    _tell_lost(lost, "the page shows no structure of their crystals")
+
+
+def _tell_lost(lost: list[str], what: str) -> None:
+    """Raise where files are gone that the candidates of a RUN came from."""
+    if lost:
+        shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if lost[3:] else "")
+        raise InputError(f"{len(lost)} files that candidates came from are not there, {what}: {shown}")
 
 
 @app.command()
@@ -354,8 +415,13 @@ def export(
 
         with run_folder(store, filled=True) as paths, delivered(out_file) as file:
             chosen = read_ids(ids) if ids else None
-            count = export_candidates(paths.root, file, top=top, ids=chosen)
-        typer.echo(f"{count} candidates; {out_file}")
+            exported = export_candidates(paths.root, file, top=top, ids=chosen)
+        typer.echo(f"{exported.rows} candidates; {out_file}")
+        if exported.lost:
+            raise InputError(
+                f"{len(exported.lost)} of {exported.rows} structures are not in {out_file}; missing.txt in it says "
+                f"why: {exported.lost[0]}"
+            )
         return
     if top is not None or ids is not None:
         raise InputError(f"{store} is not a RUN folder: --top and --ids choose candidates of one")
@@ -434,6 +500,43 @@ def inspect(
         typer.echo(row.as_json() if as_json else "\n".join(row.lines()))
     if not count:
         raise InputError("no crystal found: none of the given paths holds a CIF file")
+
+
+@fetch.command("optimade")
+def fetch_optimade(
+    url: Annotated[str, typer.Argument(metavar="URL", help="base URL of an OPTIMADE server")],
+    out_path: OutHere,
+    filter: Annotated[str, typer.Option("--filter", help="such as 'elements HAS \"Li\" AND nelements>=3'")] = "",
+    field: Annotated[
+        list[str] | None, typer.Option(help="further property to ask for, such as _mp_stability; repeatable")
+    ] = None,
+    pause: Annotated[float, typer.Option(help="least time between two requests, s", min=0)] = 0.5,
+) -> None:
+    """Fetch structures of an OPTIMADE server into one .jsonl.gz that every command reads; stopped, it goes on."""
+    from screening.commands import Query
+    from screening.commands import fetch_optimade as fetch_all
+
+    count = fetch_all(Query(url, filter, tuple(field or ())), out_path, say=say, pause=pause)
+    typer.echo(f"{count} structures; {out_path}")
+
+
+@fetch.command("cod")
+def fetch_cod(
+    mirror: Annotated[Path, typer.Argument(metavar="MIRROR", help="local mirror of the COD (rsync)")],
+    out_path: OutHere,
+    ids: Annotated[str, typer.Option(help="range of numbers, both included: 1000000-1999999")] = "1000000-9999999",
+) -> None:
+    """List the files of a range of numbers of a local COD mirror, to be read as @LIST."""
+    require(mirror)
+    import re
+
+    from screening.commands import list_cod
+
+    found = re.fullmatch(r"(\d{7})-(\d{7})", ids)
+    if found is None:
+        raise InputError(f"--ids {ids!r:.60} is no range such as 1000000-1999999")
+    count = list_cod(mirror, out_path, first=int(found[1]), last=int(found[2]))
+    typer.echo(f"{count} files; read them as @{out_path}")
 
 
 @app.command()
@@ -564,6 +667,9 @@ def _print_scores(scores: dict[str, Any]) -> None:
 
 
 def _print_summary(record: RunRecord, run_dir: Location) -> None:
+
+    from screening.ranking import sentences
+
     counts = record.counts
     typer.echo(f"{counts.found} found = {counts.featurized} featurized + {counts.rejected} rejected", nl=False)
     codes = ", ".join(f"{code} {count}" for code, count in record.rejected_by_code.items())
@@ -571,11 +677,27 @@ def _print_summary(record: RunRecord, run_dir: Location) -> None:
     typer.echo(f"{counts.labelled} labelled crystals trained on, {counts.ranked} ranked", nl=False)
     typer.echo(f", {counts.duplicates} further entries of these" if counts.duplicates else "", nl=False)
     typer.echo(f", {counts.radius_cut} with a radius cut back" if counts.radius_cut else "")
+    for sentence in record.passed_over:
+        typer.echo(sentence)
+    for sentence in sentences(record.properties):
+        typer.echo(sentence)
     if record.flags:
         typer.echo(f"flags: {', '.join(f'{name} {count}' for name, count in record.flags.items())}")
     _print_scores(record.scores)
     typer.echo(f"ranking: {run_dir / 'ranking.csv'}")
     typer.echo(f"report:  {run_dir / 'report.html'}")
+    if not counts.ranked:
+        raise InputError(_why_empty(counts.featurized, counts.labelled))
+
+
+def _why_empty(featurized: int, labelled: int) -> str:
+    """Return why no crystal is ranked."""
+    if not featurized:
+        return "the ranking is empty: no crystal could be used; rejected.csv says why"
+    return (
+        f"the ranking is empty: all {featurized} crystals that could be used are labelled ones "
+        f"({labelled} trained on); give crystals without a label, or --rank-labelled"
+    )
 
 
 def main() -> None:

@@ -6,13 +6,19 @@ exactly the settings that change the numbers in a feature store, so that a store
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
+import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from screening.elements import SYMBOLS
 from screening.errors import ConfigError
@@ -23,6 +29,10 @@ FEATURES_VERSION = 2
 
 PositiveInt = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+# Settings of [input] that decide which inputs there are: the digests of the inputs tell whether these are the same.
+CHECKED_BY_INPUTS = ("max_container_bytes",)
 
 
 class Section(BaseModel):
@@ -40,6 +50,9 @@ class InputLimits(Section):
     max_operations: PositiveInt = Field(192, description="most symmetry operations in one block, centring included")
     max_members: PositiveInt = Field(5_000_000, description="most members in one archive")
     max_ratio: PositiveFloat = Field(200.0, description="largest ratio of unpacked to packed bytes of an archive")
+    max_container_bytes: PositiveInt = Field(
+        100_000_000_000, description="largest file of many entries (JSON, Parquet, database) once unpacked, bytes"
+    )
     time_limit: PositiveFloat = Field(120.0, description="longest time one crystal may take, s")
 
 
@@ -266,6 +279,10 @@ class RankConfig(Section):
         ("formula", "multiplicity", "group", "hall", "contact", "occupancy"),
         description="crystals with one of these flags are held back; see `screening inspect`",
     )
+    hold_back: tuple[str, ...] = Field(
+        (),
+        description='conditions on numbers that hold a crystal back, such as "e_above_hull > 0.1 and band_gap < 2"',
+    )
     confirm_duplicates: Annotated[int, Field(ge=0)] = Field(
         2_000,
         description="how many suspected duplicates are read again and compared by structure; 0 = none",
@@ -277,6 +294,50 @@ class RankConfig(Section):
         if unknown := sorted(set(symbols) - set(SYMBOLS[1:])):
             raise ValueError(f"no element is named {unknown[0]!r}")
         return symbols
+
+    @field_validator("hold_back")
+    @classmethod
+    def _are_conditions(cls, conditions: tuple[str, ...]) -> tuple[str, ...]:
+        for one in conditions:
+            parsed_conditions(one)
+        return conditions
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A comparison of a number of a crystal, by name, with a value."""
+
+    name: str
+    sign: str
+    value: float
+
+    def holds(self, numbers: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return for which numbers it is true; for NaN it is false."""
+        compare = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal, "=": np.equal}
+        if self.sign == "!=":
+            different: NDArray[np.bool_] = ~np.isnan(numbers) & (numbers != self.value)
+            return different
+        return np.asarray(compare[self.sign](numbers, self.value), dtype=np.bool_)
+
+
+_CONDITION = re.compile(r"\s*([^<>=!;]+?)\s*(<=|>=|==|!=|<|>|=)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+
+
+def parsed_conditions(text: str) -> list[Condition]:
+    """Return the comparisons of a text, ``name op number`` joined by ``and``; nothing is evaluated.
+
+    Raises
+    ------
+    ValueError
+        It is something else.
+    """
+    parts: list[Condition] = []
+    for part in re.split(r"\s+and\s+", text.strip()):
+        found = _CONDITION.fullmatch(part)
+        if found is None:
+            raise ValueError(f"{text!r:.100} is not 'name op number' joined by 'and', such as e_above_hull > 0.1")
+        parts.append(Condition(found[1], found[2].replace("==", "="), float(found[3])))
+    return parts
 
 
 class Config(Section):
@@ -308,6 +369,8 @@ class Config(Section):
     def features_config(self) -> dict[str, Any]:
         """Return the settings that decide the numbers in a feature store, as plain JSON types."""
         sections = self.model_dump(mode="json", include={"input", "cloud", "homology", "curves", "store"})
+        for name in CHECKED_BY_INPUTS:
+            del sections["input"][name]
         return dict(sections)
 
     def features_hash(self) -> str:
@@ -348,8 +411,21 @@ def read_config(path: Path | None, overrides: dict[str, Any] | None = None) -> C
     try:
         return Config.model_validate(merged(table, overrides or {}))
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc'])) or 'config'}: {item['msg']}" for item in error.errors()]
+        lines = [f"{'.'.join(map(str, item['loc'])) or 'config'}: {_fault(item)}" for item in error.errors()]
         raise ConfigError("; ".join(lines)) from error
+
+
+def _fault(item: ErrorDetails) -> str:
+    """Return what is wrong with a setting; of one that does not exist, which may have been meant."""
+    if item["type"] != "extra_forbidden":
+        return item["msg"]
+    *above, name = map(str, item["loc"])
+    sections = {key: type(part) for key, part in Config() if isinstance(part, Section)}
+    fields = sections[above[0]].model_fields if above and above[0] in sections else {**Config.model_fields}
+    near = difflib.get_close_matches(name, fields, n=1, cutoff=0.5)
+    elsewhere = [f"{key}.{name}" for key, section in sections.items() if name in section.model_fields]
+    meant = elsewhere or [".".join([*above, one]) for one in near]
+    return f"no such setting; did you mean {meant[0]}?" if meant else "no such setting; `screening config` prints all"
 
 
 def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

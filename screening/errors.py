@@ -72,6 +72,9 @@ class Code(StrEnum):
     TIME_LIMIT = "time-limit"  # the crystal took longer than allowed
     WORKER_KILLED = "worker-killed"  # the process died on this crystal
     INTERNAL = "internal-error"  # a fault of this program; the detail says where
+    NO_STRUCTURE = "no-structure"  # a file or entry of another format than CIF without a crystal structure
+    BAD_STRUCTURE = "bad-structure"  # an entry that its format's reader cannot make sense of
+    PASSED_OVER = "passed-over"  # files of one suffix in folders and archives that are no crystals
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +17,20 @@ from screening.config import Config
 from screening.crystals import Crystal, channel_clouds, channel_label
 from screening.errors import InputError
 from screening.homology import PeriodicBarcode, periodic_barcodes
-from screening.learn import Model, load_model
+from screening.learn import Model, load_model, predict_structures
 from screening.ranking import column_label, duplicates_path, explain
 from screening.report import formula
-from screening.runs import RunPaths, RunRecord, read_csv, read_kinds, read_ranking, read_record, read_stability, unguard
+from screening.runs import (
+    RECORD,
+    RunPaths,
+    RunRecord,
+    read_csv,
+    read_kinds,
+    read_ranking,
+    read_record,
+    read_stability,
+    unguard,
+)
 from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, read_some
 
@@ -38,6 +49,30 @@ def load(run: Path | str) -> Run:
     if not paths.record.is_file():
         raise InputError(f"{run} is not a finished run: it has no run.json")
     return Run(paths)
+
+
+def predict(model: Model | Run | Path | str, structures: Iterable[Any], **options: Any) -> pd.DataFrame:
+    """Return what a model says of structures, one row each, in their order.
+
+    Parameters
+    ----------
+    model
+        A model, a run, or the folder of either.
+    structures
+        Structures of pymatgen, Atoms of ASE, CIF texts, paths of files with one crystal, or a DataFrame with a column
+        of these.
+    options
+        `target` and `threads` of `screening.learn.predict_structures`, which says what the columns are.
+
+    Raises
+    ------
+    InputError, ModelError
+        There is no such model, or something else stands among the structures.
+    """
+    if isinstance(model, str | Path):
+        folder = Path(model)
+        model = load(folder).model if (folder / RECORD).is_file() else load_model(folder)
+    return predict_structures(model.model if isinstance(model, Run) else model, structures, **options)
 
 
 class Run:

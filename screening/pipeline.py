@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 import screening
 from screening.cluster import Progress, fill, settle
 from screening.config import Config
+from screening.data import write_known
 from screening.errors import Rejection
 from screening.host import Device, cores, versions
-from screening.learn import Labels, Learner, Model, at_a_time, choose_learner, read_labels, train, training_rows
+from screening.learn import (
+    Labels,
+    Learner,
+    Model,
+    at_a_time,
+    check_count,
+    check_match,
+    choose_learner,
+    composition_notes,
+    read_labels,
+    train,
+    training_rows,
+)
 from screening.locations import Location, fetched, location, make_folder, publish
 from screening.ranking import (
     StoredTables,
     confirming,
     explain,
+    properties,
     rank,
+    read_property_table,
+    sentences,
     stability,
+    summary,
     write_ranking,
     write_rejections,
     write_stability,
@@ -36,14 +54,21 @@ from screening.runs import (
     Journal,
     RunPaths,
     RunRecord,
+    foreign_names,
     output_digests,
+    passed_over,
+    ranking_path,
+    read_ranking,
+    read_record,
     run_folder,
     write_record,
 )
-from screening.store import FeatureStore, count_flags, read_rejections, read_some
+from screening.sources import absent, iter_items
+from screening.store import FeatureStore, count_flags, exists, read_properties, read_rejections, read_some
 
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
 EXPLAINED_OTHERS = 2_000
+KNOWN = "known"  # folder of a RUN for the embedded conductors, where these are what it was trained on
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +79,7 @@ class LabelOptions:
     id_column: str | None = None
     target_column: str | None = None
     group_column: str | None = None
+    any_temperature: bool = False
 
     def read(self) -> Labels:
         """Return the labels."""
@@ -63,6 +89,7 @@ class LabelOptions:
                 id_column=self.id_column,
                 target_column=self.target_column,
                 group_column=self.group_column,
+                any_temperature=self.any_temperature,
             )
 
 
@@ -71,9 +98,10 @@ class RunOptions:
     """What a run is given beside its settings."""
 
     crystals: tuple[str, ...]
-    labels: LabelOptions
+    labels: LabelOptions | None  # None: the embedded known conductors
     out: Location
     rank_labelled: bool = False
+    properties: Location | None = None  # table of further columns by id
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +110,7 @@ class Ranked:
 
     frame: pd.DataFrame  # all entries, duplicates too
     checked: dict[str, int]  # pairs taken for duplicates, by what their structures say
+    properties: dict[str, Any]  # columns joined by id, and how many ids of their table are no crystal's
 
     @property
     def listed(self) -> int:
@@ -137,6 +166,8 @@ def train_model(  # noqa: PLR0913
         trainings=at_a_time(threads=threads, size=len(labelled) * config.learn.trees),
     )
     progress.say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
+    for note in composition_notes(labels, labelled):
+        progress.say(note)
     model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads)
     model.save(folder)
     return model, learner
@@ -153,7 +184,15 @@ def explain_model(  # noqa: PLR0913
 
 
 def rank_crystals(  # noqa: PLR0913
-    features: Location, model: Model, file: Path, *, config: Config, labelled: bool, threads: int | None = None
+    features: Location,
+    model: Model,
+    file: Path,
+    *,
+    config: Config,
+    labelled: bool,
+    given: pd.DataFrame | None = None,
+    threads: int | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Ranked:
     """Order the crystals of a store by what a model says, and write them to `file`.
 
@@ -169,10 +208,15 @@ def rank_crystals(  # noqa: PLR0913
         Settings; `rank` and `input` are used.
     labelled
         Whether crystals that the model was trained on are ranked too.
+    given
+        Further columns by id, beside those that entries of the store carried.
     threads
         Of LightGBM; all cores if not given. No value depends on it.
+    say
+        Hears what became of further columns and of `rank.hold_back`.
     """
     confirm, checked = confirming(config)
+    joined = properties(read_properties(features), given)
     frame = rank(
         StoredTables(features),
         model,
@@ -180,18 +224,30 @@ def rank_crystals(  # noqa: PLR0913
         config=config.rank,
         threads=threads or cores(),
         confirm=confirm,
+        properties=joined,
+        say=say,
     )
     write_ranking(frame, file)
-    return Ranked(frame, dict(checked))
+    told = summary(joined, [*frame["id"], *model.training.ids])
+    for sentence in sentences(told):
+        say(sentence)
+    return Ranked(frame, dict(checked), told)
 
 
-def report(run: Location, *, top: int) -> Location:
-    """Return the place of the page of a finished RUN, written anew."""
+def report(run: Location, *, top: int | None, progress: Progress) -> tuple[Location, list[str]]:
+    """Return the place of the page of a finished RUN, written anew, and the files of its candidates that are gone.
+
+    It shows as many candidates as the run was asked to show, where `top` is None.
+    """
     with run_folder(run, filled=True) as paths:
-        page = write_report(paths.root, top=top)
+        if top is None:
+            top = int(read_record(paths.record).section("rank").get("top", Config().rank.top))
+        progress.enter("writing the report")
+        page = write_report(paths.root, top=top, tell=progress.at)
+        lost = absent(read_ranking(ranking_path(paths.root), top=top)["source"])
         if page.parent != run:
             (run / page.name).write_bytes(page.read_bytes())
-    return run / page.name
+    return run / page.name, lost
 
 
 def run(options: RunOptions, *, config: Config, progress: Progress) -> RunRecord:
@@ -205,12 +261,21 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     seconds: dict[str, float] = {}
     for path in options.crystals:
         location(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
-    labels = options.labels.read()
+    crystals, labels = _labelled(options, paths, progress)
+    given = None
+    if options.properties is not None:
+        with fetched(options.properties) as table:
+            given = read_property_table(table)
     config, device = settle(config, progress)
+    check_count(labels)
+    if foreign := foreign_names(options.out):
+        progress.say(f"{options.out} holds other things, which stay: {', '.join(foreign)}")
     make_folder(options.out)
     Journal(options.out).follow(progress, config=config, crystals=options.crystals)
+    if not exists(paths.features):
+        check_match(iter_items(crystals, config.input), labels, config, say=progress.say)
     with _timed(seconds, "featurize"):
-        inputs = fill(options.crystals, config=config, device=device, out=paths.features, progress=progress)
+        inputs = fill(crystals, config=config, device=device, out=paths.features, progress=progress)
         rejections = read_rejections(paths.features)
         write_rejections(rejections, paths.rejected)
 
@@ -232,7 +297,15 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
 
     progress.enter("ranking")
     with _timed(seconds, "rank"):
-        ranked = rank_crystals(paths.features, model, paths.ranking, config=config, labelled=options.rank_labelled)
+        ranked = rank_crystals(
+            paths.features,
+            model,
+            paths.ranking,
+            config=config,
+            labelled=options.rank_labelled,
+            given=given,
+            say=progress.say,
+        )
 
     featurized = progress.found - len(rejections)
     record = RunRecord(
@@ -241,7 +314,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         version=screening.__version__,
         versions=versions(),
         crystals=options.crystals,
-        labels=str(options.labels.file),
+        labels="embedded" if options.labels is None else str(options.labels.file),
         engine=config.homology.engine,
         device=_device_record(config, device, learner, progress),
         fallbacks=dict(sorted(progress.fallbacks.items())),
@@ -261,6 +334,8 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         duplicates_checked=ranked.checked,
         outputs=output_digests(paths),
         rejected_by_code=dict(sorted(Counter(rejection.code.value for rejection in rejections).items())),
+        passed_over=passed_over(rejections),
+        properties=ranked.properties,
         flags=count_flags(paths.features),
         scores=model.scores,
         seconds=seconds,
@@ -269,12 +344,26 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     write_record(paths.record, record)
     progress.enter("writing the report")
     with _timed(seconds, "report"):
-        write_report(paths.root, top=config.rank.top)
+        write_report(paths.root, top=config.rank.top, tell=progress.at)
     record = record.model_copy(update={"status": "finished", "seconds": seconds})
     write_record(paths.record, record)
     publish(paths.root, options.out, last=paths.record.name, without=paths.features.name)
     progress.enter("finished")
     return record
+
+
+def _labelled(options: RunOptions, paths: RunPaths, progress: Progress) -> tuple[tuple[str, ...], Labels]:
+    """Return what is listed and the labels; without a table the embedded known conductors stand before the rest."""
+    if options.labels is None:
+        known = paths.root / KNOWN
+        count = write_known(known)
+        progress.say(f"no --labels: trained on the {count} embedded known conductors")
+        labels = LabelOptions(known / "labels.csv").read()
+        return (*sorted(str(file) for file in known.glob("*.cif")), *options.crystals), labels
+    labels = options.labels.read()
+    for note in labels.notes:
+        progress.say(f"labels: {note}")
+    return options.crystals, labels
 
 
 def _device_record(config: Config, device: Device, learner: Learner, progress: Progress) -> dict[str, object]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core.structure import Structure
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from screening.config import CHANNELS, Config, read_config
-from screening.crystals import Crystal, channel_clouds
+from screening.crystals import Crystal, as_crystals, channel_clouds
 from screening.errors import ConfigError, InputError, Rejection, RejectionError
 from screening.features import Prepared, assemble, columns, persist
 
@@ -83,7 +82,7 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.on_error = on_error
         self.n_jobs = n_jobs
 
-    def fit(self, X: Iterable[Structure | Crystal], y: Any = None) -> Self:  # noqa: N803 - scikit-learn's names
+    def fit(self, X: Iterable[Any], y: Any = None) -> Self:  # noqa: N803 - scikit-learn's names
         """Return self; nothing is learned, parameters are checked.
 
         Raises
@@ -95,12 +94,16 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         if self.on_error not in ("raise", "nan"):
             raise InputError(f"on_error is 'raise' or 'nan', not {self.on_error!r}")
-        _crystals(X)
+        if not isinstance(X, Iterator):  # a generator is there for `transform`, and only once
+            list(as_crystals(X))
         self.n_features_out_ = len(columns(self._config()))
         return self
 
-    def transform(self, X: Iterable[Structure | Crystal]) -> NDArray[np.float32]:  # noqa: N803
+    def transform(self, X: Iterable[Any]) -> NDArray[np.float32]:  # noqa: N803
         """Return the columns (n, n_features_out_) of structures; NaN = not computed.
+
+        X holds structures of pymatgen, Atoms of ASE, CIF texts or paths, and may be a generator or a DataFrame with a
+        column of them.
 
         Raises
         ------
@@ -109,7 +112,7 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self, "n_features_out_")
         config = self._config()
-        crystals = _crystals(X)
+        crystals = list(as_crystals(X))
         begins = range(0, len(crystals), BATCH)
         parts = joblib.Parallel(n_jobs=self.n_jobs)(
             joblib.delayed(curves)(crystals[begin : begin + BATCH], config) for begin in begins
@@ -121,9 +124,9 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         empty = np.empty((0, self.n_features_out_), dtype=np.float32)
         return np.concatenate([empty, *(features for features, _ in parts)])
 
-    def rejections(self, X: Iterable[Structure | Crystal]) -> dict[int, str]:  # noqa: N803
+    def rejections(self, X: Iterable[Any]) -> dict[int, str]:  # noqa: N803
         """Return the reason why a structure cannot be used, by its place in X; nothing for those that can."""
-        outcomes = [_outcome(crystal, self._config()) for crystal in _crystals(X)]
+        outcomes = [_outcome(crystal, self._config()) for crystal in as_crystals(X)]
         return dict(_rejections(outcomes))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
@@ -188,7 +191,9 @@ def settings(params: Mapping[str, Any]) -> Config:
     )
 
 
-def curves(crystals: Sequence[Crystal], config: Config) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
+def curves(
+    crystals: Sequence[Crystal | Rejection], config: Config
+) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
     """Return the columns (n, n_columns) of crystals, and place and reason of those that cannot be used, NaN there."""
     outcomes = [_outcome(crystal, config) for crystal in crystals]
     names = [(crystal.id, crystal.source) for crystal in crystals]
@@ -204,29 +209,10 @@ def _rejections(outcomes: Sequence[tuple[Crystal, Any] | Rejection]) -> list[tup
     ]
 
 
-def _outcome(crystal: Crystal, config: Config) -> tuple[Crystal, Any] | Rejection:
+def _outcome(crystal: Crystal | Rejection, config: Config) -> tuple[Crystal, Any] | Rejection:
+    if isinstance(crystal, Rejection):
+        return crystal
     try:
         return crystal, channel_clouds(crystal, config.cloud)
     except RejectionError as error:
         return Rejection(id=crystal.id, source=crystal.source, stage="featurize", code=error.code, detail=error.detail)
-
-
-def _crystals(structures: Iterable[Structure | Crystal]) -> list[Crystal]:
-    """Return crystals of structures.
-
-    Raises
-    ------
-    InputError
-        Something else stands among them.
-    """
-    if isinstance(structures, Structure | Crystal | str | bytes):
-        raise InputError("a list of structures is needed, not one of them")
-    crystals: list[Crystal] = []
-    for place, structure in enumerate(structures):
-        if isinstance(structure, Crystal):
-            crystals.append(structure)
-        elif isinstance(structure, Structure):
-            crystals.append(Crystal.from_pymatgen(structure, id=str(place)))
-        else:
-            raise InputError(f"X[{place}] is {type(structure).__name__}, no pymatgen Structure")
-    return crystals

@@ -16,8 +16,8 @@ from screening.features import columns, featurize, inputs_digest
 from screening.homology import ENGINES, choose_engine, engine
 from screening.host import Device, resolve, versions
 from screening.locations import Location, make_folder
-from screening.sources import Item, count_up_to, iter_items
-from screening.store import STRINGS, FeatureStore, differences, exists, pointed
+from screening.sources import Item, Passed, count_up_to, iter_items
+from screening.store import STRINGS, FeatureStore, differences, exists, pointed, property_writer
 
 BROKEN = "self-test failed on a two-atom crystal; reinstall this program"
 PROBE = """data_probe
@@ -146,13 +146,17 @@ def fill(
     progress: Progress,
 ) -> str:
     """Do what `featurize_all` does, with engine and device decided."""
-    items = iter_items(crystals, config.input)
+    passed = Passed()
+    items = iter_items(crystals, config.input, passed)
     store = open_store(out, config)
     finished = store.sound()
     digests = hashlib.sha256()
 
     def unfinished() -> Iterator[tuple[int, list[Item]]]:
         for index, shard in enumerate(shards_of(items, store.shard_rows)):
+            for item in shard:
+                if item.properties:
+                    properties.add(item.id, item.properties)
             digest = inputs_digest(shard)
             digests.update(digest.encode())
             progress.found += len(shard)
@@ -165,7 +169,7 @@ def fill(
         progress.listed = True
         progress.changed()
 
-    with store.locked():
+    with store.locked(), property_writer(out) as properties:
         work = unfinished()
         first = next(work, None)
         if first is not None:  # no cluster is started where nothing is left to do
@@ -174,8 +178,11 @@ def fill(
             chain = itertools.chain([first], work)
             compute(store, chain, config=config, device=device, progress=progress, known=known)
         if progress.found == 0:
-            raise StoreError("no crystal found: none of the given paths holds a CIF file")
+            raise StoreError("no crystal found: none of the given paths holds a file of a known format")
         store.finish(progress.found)
+    if passed.outputs:
+        shown = ", ".join(passed.outputs[:3]) + (f" and {len(passed.outputs) - 3} more" if passed.outputs[3:] else "")
+        progress.say(f"not read, as this program wrote it: {shown}")
     for entry in store.ledger().values():
         progress.fallbacks.update(reason for _, _, reason in entry.fallbacks)
     return digests.hexdigest()

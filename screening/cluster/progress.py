@@ -14,7 +14,7 @@ from screening.store import LedgerEntry
 class Event(NamedTuple):
     """Something that happened: counts changed, a stage began, or there is a sentence for a person."""
 
-    kind: Literal["counts", "stage", "message"]
+    kind: Literal["counts", "stage", "message", "step"]
     text: str = ""  # name of the stage, or the sentence
 
 
@@ -31,6 +31,7 @@ class Progress:
     workers: int = 0  # worker processes there now
     started: float = 0.0  # time.perf_counter() when the workers were there
     stage: str = "featurize"
+    step: tuple[int, int] = (0, 0)  # how far a later stage is: done, and of how many; 0 where unknown
     fallbacks: Counter[str] = field(default_factory=Counter)  # clouds done by another engine than asked for, by reason
     gpu: dict[str, Any] = field(default_factory=dict)  # what GPU processes did: batches, clouds, seconds busy
     listeners: list[Listener] = field(default_factory=list)
@@ -46,7 +47,13 @@ class Progress:
     def enter(self, stage: str) -> None:
         """Begin a stage."""
         self.stage = stage
+        self.step = (0, 0)
         self._tell(Event("stage", stage))
+
+    def at(self, done: int, total: int) -> None:
+        """Tell listeners how far a stage is that counts other things than crystals featurized."""
+        self.step = (done, total)
+        self._tell(Event("step"))
 
     def say(self, text: str) -> None:
         """Pass on a sentence for a person."""

@@ -13,17 +13,21 @@ if TYPE_CHECKING:
     from screening.commands.bench import config_lines, measure, sample
     from screening.commands.compare import ENGINES, compare_crystals
     from screening.commands.doctor import LEGEND, findings
+    from screening.commands.fetch import Query, fetch_optimade, list_cod
     from screening.commands.inspect import Inspected, inspected
 
 __all__ = [
     "ENGINES",
     "LEGEND",
     "Inspected",
+    "Query",
     "compare_crystals",
     "config_lines",
     "draw",
+    "fetch_optimade",
     "findings",
     "inspected",
+    "list_cod",
     "measure",
     "read_one",
     "sample",
@@ -34,6 +38,9 @@ _HOMES = {
     "compare_crystals": "compare",
     "config_lines": "bench",
     "draw": "barcode",
+    "Query": "fetch",
+    "fetch_optimade": "fetch",
+    "list_cod": "fetch",
     "findings": "doctor",
     "Inspected": "inspect",
     "inspected": "inspect",

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from screening.config import Config
-from screening.crystals import CloudBatch, Crystal, channel_clouds, channel_label, read_cif
+from screening.crystals import CloudBatch, Crystal, channel_clouds, channel_label
 from screening.errors import InputError, RejectionError
 from screening.features import betti_curves, grid, rank_curves
 from screening.homology import engine, percolation_ranks
 from screening.report import Sublattice, draw_barcode
-from screening.sources import iter_items
+from screening.sources import iter_items, read_item
 
 
 def read_one(path: str, config: Config) -> Crystal:
@@ -29,7 +29,7 @@ def read_one(path: str, config: Config) -> Crystal:
             refusal = item.rejection.detail
             continue
         try:
-            return read_cif(item.text, id=item.id, source=item.source, limits=config.input)
+            return read_item(item, config.input)
         except RejectionError as error:
             refusal = str(error)
     raise InputError(f"{path}: {refusal}")

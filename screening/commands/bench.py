@@ -15,10 +15,11 @@ from typing import Any
 
 from screening.cluster import Progress, featurize_all
 from screening.config import Config
-from screening.errors import InputError, UnavailableError
+from screening.errors import InputError, RejectionError, UnavailableError
 from screening.homology import ENGINES
 from screening.host import cores
-from screening.sources import Item, iter_items
+from screening.report import p1_cif
+from screening.sources import Item, iter_items, read_item
 
 # The reference engine is no candidate: it exists to be compared with.
 CANDIDATES = tuple(
@@ -78,7 +79,7 @@ def measure(items: Sequence[Item], config: Config, *, tell: Callable[[str], None
         crystals = Path(folder) / "crystals"
         crystals.mkdir()
         for index, item in enumerate(items):
-            (crystals / f"{index:06d}.cif").write_bytes(item.text)
+            (crystals / f"{index:06d}.cif").write_bytes(_as_cif(item, config))
         for engine, device in CANDIDATES:
             tell(f"{engine} on {device}")
             homology = config.homology.model_copy(update={"engine": engine})
@@ -86,6 +87,16 @@ def measure(items: Sequence[Item], config: Config, *, tell: Callable[[str], None
             out = Path(folder) / f"{engine}-{device}.zarr"
             found.append(_measure(crystals, candidate, out, engine=engine, device=device))
     return sorted(found, key=lambda one: -(one.rate or 0.0))
+
+
+def _as_cif(item: Item, config: Config) -> bytes:
+    """Return the text of an item; a crystal of another format than CIF as CIF, one that cannot be read as it is."""
+    if item.format == "cif":
+        return item.text
+    try:
+        return p1_cif(read_item(item, config.input)).encode()
+    except RejectionError:
+        return item.text
 
 
 def _measure(crystals: Path, config: Config, out: Path, *, engine: str, device: str) -> Measured:

@@ -25,7 +25,28 @@ Out = Annotated[
 ]
 OutHere = Annotated[Path, typer.Option("--out", "-o", help="where the result goes")]
 Labels = Annotated[
-    Any, typer.Option("--labels", parser=location, metavar="PATH", help="CSV table of measured conductivities")
+    Any,
+    typer.Option(
+        "--labels", parser=location, metavar="PATH", help="table of measured conductivities: CSV, XLSX or Parquet"
+    ),
+]
+LabelsOrNone = Annotated[
+    Any,
+    typer.Option(
+        "--labels",
+        parser=location,
+        metavar="PATH",
+        help="table of measured conductivities: CSV, XLSX or Parquet; the embedded known conductors if not given",
+    ),
+]
+Properties = Annotated[
+    Any,
+    typer.Option(
+        "--properties",
+        parser=location,
+        metavar="PATH",
+        help="table of further columns by id, such as energy above hull: CSV, XLSX or Parquet",
+    ),
 ]
 RunAt = Annotated[Any, typer.Argument(metavar="RUN", parser=location, help="folder of `screening run`")]
 ConfigFile = Annotated[
@@ -42,7 +63,10 @@ Device = Annotated[
 ]
 Ion = Annotated[str | None, typer.Option(help="mobile ion: Li, Na, K, Mg, Ag, ...")]
 IdColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the crystal id")]
-TargetColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the conductivity, S/cm")]
+TargetColumn = Annotated[str | None, typer.Option(help="column of the labels that holds the conductivity")]
+AnyTemperature = Annotated[
+    bool, typer.Option("--any-temperature", help="keep values measured at other temperatures than 15 to 35 °C")
+]
 GroupColumn = Annotated[str | None, typer.Option(help="column whose equal values never stand on both sides of a split")]
 Threads = Annotated[int | None, typer.Option(help="cores used; all if not given; no result depends on it", min=1)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar; errors and the result only")]

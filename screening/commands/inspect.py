@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from screening.config import Config
-from screening.crystals import Crystal, channel_clouds, channel_label, flag_sentence, read_cif
+from screening.crystals import Crystal, channel_clouds, channel_label, flag_sentence
 from screening.errors import Code, Rejection, RejectionError
-from screening.sources import Item, iter_items
+from screening.sources import Item, iter_items, read_item
 
 DECIMALS = 6  # of amounts, Å and degrees
 
@@ -72,7 +72,7 @@ def _inspected(item: Item, config: Config) -> Inspected:
     if item.rejection is not None:
         return _refused(item, item.rejection)
     try:
-        crystal = read_cif(item.text, id=item.id, source=item.source, limits=config.input)
+        crystal = read_item(item, config.input)
     except RejectionError as error:
         return _refused(item, error)
     try:

@@ -5,9 +5,12 @@ from screening.crystals.chemistry import RADIOACTIVE, SCARCE, TOXIC, anion_mask,
 from screening.crystals.cif import read_cif
 from screening.crystals.clouds import Cloud, Members, channel_clouds, channel_label, channel_members
 from screening.crystals.crystal import CloudBatch, Crystal
+from screening.crystals.direct import crystal_of_arrays
 from screening.crystals.document import parsed
+from screening.crystals.entries import STRUCTURE_CLASSES, ase_arrays, pymatgen_arrays, read_entry
 from screening.crystals.families import families_among, family_words
 from screening.crystals.flags import FLAGS, contradictions_among, flag_sentence
+from screening.crystals.foreign import kind_of_text
 from screening.crystals.formulas import (
     WRITTEN_SYMBOL,
     anonymous_formula,
@@ -15,12 +18,14 @@ from screening.crystals.formulas import (
     written_amounts,
     written_formula,
 )
+from screening.crystals.given import as_crystal, as_crystals
 from screening.crystals.neighbours import periodic_pairs
 
 __all__ = [
     "FLAGS",
     "RADIOACTIVE",
     "SCARCE",
+    "STRUCTURE_CLASSES",
     "TOXIC",
     "WRITTEN_SYMBOL",
     "BoolArray",
@@ -32,17 +37,24 @@ __all__ = [
     "Members",
     "anion_mask",
     "anonymous_formula",
+    "as_crystal",
+    "as_crystals",
+    "ase_arrays",
     "channel_clouds",
     "channel_label",
     "channel_members",
     "charge_balanced",
     "contradictions_among",
+    "crystal_of_arrays",
     "families_among",
     "family_words",
     "flag_sentence",
+    "kind_of_text",
     "parsed",
     "periodic_pairs",
+    "pymatgen_arrays",
     "read_cif",
+    "read_entry",
     "reduced_formula",
     "wrap",
     "written_amounts",

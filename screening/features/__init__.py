@@ -10,7 +10,7 @@ from screening.features.curves import (
     parse_column,
     rank_curves,
 )
-from screening.features.isolate import featurize_apart
+from screening.features.isolate import featurize_apart, rows_apart
 from screening.features.shard import (
     Described,
     Prepared,
@@ -43,6 +43,7 @@ __all__ = [
     "persist",
     "prepare",
     "rank_curves",
+    "rows_apart",
     "source_text",
     "with_features",
     "write_shard",

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.config import Config
-from screening.crystals import CloudBatch, Crystal, FloatArray, channel_clouds, channel_label, read_cif
+from screening.crystals import CloudBatch, Crystal, FloatArray, channel_clouds, channel_label
 from screening.errors import Code, Rejection, RejectionError
 from screening.features.cuda import array_module
 from screening.features.curves import columns, vectorize
 from screening.homology import Barcodes, PercolationRanks, engine, ticks
 from screening.host import time_limit
 from screening.locations import location
-from screening.sources import Item
+from screening.sources import Item, read_item
 from screening.store import FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureStore, LedgerEntry, ShardRows
 
 Clouds = dict[str, tuple[FloatArray, FloatArray, FloatArray]]
@@ -34,7 +34,8 @@ def inputs_digest(items: Sequence[Item]) -> str:
     digest = hashlib.sha256()
     for item in items:
         refusal = f"{item.rejection.code.value}\0{item.rejection.detail}" if item.rejection else ""
-        parts = (item.id.encode(), item.source.encode(), item.text, refusal.encode())
+        text = item.text if item.format == "cif" else f"{item.format}\0".encode() + item.text
+        parts = (item.id.encode(), item.source.encode(), text, refusal.encode())
         digest.update(b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "little"), part)]))
     return digest.hexdigest()
 
@@ -227,7 +228,7 @@ def _prepare(item: Item, config: Config) -> tuple[Crystal, Clouds] | Rejection:
     if item.rejection is not None:
         return item.rejection
     try:
-        crystal = read_cif(item.text, id=item.id, source=item.source, limits=config.input)
+        crystal = read_item(item, config.input)
         return crystal, channel_clouds(crystal, config.cloud)
     except RejectionError as error:
         return Rejection(id=item.id, source=item.source, stage="featurize", code=error.code, detail=error.detail)

@@ -21,7 +21,7 @@ from screening.data import (
 )
 from screening.errors import InputError, RejectionError
 from screening.generation.substitution import Candidate, Picks, formula_of, substituted
-from screening.sources import iter_items
+from screening.sources import iter_items, read_item
 
 # Candidates taken from one crystal before the next is asked; a user's crystals are read anew in each round.
 ROUND_KNOWN, ROUND_PROTOTYPE, ROUND_USER = 3, 1, 8
@@ -186,7 +186,7 @@ def _user_templates(paths: Sequence[str]) -> Iterator[Template | None]:
             yield None
             continue
         try:
-            crystal = read_cif(item.text, id=item.id, source=item.source, limits=limits)
+            crystal = read_item(item, limits)
             yield template_of(crystal)
         except RejectionError:
             yield None

@@ -7,24 +7,23 @@ lattice translation acts by a fixed random unit. See docs/periodic-persistence.m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from screening import _kernels
-from screening.crystals import CloudBatch, FloatArray, IntArray
-from screening.errors import Code, RejectionError
+from screening.config import CHANNELS, CloudConfig, HomologyConfig
+from screening.crystals import CloudBatch, FloatArray, IntArray, as_crystal, channel_clouds
+from screening.errors import Code, InputError, RejectionError
 from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, radii_of
-
-if TYPE_CHECKING:
-    from pymatgen.core.structure import Structure
 
 PRIME = 2**31 - 1  # the largest the kernel takes; the chance that random units are not generic falls as 1 / PRIME
 SEED = 1
 BUDGET = 200_000_000  # triangles and tetrahedra per cell
 PRIMITIVE_TOLERANCE = 1e-6  # Å, a hundredth of a tick
 ALL = 2**31 - 1  # of something that can be limited
+NAMES = ("components", "rings", "cavities")
 NEVER = 2**31 - 1  # death tick of a bar that is alive at the largest radius
 
 _CODES = {
@@ -51,6 +50,10 @@ class PeriodicBarcode:
     birth_simplices: tuple[tuple[tuple[Vertex, ...], ...], ...] = ()  # [dim][bar]
     death_simplices: tuple[tuple[tuple[Vertex, ...], ...], ...] = ()  # [dim][bar], () for a bar that never dies
     rings: tuple[tuple[Vertex, ...], ...] = ()  # [bar of dimension 1], () where none was looked for or found
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(bars)} {name}" for bars, name in zip(self.bars, NAMES, strict=False))
+        return f"<PeriodicBarcode of {self.n_points} points up to {self.r_cut:g} Å: {counts}>"
 
 
 def barcodes(  # noqa: PLR0913 - keyword settings with defaults
@@ -97,17 +100,39 @@ def barcodes(  # noqa: PLR0913 - keyword settings with defaults
     return found.barcodes
 
 
+def _points(structure: Any, channel: str, ion: str) -> tuple[ArrayLike, ArrayLike]:
+    """Return lattice and fractional positions of a sublattice."""
+    if channel not in CHANNELS:
+        raise InputError(f"no channel is named {channel!r}; there are {', '.join(CHANNELS)}")
+    if isinstance(structure, tuple):
+        return structure
+    if channel == "all" and hasattr(structure, "lattice") and hasattr(structure, "frac_coords"):
+        return structure.lattice.matrix, structure.frac_coords
+    crystal = as_crystal(structure)
+    if channel == "all":
+        first = np.unique(crystal.site_idx, return_index=True)[1]
+        return crystal.lattice, crystal.positions[first]
+    return channel_clouds(crystal, CloudConfig(mobile_ion=ion, channels=(channel,)))[channel][:2]
+
+
 def periodic_barcodes(  # noqa: PLR0913 - keyword settings with defaults
-    structure: Structure | tuple[ArrayLike, ArrayLike],
+    structure: Any,
     *,
-    r_max: float,
+    r_max: float | None = None,
+    channel: str = "all",
+    ion: str = "Li",
     max_dim: int = 2,
     with_simplices: bool = False,
     with_rings: bool | tuple[int, int] = False,
     budget: int = BUDGET,
     primitive: bool = True,
 ) -> PeriodicBarcode:
-    """Return the barcode of one crystal: a pymatgen Structure, or (lattice, fractional positions).
+    """Return the barcode of one sublattice of a crystal.
+
+    The crystal is a Structure of pymatgen, Atoms of ASE, CIF text, a path of a file with one crystal, or (lattice,
+    fractional positions). Of the channel ``all`` the points are all sites as given; of the others, the sublattice of
+    the mobile `ion`, or ``anion``, ``cation``, ``framework``, split sites merged. `r_max` is in Å; where it is not
+    given, it is the channel's default.
 
     With simplices or rings, the cell is taken as given, so that sites are those of the input; each simplex is a tuple
     of vertices (site, shift) whose first vertex has shift 0, any translate of it being as good.
@@ -137,9 +162,8 @@ def periodic_barcodes(  # noqa: PLR0913 - keyword settings with defaults
     RejectionError, ValueError
         As `barcodes`.
     """
-    lattice, positions = (
-        structure if isinstance(structure, tuple) else (structure.lattice.matrix, structure.frac_coords)
-    )
+    lattice, positions = _points(structure, channel, ion)
+    r_max = HomologyConfig().r_max[channel] if r_max is None else r_max
     points = np.array(positions, dtype=np.float64).reshape(-1, 3)
     cloud = (np.array(lattice, dtype=np.float64), points, np.ones(len(points)))
     batch = CloudBatch.from_clouds([cloud])

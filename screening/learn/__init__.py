@@ -1,5 +1,6 @@
 """Labels, fair splits, LightGBM, intervals: from features and measured conductivities to a judged model."""
 
+from screening.learn.agreement import composition_notes
 from screening.learn.boosting import Rows, fit, parameters, read_booster
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import compare_bounds, evaluate, seeded
@@ -9,7 +10,10 @@ from screening.learn.learner import Learner, choose_learner, training_rows
 from screening.learn.load import load_model
 from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of, at_a_time
+from screening.learn.precheck import check_count, check_match
+from screening.learn.predict import predict_structures
 from screening.learn.scores import score_lines
+from screening.learn.table import read_table
 from screening.learn.train import train
 from screening.learn.view import band_below
 
@@ -24,15 +28,20 @@ __all__ = [
     "all_of",
     "at_a_time",
     "band_below",
+    "check_count",
+    "check_match",
     "choose_learner",
     "compare_bounds",
+    "composition_notes",
     "evaluate",
     "fit",
     "join",
     "load_model",
     "parameters",
+    "predict_structures",
     "read_booster",
     "read_labels",
+    "read_table",
     "score_lines",
     "seeded",
     "train",

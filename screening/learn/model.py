@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import lightgbm as lgb
 import numpy as np
@@ -77,14 +78,25 @@ class Model:
         means = self.folds.groupby("id")["curves"].mean()
         return {str(id): float(value) for id, value in means.items()}
 
-    def predict(self, features: NDArray[Any], *, threads: int = 1) -> Prediction:
-        """Return predictions for features (n, n_columns); NaN = not computed. No value depends on `threads`.
+    @overload
+    def predict(self, features: NDArray[Any], *, threads: int = 1) -> Prediction: ...  # type: ignore[overload-overlap]
+    @overload
+    def predict(self, features: Iterable[Any], *, threads: int = 1) -> pd.DataFrame: ...
+
+    def predict(self, features: NDArray[Any] | Iterable[Any], *, threads: int = 1) -> Prediction | pd.DataFrame:
+        """Return predictions for features (n, n_columns), NaN = not computed, or a table of those for structures.
+
+        No value depends on `threads`. Structures are whatever `predict_structures` takes.
 
         Raises
         ------
         ModelError
             The shape does not fit, or a value is infinite.
         """
+        if not isinstance(features, np.ndarray) or features.dtype == object:
+            from screening.learn import predict_structures
+
+            return predict_structures(self, features, threads=threads)
         self._check_shape(features)
         mean = np.full(len(features), self.header.base)
         if len(features):

@@ -16,6 +16,7 @@ from screening.ranking.columns import (
 )
 from screening.ranking.explain import explain
 from screening.ranking.kinds import CURVES, SUBJECTS, Kind, kind_words, kinds_of, reason_unit, reason_words
+from screening.ranking.properties import Properties, properties, read_property_table, sentences, summary
 from screening.ranking.rank import confirming, duplicates_path, rank, write_ranking, write_rejections
 from screening.ranking.stability import stability, write_stability
 
@@ -28,6 +29,7 @@ __all__ = [
     "CellKind",
     "Column",
     "Kind",
+    "Properties",
     "StoredTables",
     "cells_of",
     "column_label",
@@ -40,10 +42,14 @@ __all__ = [
     "kinds_of",
     "known_kind",
     "number_cell",
+    "properties",
     "rank",
+    "read_property_table",
     "reason_unit",
     "reason_words",
+    "sentences",
     "stability",
+    "summary",
     "write_ranking",
     "write_rejections",
     "write_stability",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from screening.config import Config, FeatureSettings, RankConfig
 from screening.crystals import (
@@ -29,6 +30,7 @@ from screening.learn import Model
 from screening.ranking.batches import Batch, batches
 from screening.ranking.columns import COLUMNS, FLAG_COLUMNS, TEXT_COLUMNS
 from screening.ranking.duplicates import Confirm, LabelledCrystals, Signatures, StructureCheck, places, representatives
+from screening.ranking.properties import Properties, held_back
 from screening.sources import Wanted, find_crystals
 from screening.spreadsheet import plain_cell
 from screening.store import FeatureTable
@@ -47,6 +49,8 @@ def rank(  # noqa: PLR0913
     config: RankConfig,
     threads: int = 1,
     confirm: Callable[[Sequence[Wanted]], Confirm] | None = None,
+    properties: Properties | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> pd.DataFrame:
     """Return the candidates by falling objective, then prediction, then id, with the columns `COLUMNS`.
 
@@ -77,6 +81,10 @@ def rank(  # noqa: PLR0913
     confirm
         Given the crystals that features, composition and volume take for duplicates and those that they duplicate, the
         groups with the best predictions first, returns what says of two of them whether they are one; see `confirming`.
+    properties
+        Further columns by id; `config.hold_back` may name them.
+    say
+        Hears what the conditions of `config.hold_back` did.
 
     Raises
     ------
@@ -100,6 +108,9 @@ def rank(  # noqa: PLR0913
         if confirm is not None and len(wanted := _doubtful(frame, first)):
             first = representatives(found, again, ids=ids, confirm=confirm(wanted))
         frame["duplicates"] = np.bincount(first, minlength=len(frame))[first] - 1
+    if properties is not None:
+        frame = properties.joined(frame)
+    _hold_back_by_numbers(frame, config.hold_back, say)
     frame["duplicate_of"] = np.where(first == np.arange(len(frame)), "", ids[first]).astype(object)
     return _ordered(frame, first=first, place=places(ids), config=config)
 
@@ -145,7 +156,20 @@ def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray, config: R
     ranks = np.cumsum((first == np.arange(len(first)))[order])
     frame = frame.iloc[order].reset_index(drop=True)
     frame["rank"] = ranks.astype(np.int64)
-    return frame[list(COLUMNS)]
+    return frame[[*COLUMNS, *(name for name in frame.columns if name not in COLUMNS)]]
+
+
+def _hold_back_by_numbers(frame: pd.DataFrame, conditions: Sequence[str], say: Callable[[str], None]) -> None:
+    """Add the conditions that hold a crystal back to what does already."""
+    if not conditions:
+        return
+    told, done = held_back(frame, conditions)
+    before = frame["held_back"].to_numpy(dtype=object)
+    frame["held_back"] = [
+        f"{one};{more}" if one and more else one or more for one, more in zip(before, told, strict=True)
+    ]
+    for one in done:
+        say(one.sentence())
 
 
 def _hold_back_copies(  # noqa: PLR0913
@@ -332,7 +356,8 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
     if path.suffix == ".parquet":
         frame.to_parquet(path, index=False, compression="zstd")
     else:
-        texts = {name: frame[name].map(plain_cell) for name in TEXT_COLUMNS}
+        further = [str(name) for name in frame.columns if name not in COLUMNS and not is_numeric_dtype(frame[name])]
+        texts = {name: frame[name].map(plain_cell) for name in (*TEXT_COLUMNS, *further)}
         frame.assign(**texts).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -147,8 +147,10 @@ class Details:
         """Return by id each crystal as its source holds it, or why it cannot be shown."""
         return find_crystals(wanted, self.limits)
 
-    def of(self, wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
-        """Return everything about these candidates, in their order.
+    def of(
+        self, wanted: Sequence[Wanted], *, tell: Callable[[int, int], None] = lambda *_: None
+    ) -> list[dict[str, Any]]:
+        """Return everything about these candidates, in their order; `tell` hears how many are drawn.
 
         Raises
         ------
@@ -164,7 +166,7 @@ class Details:
         explanation = explain(table, self.model, ids=[one.id for one in wanted])
         packed = packing.pack_rows(self.curves, table.features)
         facts = table.facts.to_dict("records")
-        structures = all_shown([found[one.id] for one in wanted], self.settings)
+        structures = all_shown([found[one.id] for one in wanted], self.settings, tell=tell)
         return [
             {
                 "facts": {name: _rounded(fact[name]) for name in FACTS if name in fact},

@@ -9,7 +9,7 @@ import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,8 +30,17 @@ SHEET_ROWS, SHEET_TEXT = 1_048_576, 32_767  # limits of an .xlsx sheet and of on
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of files in archives: the same input gives the same bytes
 
 
-def export_candidates(run_dir: Path, target: Path, *, top: int | None = None, ids: Sequence[str] | None = None) -> int:
-    """Return the number of candidates written to `target`, in a form that its suffix names.
+class Exported(NamedTuple):
+    """What was written."""
+
+    rows: int  # candidates
+    lost: tuple[str, ...] = ()  # ids and reasons of those whose structure cannot be read again
+
+
+def export_candidates(
+    run_dir: Path, target: Path, *, top: int | None = None, ids: Sequence[str] | None = None
+) -> Exported:
+    """Return how many candidates were written to `target`, in a form that its suffix names, and what lacks.
 
     ``.csv`` (text cells guarded as in ranking.csv), ``.parquet``, ``.xlsx``, ``.md`` (a summary to read), ``.bib`` (the
     DOIs of their nearest known conductors, and of data and methods), ``.zip`` (a CIF in P 1 of each, the table, and in
@@ -55,13 +64,14 @@ def export_candidates(run_dir: Path, target: Path, *, top: int | None = None, id
     MissingExtraError
         ``.xlsx`` without the extra `xlsx`.
     """
+    lost: list[str] = []
     writers: dict[str, Callable[[Path, pd.DataFrame], bytes]] = {
         ".csv": lambda _, frame: as_csv(frame).encode(),
         ".parquet": lambda _, frame: _parquet(frame),
         ".xlsx": _xlsx,
         ".md": lambda run, frame: _markdown(run, frame).encode(),
         ".bib": lambda run, frame: _bibtex(run, frame).encode(),
-        ".zip": _zip,
+        ".zip": lambda run, frame: _zip(run, frame, lost),
     }
     if target.suffix not in writers:
         raise InputError(f"{target}: candidates are written as {', '.join(writers)}")
@@ -71,7 +81,7 @@ def export_candidates(run_dir: Path, target: Path, *, top: int | None = None, id
     temporary = target.with_name(f"{target.name}.new")
     temporary.write_bytes(content)
     temporary.replace(target)
-    return len(frame)
+    return Exported(len(frame), tuple(lost))
 
 
 def chosen(run_dir: Path, *, top: int | None, ids: Sequence[str] | None) -> pd.DataFrame:
@@ -280,14 +290,13 @@ def _tex(text: str) -> str:
     return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in " ".join(text.split()))
 
 
-def _zip(run_dir: Path, frame: pd.DataFrame) -> bytes:
+def _zip(run_dir: Path, frame: pd.DataFrame, lost: list[str]) -> bytes:
     rejected = pd.read_csv(run_dir / "rejected.csv", usecols=["id"], dtype=str, keep_default_na=False)
     record = read_record(run_dir / "run.json", n_rejected=len(rejected))
     limits = InputLimits.model_validate(record.section("input"))
     wanted = [Wanted(*map(str, row)) for row in zip(frame["id"], frame["source"], frame["formula"], strict=True)]
     found = find_crystals(wanted, limits)
     files = {"shortlist.csv": as_csv(frame)}
-    lost = []
     for one, name in zip(wanted, file_names([one.id for one in wanted]), strict=True):
         crystal = found[one.id]
         if isinstance(crystal, Missing):

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import math
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ PATHS_SHOWN = 10  # inputs named; a shell pattern may have given thousands
 WITHOUT_SCRIPT = 50  # rows in the table for readers whose scripts are switched off
 
 
-def write_report(run_dir: Path, *, top: int) -> Path:
+def write_report(run_dir: Path, *, top: int, tell: Callable[[int, int], None] = lambda *_: None) -> Path:
     """Return the path of report.html, written into `run_dir` from the files of a finished run.
 
     Parameters
@@ -41,6 +42,8 @@ def write_report(run_dir: Path, *, top: int) -> Path:
         Folder with ranking.csv (or .parquet), rejected.csv, model/, explanation/, run.json and features.zarr.
     top
         Number of candidates shown, at least 1.
+    tell
+        Hears how many candidates are drawn, and of how many.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def write_report(run_dir: Path, *, top: int) -> Path:
         The feature store is unfinished or damaged.
     """
     run = read_run(run_dir, top=top)
-    listed, kept = embedded(run, Details(run_dir, run.record))
+    listed, kept = embedded(run, Details(run_dir, run.record), tell=tell)
     page = render(run, listed, kept=kept)
     path = run_dir / "report.html"
     temporary = path.with_suffix(".html.new")
@@ -135,7 +138,9 @@ def list_data(run: Run, details: Details) -> dict[str, Any]:
     }
 
 
-def embedded(run: Run, details: Details) -> tuple[dict[str, Any], dict[str, Any]]:
+def embedded(
+    run: Run, details: Details, *, tell: Callable[[int, int], None] = lambda *_: None
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the data of a page in one file: the list, and by place and id the squeezed details."""
     ranking = run.ranking
     wanted = [
@@ -149,7 +154,7 @@ def embedded(run: Run, details: Details) -> tuple[dict[str, Any], dict[str, Any]
     rows = cells_of(ranking, columns_of(ranking))
     listed = {**shared, "mode": "embedded", "duplicates": duplicates, "rows": rows}
     kept = {
-        "of": [squeezed(one) for one in details.of(wanted)],
+        "of": [squeezed(one) for one in details.of(wanted, tell=tell)],
         "known": {id: squeezed(details.known_curves(id)) for id in nearest},
     }
     return listed, kept

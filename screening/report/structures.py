@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import joblib
@@ -36,14 +36,25 @@ def shown(found: Crystal | Missing, config: FeatureSettings) -> dict[str, Any]:
         return {"missing": f"Its holes cannot be computed: {error}"}
 
 
-def all_shown(found: Sequence[Crystal | Missing], config: FeatureSettings) -> list[dict[str, Any]]:
-    """Return what `shown` gives for each, in order; many are computed on all cores, in processes of their own."""
+def all_shown(
+    found: Sequence[Crystal | Missing], config: FeatureSettings, *, tell: Callable[[int, int], None] = lambda *_: None
+) -> list[dict[str, Any]]:
+    """Return what `shown` gives for each, in order; many are computed on all cores, in processes of their own.
+
+    `tell` hears how many are done, and of how many.
+    """
     n_jobs = min(cores(), len(found) // PART)
-    if n_jobs < 2:
-        return [shown(one, config) for one in found]
     parts = [found[begin : begin + PART] for begin in range(0, len(found), PART)]
-    done = joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(_part_shown)(part, config) for part in parts)
-    return [one for part in done for one in part]
+    if n_jobs < 2:
+        computed = (_part_shown(part, config) for part in parts)
+    else:
+        workers = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
+        computed = workers(joblib.delayed(_part_shown)(part, config) for part in parts)
+    done: list[dict[str, Any]] = []
+    for part in computed:
+        done += part
+        tell(len(done), len(found))
+    return done
 
 
 def _part_shown(found: Sequence[Crystal | Missing], config: FeatureSettings) -> list[dict[str, Any]]:

@@ -21,6 +21,9 @@ CODES: dict[str, str] = {
     Code.TIME_LIMIT: "took longer than allowed",
     Code.WORKER_KILLED: "the process died on this crystal",
     Code.INTERNAL: "a fault of this program",
+    Code.NO_STRUCTURE: "no crystal structure in the entry",
+    Code.BAD_STRUCTURE: "the reader of its format cannot make sense of it",
+    Code.PASSED_OVER: "files of this suffix are no crystals",
 }
 
 MODELS: dict[str, str] = {

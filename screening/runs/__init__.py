@@ -1,6 +1,15 @@
 """A RUN folder: its layout, its record, how far it is, and whether it is sound."""
 
-from screening.runs.folder import RECORD, RunPaths, output_digests, ranking_path, run_folder
+from screening.runs.folder import (
+    RECORD,
+    RunPaths,
+    foreign_names,
+    output_digests,
+    passed_over,
+    ranking_path,
+    rejected_beside,
+    run_folder,
+)
 from screening.runs.journal import Journal
 from screening.runs.read import (
     Run,
@@ -28,8 +37,10 @@ __all__ = [
     "Run",
     "RunPaths",
     "RunRecord",
+    "foreign_names",
     "model_scores",
     "output_digests",
+    "passed_over",
     "ranking_path",
     "read_beeswarm",
     "read_csv",
@@ -41,6 +52,7 @@ __all__ = [
     "read_run",
     "read_stability",
     "read_training",
+    "rejected_beside",
     "run_folder",
     "status",
     "unguard",

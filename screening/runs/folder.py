@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from screening.errors import Code, Rejection
 from screening.locations import Location, fetched, scratch
 from screening.ranking import duplicates_path
 from screening.store import point
@@ -81,3 +82,26 @@ def output_digests(paths: RunPaths) -> dict[str, str]:
         for file in files
         if file.is_file()
     }
+
+
+def foreign_names(run: Location, *, most: int = 3) -> list[str]:
+    """Return names in a folder that is to become a RUN and is none yet, the first few; empty where it is new."""
+    if not isinstance(run, Path) or not run.is_dir():
+        return []
+    names = sorted(path.name for path in run.iterdir())
+    if LOG in names or RECORD in names or FEATURES in names:
+        return []
+    return names[:most] + [f"and {len(names) - most} more"] * (len(names) > most)
+
+
+def rejected_beside(store: Location) -> Location:
+    """Return where the rejected inputs of a store stand: rejected.csv beside it, x-rejected.csv of one of several."""
+    alone = isinstance(store, Path) and not any(
+        path.name != store.name and (path / "zarr.json").is_file() for path in store.absolute().parent.iterdir()
+    )
+    return store.with_name("rejected.csv" if alone or store.name == FEATURES else f"{store.stem}-rejected.csv")
+
+
+def passed_over(rejections: Sequence[Rejection]) -> tuple[str, ...]:
+    """Return what rejections say of files that are no crystals, a sentence for each suffix."""
+    return tuple(one.detail for one in rejections if one.code is Code.PASSED_OVER)

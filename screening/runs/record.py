@@ -49,6 +49,8 @@ class RunRecord(BaseModel):
     duplicates_checked: dict[str, int] = {}
     outputs: dict[str, str] | None = None  # SHA-256 (hex) by file
     rejected_by_code: dict[str, int] = {}
+    passed_over: tuple[str, ...] = ()  # files that are no crystals, a sentence for each suffix
+    properties: dict[str, Any] = {}  # columns joined by id, and how many ids of their table are no crystal's
     flags: dict[str, int] = {}  # featurized crystals by flag
     scores: dict[str, Any] = {}
     seconds: dict[str, float] = {}  # by stage

@@ -15,14 +15,15 @@ from typing import Any
 
 from screening.errors import InputError, MissingExtraError, ScreeningError
 from screening.report import Details, list_data, page_policy, render
-from screening.runs import read_run
+from screening.runs import ranking_path, read_ranking, read_run
 from screening.serve.listing import Listing
 from screening.serve.question import read_question
-from screening.sources import Wanted
+from screening.sources import Wanted, absent
 from screening.store import tables_by_id
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 FIRST = 50  # rows read for the page itself
+LOOKED_AT = 1_000  # candidates whose files are looked for at the start
 STRUCTURES = 5_000  # most structures in one bundle
 KEPT = 256  # candidates whose details are kept in memory
 
@@ -225,6 +226,9 @@ def serve(run_dir: Path, *, host: str, port: int, say: Callable[[str], None]) ->
         The folder holds no finished run, or the port is taken.
     """
     app = application(run_dir, host=host)
+    lost = absent(read_ranking(ranking_path(run_dir), top=LOOKED_AT)["source"])
+    if lost:
+        say(f"{len(lost)} files that candidates came from are not there, so that no structure is shown: {lost[0]}, ...")
     import uvicorn
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,17 +1,21 @@
-"""Where crystals come from: files, folders, archives and lists, here or at a URL → a lazy stream of CIF blocks."""
+"""Where crystals come from: files, folders, archives and lists, here or at a URL → a lazy stream of crystals."""
 
-from screening.sources.blocks import Item
+from screening.sources.blocks import Item, read_item
 from screening.sources.counting import count_up_to
 from screening.sources.listing import iter_items
-from screening.sources.lookup import Missing, Wanted, find_crystals
+from screening.sources.lookup import Missing, Wanted, absent, find_crystals
+from screening.sources.passed import Passed
 from screening.sources.raw import Raw
 
 __all__ = [
     "Item",
     "Missing",
+    "Passed",
     "Raw",
     "Wanted",
+    "absent",
     "count_up_to",
     "find_crystals",
     "iter_items",
+    "read_item",
 ]

@@ -13,26 +13,31 @@ from zipfile import BadZipFile
 from screening.config import InputLimits
 from screening.errors import Code
 from screening.locations import Location
+from screening.sources.containers import crystals_of
 from screening.sources.files import (
     DAMAGED,
+    FREE_BYTES,
     FREE_MEMBER_BYTES,
     PACKED,
-    is_crystal_name,
     most_unpacked,
     open_packed,
     unpacked,
     unpacks_to_more,
 )
-from screening.sources.raw import Raw
-from screening.sources.zips import Member, iter_members, read_member
+from screening.sources.kinds import MANY, Kind, kind_by_name
+from screening.sources.passed import Passed
+from screening.sources.raw import Opened, Raw
+from screening.sources.zips import Member, iter_members, open_member, read_member
 
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 BROKEN = (*DAMAGED, tarfile.TarError, BadZipFile, NotImplementedError, ValueError, struct.error)
-# An archive of a few small files may legitimately unpack to much more than its own size.
-FREE_BYTES = 50_000_000
 # Linux takes no longer path; a name in an archive may be of any length.
 LONGEST_NAME = 4096
 PASSED = "the archive unpacks to more than max_ratio times its size; the rest was not read"
+
+
+class _CountError(Exception):
+    """The archive has more members than the limit allows."""
 
 
 class _RatioError(Exception):
@@ -44,20 +49,18 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith((".zip", *TAR_SUFFIXES))
 
 
-def iter_archive(path: Location, limits: InputLimits) -> Iterator[Raw]:
-    """Yield the crystal members of an archive in the order in which they are stored.
+def iter_archive(path: Location, limits: InputLimits, passed: Passed) -> Iterator[Raw]:
+    """Yield the crystals in the members of an archive, in the order in which they are stored.
 
-    A member with an absolute or ``..`` name, or a link, is refused; an archive that breaks off gives the members up to
-    there and one row for the rest.
+    Members that are no crystals are counted in `passed`. A member with an absolute or ``..`` name, or a link, is
+    refused; an archive that breaks off gives the members up to there and one row for the rest.
     """
-    members = _iter_zip(path, limits) if path.name.lower().endswith(".zip") else _iter_tar(path, limits)
+    is_zip = path.name.lower().endswith(".zip")
     try:
-        for count, member in enumerate(members, start=1):
-            if count > limits.max_members:
-                detail = f"more than max_members = {limits.max_members}; the rest was not read"
-                yield Raw(path.name, path.as_posix(), code=Code.TOO_LARGE, detail=detail)
-                return
-            yield member
+        yield from (_iter_zip if is_zip else _iter_tar)(path, limits, passed)
+    except _CountError as error:
+        detail = f"more than max_members = {error.args[0]}; the rest was not read"
+        yield Raw(path.name, path.as_posix(), code=Code.TOO_LARGE, detail=detail)
     except _RatioError as error:
         yield Raw(path.name, path.as_posix(), code=Code.TOO_LARGE, detail=str(error))
     except BROKEN as error:
@@ -65,30 +68,55 @@ def iter_archive(path: Location, limits: InputLimits) -> Iterator[Raw]:
         yield Raw(path.name, path.as_posix(), code=Code.UNREADABLE, detail=detail)
 
 
-def _iter_tar(path: Location, limits: InputLimits) -> Iterator[Raw]:
+def _iter_tar(path: Location, limits: InputLimits, passed: Passed) -> Iterator[Raw]:
     whole = path.as_posix()
     with path.open("rb") as packed:
         stream = _Metered(open_packed(packed, path.name), _allowed(path, limits))
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header) as archive:
+            count = 0
             for member in archive:
-                if member.isdir() or not is_crystal_name(member.name):
+                if member.isdir():
                     continue
+                count = _counted(count, limits)
                 source = f"{whole}::{member.name[:LONGEST_NAME]}"
-                refusal = _refusal(member.name, link=not member.isfile(), size=member.size, limits=limits)
+                link = not member.isfile()
+                refusal = _refusal(member.name, link=link, size=member.size, limits=limits)
                 if refusal is not None:
                     yield Raw(member.name, source, code=refusal[0], detail=refusal[1])
                     continue
                 inner = archive.extractfile(member)
-                yield content(inner.read() if inner else b"", member.name, source, limits)
+                assert inner is not None
+                yield from _member(member.name, source, member.size, inner, limits, passed)
 
 
-def _iter_zip(path: Location, limits: InputLimits) -> Iterator[Raw]:
+def _member(  # noqa: PLR0913, PLR0917
+    name: str, source: str, size: int, inner: IO[bytes], limits: InputLimits, passed: Passed
+) -> Iterator[Raw]:
+    """Yield the crystals of a member of a tar archive."""
+
+    def whole() -> Iterator[Raw]:
+        yield content(inner.read(), name, source, limits)
+
+    opened = Opened(name, source, size, lambda: inner)
+    yield from crystals_of(opened, whole, asked=False, limits=limits, passed=passed)
+
+
+def _counted(count: int, limits: InputLimits) -> int:
+    """Return one more than `count`, the members so far."""
+    if count >= limits.max_members:
+        raise _CountError(limits.max_members)
+    return count + 1
+
+
+def _iter_zip(path: Location, limits: InputLimits, passed: Passed) -> Iterator[Raw]:
     left, whole = _allowed(path, limits), path.as_posix()
     with path.open("rb") as file:
+        count = 0
         for member in iter_members(file):
             name = member.name
-            if name.endswith("/") or not is_crystal_name(name):
+            if name.endswith("/"):
                 continue
+            count = _counted(count, limits)
             source = f"{whole}::{name[:LONGEST_NAME]}"
             size = max(member.size, member.packed)
             refusal = _refusal(name, link=stat.S_ISLNK(member.mode), size=size, limits=limits)
@@ -101,7 +129,36 @@ def _iter_zip(path: Location, limits: InputLimits) -> Iterator[Raw]:
             left -= member.size
             if left < 0:
                 raise _RatioError(PASSED)
-            yield _zip_member(file, member, source, limits)
+            if kind_by_name(name) in MANY:
+                yield from _zip_container(file, member, source, limits, passed)
+            else:
+                yield from _zip_file(file, member, source, limits, passed)
+
+
+def _zip_file(file: IO[bytes], member: Member, source: str, limits: InputLimits, passed: Passed) -> Iterator[Raw]:
+    def whole() -> Iterator[Raw]:
+        yield _zip_member(file, member, source, limits)
+
+    opened = Opened(member.name, source, member.size, lambda: io.BytesIO(read_member(file, member)))
+    yield from crystals_of(opened, whole, asked=False, limits=limits, passed=passed)
+
+
+def _zip_container(file: IO[bytes], member: Member, source: str, limits: InputLimits, passed: Passed) -> Iterator[Raw]:
+    """Yield the entries of a member that holds many; the file moves on in between, so it is read in turns."""
+    if member.is_encrypted:
+        yield Raw(member.name, source, code=Code.UNREADABLE, detail="the member is encrypted")
+        return
+
+    def opened_member() -> IO[bytes]:
+        if member.size <= limits.max_file_bytes:
+            return io.BytesIO(read_member(file, member))
+        return open_member(file, member)
+
+    opened = Opened(member.name, source, member.size, opened_member)
+    try:
+        yield from crystals_of(opened, lambda: iter(()), asked=False, limits=limits, passed=passed)
+    except BROKEN as error:
+        yield Raw(member.name, source, code=Code.UNREADABLE, detail=f"{type(error).__name__}: {error}")
 
 
 def _zip_member(file: IO[bytes], member: Member, source: str, limits: InputLimits) -> Raw:
@@ -141,7 +198,8 @@ def _refusal(name: str, *, link: bool, size: int, limits: InputLimits) -> tuple[
         return Code.TOO_LARGE, f"the archive member has a name of {len(name)} characters, more than any path"
     if link:
         return Code.UNSAFE_PATH, "the archive member is a link or a device, not a file"
-    if size > limits.max_file_bytes:
+    kind = kind_by_name(name)
+    if size > limits.max_file_bytes and kind not in MANY and kind is not Kind.OTHER:
         return Code.TOO_LARGE, f"{size} bytes, more than max_file_bytes = {limits.max_file_bytes}"
     return None
 

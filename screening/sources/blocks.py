@@ -1,17 +1,17 @@
-"""The bytes of one file → its data blocks, each an item with an id."""
+"""The bytes of one file or entry → its crystals, each an item with an id."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import gemmi
 
 from screening.config import InputLimits
-from screening.crystals import parsed
+from screening.crystals import Crystal, parsed, read_entry
 from screening.errors import Code, Rejection, RejectionError
 from screening.sources.files import PACKED
 from screening.sources.raw import Raw
@@ -31,30 +31,62 @@ LONGEST_DETAIL = 300
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One data block to be featurized, or the reason why it cannot be."""
+    """One crystal to be featurized, or the reason why it cannot be."""
 
-    id: str  # file name without suffix; `#block` appended where the file holds several crystals
-    source: str  # path, or archive::member
-    text: bytes  # CIF text of this block alone; empty where rejected
+    id: str  # what the entry calls itself, or the file name; `#block` appended where the file holds several crystals
+    source: str  # path, archive::member or file::entry
+    text: bytes  # CIF text of this block alone, or the entry in another `format`; empty where rejected
     block: str | None = None  # name of the block where the file holds several
     rejection: Rejection | None = None
+    format: str = "cif"  # of the text, as in `screening.crystals.read_entry`
+    properties: Mapping[str, float] = field(default_factory=dict)  # numbers that the entry carries
 
-    def __reduce__(self) -> tuple[type[Item], tuple[str, str, bytes, str | None, Rejection | None]]:
+    def __reduce__(self) -> tuple[type[Item], tuple[object, ...]]:
         """Pickle by the fields: what a dataclass with slots does by itself takes three times as long."""
-        return (type(self), (self.id, self.source, self.text, self.block, self.rejection))
+        fields = (self.id, self.source, self.text, self.block, self.rejection)
+        return (type(self), fields if self.format == "cif" and not self.properties else (*fields, *self._more()))
+
+    def _more(self) -> tuple[str, dict[str, float]]:
+        return (self.format, dict(self.properties))
 
     def renamed(self, id: str) -> Item:
         """Return this item under another id."""
         rejection = self.rejection and dataclasses.replace(self.rejection, id=id)
         return dataclasses.replace(self, id=id, rejection=rejection)
 
+    def carrying(self, properties: Mapping[str, float]) -> Item:
+        """Return this item with the numbers that its entry carries."""
+        return dataclasses.replace(self, properties=properties) if properties else self
+
+
+def read_item(item: Item, limits: InputLimits, *, id: str | None = None) -> Crystal:
+    """Return the crystal of an item, under another id where one is given.
+
+    Raises
+    ------
+    RejectionError
+        It cannot be used; the code tells why.
+    """
+    if item.rejection is not None:
+        raise RejectionError(item.rejection.code, item.rejection.detail)
+    return read_entry(item.text, format=item.format, id=id or item.id, source=item.source, limits=limits)
+
 
 def name_of(file_name: str) -> str:
-    """Return the id of a file: its name without folder, packing and type suffix; never empty."""
-    name = file_name.replace("\\", "/").rsplit("/", maxsplit=1)[-1]
+    """Return the id of a file: its name without folder, packing and type suffix; never empty.
+
+    A POSCAR has the name of its folder.
+    """
+    folder, _, name = file_name.replace("\\", "/").rpartition("/")
     if name.lower().endswith(PACKED):
         name = name.rsplit(".", maxsplit=1)[0]
-    return _short(_printable(_SUFFIX.sub("", name))) or "unnamed"
+    if name.upper() in ("POSCAR", "CONTCAR", "POSCAR.VASP", "CONTCAR.VASP") and folder:
+        name = folder.rpartition("/")[2]
+    else:
+        name = _SUFFIX.sub("", name)
+        if name.lower().endswith((".cif", ".mcif")):  # x.cif.txt
+            name = _SUFFIX.sub("", name)
+    return _short(_printable(name)) or "unnamed"
 
 
 def _printable(name: str) -> str:
@@ -73,7 +105,7 @@ def _short(name: str) -> str:
 
 def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
     """Yield the blocks of one file; a file that does not parse is one item, refused later by the reader."""
-    id = name_of(raw.name)
+    id = name_of(raw.name) if raw.id is None else _short(_printable(raw.id)) or "unnamed"
     source = seen(raw.source)
     if raw.code is not None:
         rejection = Rejection(
@@ -81,6 +113,14 @@ def items_of(raw: Raw, limits: InputLimits) -> Iterator[Item]:
         )
         yield Item(id=id, source=source, text=b"", rejection=rejection)
         return
+    if raw.format != "cif":
+        yield Item(id=id, source=source, text=raw.data, format=raw.format, properties=raw.properties)
+        return
+    yield from (item.carrying(raw.properties) for item in _blocks(raw, id, source, limits))
+
+
+def _blocks(raw: Raw, id: str, source: str, limits: InputLimits) -> Iterator[Item]:
+    """Yield the data blocks of CIF text."""
     # Text fields may hold lines that look like headers, so several matches only mean: look closer.
     # Counting comes first: it is ten times faster than the expression.
     if raw.data.lower().count(b"data_") < 2 or len(_BLOCK.findall(raw.data)) < 2:

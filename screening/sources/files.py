@@ -6,10 +6,8 @@ import bz2
 import gzip
 import io
 import lzma
-import os
 import stat
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -20,37 +18,13 @@ from screening.errors import Code
 from screening.sources.raw import Raw
 
 PACKED = (".gz", ".bz2", ".xz", ".zst")
-# Files whose suffix says that they are something else than a crystal are passed over in folders and archives.
-OTHER_KINDS = frozenset(
-    """.csv .tsv .txt .md .rst .json .jsonl .toml .yaml .yml .xlsx .xls .py .ipynb .pdf .png .svg .jpg .html .bib
-    .parquet .log .sh""".split()
-)
 # Bytes of zstd unpacked at a time: a block takes at least 4 and gives at most 128 KiB, so a step gives at most 8 MiB.
 ZSTD_STEP = 256
 # A packed file may unpack to this much whatever its ratio: text of one line a million times over packs well.
 FREE_MEMBER_BYTES = 1_000_000
+# An archive of a few small files may legitimately unpack to much more than its own size.
+FREE_BYTES = 50_000_000
 DAMAGED = (OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
-
-
-def is_crystal_name(name: str) -> bool:
-    """Return whether a file found in a folder or archive is taken for a crystal."""
-    base = name.replace("\\", "/").rpartition("/")[2]
-    # By hand: `pathlib` takes 5 µs for it.
-    return bool(base) and base[0] != "." and base[base.rfind(".") :].lower() not in OTHER_KINDS
-
-
-def iter_folder(folder: Path) -> Iterator[Path]:
-    """Yield the crystal files and archives below a folder, sorted by path; links to folders are not followed.
-
-    Folders that cannot be listed come last, as they are, so that reading them gives a row that says so.
-    """
-    unlisted: list[Path] = []
-    for parent, folders, files in os.walk(folder, onerror=lambda error: unlisted.append(Path(error.filename))):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if is_crystal_name(name):
-                yield Path(parent) / name
-    yield from sorted(unlisted)
 
 
 def open_packed(file: IO[bytes], name: str) -> IO[bytes]:

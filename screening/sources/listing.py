@@ -1,4 +1,4 @@
-"""All inputs of a run → a lazy stream of CIF blocks with ids of their own."""
+"""All inputs of a run → a lazy stream of crystals with ids of their own."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from screening.config import InputLimits
 from screening.sources.blocks import Item, items_of
-from screening.sources.inputs import resolve
+from screening.sources.inputs import Input, resolve
 from screening.sources.names import named
+from screening.sources.passed import Passed
 
 
-def iter_items(paths: Sequence[str], limits: InputLimits) -> Iterator[Item]:
-    """Return a stream of data blocks in a fixed order: arguments as given, folders and archives sorted as they say.
+def iter_items(paths: Sequence[str], limits: InputLimits, passed: Passed | None = None) -> Iterator[Item]:
+    """Return a stream of crystals in a fixed order: arguments as given, folders and archives sorted as they say.
 
-    A file or archive member that cannot be read is an item with a rejection; nothing is left out. An id that was seen
-    before gets ``~2``, ``~3``, ... appended, in listing order.
+    A file or archive member that cannot be read is an item with a rejection. Nothing is left out: files of folders and
+    archives that are no crystals are counted by suffix, and each suffix is a rejected item at the end. An id that was
+    seen before gets ``~2``, ``~3``, ... appended, in listing order.
 
     Parameters
     ----------
@@ -23,6 +25,8 @@ def iter_items(paths: Sequence[str], limits: InputLimits) -> Iterator[Item]:
         each may be a URL (``s3://bucket/folder``).
     limits
         What may be read.
+    passed
+        Counts the files that are no crystals, for those who want to know more than the items say.
 
     Raises
     ------
@@ -30,4 +34,12 @@ def iter_items(paths: Sequence[str], limits: InputLimits) -> Iterator[Item]:
         A path does not exist; raised at once, before anything is read.
     """
     inputs = [resolve(path) for path in paths]
-    return named(item for one in inputs for raw in one.files(limits) for item in items_of(raw, limits))
+    return named(_items(inputs, limits, Passed() if passed is None else passed))
+
+
+def _items(inputs: Sequence[Input], limits: InputLimits, passed: Passed) -> Iterator[Item]:
+    for one in inputs:
+        for raw in one.files(limits, passed):
+            yield from items_of(raw, limits)
+    for raw in passed.rows():
+        yield from items_of(raw, limits)

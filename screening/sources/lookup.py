@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from screening.config import InputLimits
-from screening.crystals import Crystal, read_cif
+from screening.crystals import Crystal
 from screening.errors import InputError, RejectionError
 from screening.locations import is_url
-from screening.sources.blocks import Item
+from screening.sources.blocks import Item, read_item
 from screening.sources.listing import iter_items
 from screening.spreadsheet import seen, unseen
 
@@ -47,6 +47,12 @@ def find_crystals(wanted: Sequence[Wanted], limits: InputLimits) -> dict[str, Cr
     for container, members in sorted(by_container.items()):
         found |= _of_container(container, members, limits)
     return found
+
+
+def absent(sources: Iterable[str]) -> list[str]:
+    """Return the files of this machine among sources that are not there, each once, sorted; URLs are not asked."""
+    containers = {_container(source) for source in sources}
+    return sorted(one for one in containers if not is_url(one) and not Path(one).exists())
 
 
 def _container(source: str) -> str:
@@ -86,7 +92,7 @@ def _read(item: Item, wanted: Wanted, limits: InputLimits) -> Crystal | Missing 
     if COPY.sub("", wanted.id) not in _ids(item):
         return None
     try:
-        crystal = read_cif(item.text, id=wanted.id, source=item.source, limits=limits)
+        crystal = read_item(item, limits, id=wanted.id)
     except RejectionError as error:
         return Missing(f"Its source cannot be read: {error}")
     if crystal.formula != wanted.formula:

@@ -7,12 +7,13 @@ Layout: PKWARE's APPNOTE 6.3.10, sections 4.3 to 4.5. What is not as it says is 
 from __future__ import annotations
 
 import bz2
+import io
 import lzma
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 from zipfile import BadZipFile
 
 import zstandard
@@ -108,17 +109,7 @@ def read_member(file: IO[bytes], member: Member) -> bytes:
     zlib.error, lzma.LZMAError, zstandard.ZstdError, OSError, EOFError, ValueError
         It does not unpack.
     """
-    if member.flags & (ENCRYPTED | PATCHED | STRONGLY):
-        raise NotImplementedError("the member is encrypted or a patch")
-    file.seek(member.offset)
-    block = file.read(HEADER.size + len(member.raw_name) + EXTRA + member.packed)
-    if len(block) < HEADER.size:
-        raise BadZipFile("the member lies beyond the end of the archive")
-    fields = HEADER.unpack_from(block)
-    n_name, n_extra = fields[9:11]
-    if fields[0] != b"PK\3\4" or block[HEADER.size : HEADER.size + n_name] != member.raw_name:
-        raise BadZipFile("the member is not where the directory says")
-    begin = HEADER.size + n_name + n_extra
+    block, begin = _header(file, member, more=member.packed)
     packed = block[begin : begin + member.packed]
     if len(packed) < member.packed:
         file.seek(member.offset + begin)
@@ -129,6 +120,85 @@ def read_member(file: IO[bytes], member: Member) -> bytes:
     if zlib.crc32(data) != member.crc:
         raise BadZipFile("the member's bytes are damaged: their CRC-32 is another one")
     return data
+
+
+def open_member(file: IO[bytes], member: Member) -> IO[bytes]:
+    """Return a member as a stream that gives no more than it states, and fails at the end where it is damaged.
+
+    Raises
+    ------
+    BadZipFile
+        It is not where the directory says.
+    NotImplementedError
+        It is packed by another method than deflate, or not at all: such a member is read whole, if it is small enough.
+    """
+    _, begin = _header(file, member, more=0)
+    if member.method not in (0, 8):
+        raise NotImplementedError(f"a large member packed by method {member.method}; deflate, for one, can be read")
+    return _MemberStream(file, member, member.offset + begin)  # type: ignore[return-value]
+
+
+def _header(file: IO[bytes], member: Member, *, more: int) -> tuple[bytes, int]:
+    """Return bytes from the header of a member on, and where in them its content begins."""
+    if member.flags & (ENCRYPTED | PATCHED | STRONGLY):
+        raise NotImplementedError("the member is encrypted or a patch")
+    file.seek(member.offset)
+    block = file.read(HEADER.size + len(member.raw_name) + EXTRA + more)
+    if len(block) < HEADER.size:
+        raise BadZipFile("the member lies beyond the end of the archive")
+    fields = HEADER.unpack_from(block)
+    n_name, n_extra = fields[9:11]
+    if fields[0] != b"PK\3\4" or block[HEADER.size : HEADER.size + n_name] != member.raw_name:
+        raise BadZipFile("the member is not where the directory says")
+    return block, HEADER.size + n_name + n_extra
+
+
+class _MemberStream(io.RawIOBase):
+    """The content of a member, read piece by piece from wherever the file has been moved to in between."""
+
+    def __init__(self, file: IO[bytes], member: Member, begin: int) -> None:
+        self._file, self._member = file, member
+        self._at, self._end = begin, begin + member.packed
+        self._unpacker = zlib.decompressobj(-zlib.MAX_WBITS) if member.method == 8 else None
+        self._waiting = b""
+        self._given, self._crc = 0, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read(self, size: int = -1, /) -> bytes:
+        wanted = min(size if size > 0 else BLOCK, self._member.size + 1 - self._given)
+        data = self._piece(wanted) if wanted > 0 else b""
+        self._given += len(data)
+        self._crc = zlib.crc32(data, self._crc)
+        if not data and (self._given, self._crc) != (self._member.size, self._member.crc):
+            raise BadZipFile("the member is damaged, or not as long as the directory says")
+        if self._given > self._member.size:
+            raise BadZipFile("the member is longer than the directory says")
+        return data
+
+    def _piece(self, size: int) -> bytes:
+        while True:
+            packed = self._waiting or self._packed(size)
+            if self._unpacker is None:
+                return packed
+            data = self._unpacker.decompress(packed, size)
+            self._waiting = self._unpacker.unconsumed_tail
+            if data or self._unpacker.eof or not packed:
+                return data
+
+    def _packed(self, size: int) -> bytes:
+        self._file.seek(self._at)
+        packed = self._file.read(min(max(size, 2**16), self._end - self._at))
+        if self._unpacker is None:
+            packed = packed[:size]
+        self._at += len(packed)
+        return packed
 
 
 def _directory(file: IO[bytes]) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from screening.store.export import export_features
 from screening.store.lease import is_alive, this_process
 from screening.store.ledger import LedgerEntry
 from screening.store.pointer import point, pointed
+from screening.store.properties import property_writer, read_properties
 from screening.store.read import (
     count_flags,
     differences,
@@ -35,6 +36,8 @@ __all__ = [
     "iter_tables",
     "point",
     "pointed",
+    "property_writer",
+    "read_properties",
     "read_rejections",
     "read_some",
     "read_table",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 import time
 import warnings
@@ -12,6 +11,7 @@ from typing import Any, ClassVar
 import pytest
 from command import screening
 from distributed import Client, LocalCluster
+from elsewhere import versions_elsewhere
 from made_crystals import rocksalt
 
 from screening.cluster import client as cluster
@@ -67,11 +67,6 @@ def test_steps_on_a_gpu_worker_write_what_one_task_writes(tmp_path: Path) -> Non
     assert stored(whole.path) == stored(stepped.path)
     assert whole.ledger().keys() == stepped.ledger().keys()
     assert all(whole.ledger()[k].inputs == stepped.ledger()[k].inputs for k in range(3))
-
-
-def versions_elsewhere() -> dict[str, str]:
-    """Versions of which one is not what the process has: every process but the test's own tells the truth."""
-    return true_versions() | ({"gemmi": "0.0.1"} if multiprocessing.parent_process() is None else {})
 
 
 class Watched:

@@ -27,11 +27,12 @@ class Finder:
         if name == "screening.features.shard":
             sys.meta_path.remove(self)
             import screening.crystals
-            read = screening.crystals.read_cif
+            read = screening.crystals.read_entry
             def slowly(text, **settings):
                 time.sleep(0.25)
                 return read(text, **settings)
-            screening.crystals.read_cif = slowly
+            import screening.sources.blocks
+            screening.sources.blocks.read_entry = slowly
         return None
 
 sys.meta_path.insert(0, Finder())

@@ -34,9 +34,9 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_table_is_the_ranking(run_dir: Path, tmp_path: Path) -> None:
-    assert export_candidates(run_dir, tmp_path / "a.csv") == 12
+    assert export_candidates(run_dir, tmp_path / "a.csv").rows == 12
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == (run_dir / "ranking.csv").read_text(encoding="utf-8")
-    assert export_candidates(run_dir, tmp_path / "deep" / "a.parquet", top=5) == 5
+    assert export_candidates(run_dir, tmp_path / "deep" / "a.parquet", top=5).rows == 5
     frame = pd.read_parquet(tmp_path / "deep" / "a.parquet")
     pd.testing.assert_frame_equal(frame, read_ranking(run_dir / "ranking.csv", top=5))
     assert frame["id"][1].startswith("=HYPERLINK")
@@ -49,7 +49,7 @@ def test_a_shortlist_of_the_page_is_read_and_keeps_the_order_of_the_ranking(run_
     with listed.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["rank", "id"], *[[0, plain_cell(ids[k])] for k in (4, 1, 0)]])
     assert read_ids(listed) == [ids[4], ids[1], ids[0]]
-    assert export_candidates(run_dir, tmp_path / "b.csv", ids=read_ids(listed)) == 3
+    assert export_candidates(run_dir, tmp_path / "b.csv", ids=read_ids(listed)).rows == 3
     assert read_ranking(tmp_path / "b.csv")["id"].tolist() == [ids[0], ids[1], ids[4]]
     (tmp_path / "plain.txt").write_text(f"{ids[3]}\n\n{ids[2]}\n", encoding="utf-8")
     assert read_ids(tmp_path / "plain.txt") == [ids[3], ids[2]]
@@ -88,7 +88,7 @@ ALPHABET = [chr(65 + k) for k in range(26)]
 
 def test_a_sheet_holds_values_and_no_formula(run_dir: Path, tmp_path: Path) -> None:
     pytest.importorskip("xlsxwriter", reason="no xlsxwriter here: .xlsx is not written")
-    assert export_candidates(run_dir, tmp_path / "a.xlsx") == 12
+    assert export_candidates(run_dir, tmp_path / "a.xlsx").rows == 12
     head, *rows = sheet_cells(tmp_path / "a.xlsx")
     frame = read_ranking(run_dir / "ranking.csv")
     assert head == list(frame.columns)
@@ -109,7 +109,7 @@ def test_a_sheet_holds_values_and_no_formula(run_dir: Path, tmp_path: Path) -> N
 
 
 def test_structures_are_those_of_the_sources(run_dir: Path, tmp_path: Path) -> None:
-    assert export_candidates(run_dir, tmp_path / "a.zip") == 12
+    assert export_candidates(run_dir, tmp_path / "a.zip").rows == 12
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         names = archive.namelist()
         assert names[0] == "shortlist.csv"

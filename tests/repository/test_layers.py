@@ -38,6 +38,9 @@ LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 OPEN_ROOMS = {("cli", "commands")}
 LIBRARIES = {
     "gemmi": {"crystals", "sources", "data", "generation"},
+    "ase": {"crystals", "sources"},
+    "ijson": {"sources"},
+    "optimade": {"commands"},
     "pymatgen": {"crystals", "data", "ranking", "transformer", "matminer", "homology", "commands"},
     "matminer": {"matminer"},
     "zarr": {"store"},

@@ -71,15 +71,19 @@ def test_its_store_and_model_are_ranked_and_explained_again(old: Path, tmp_path:
 def test_its_candidates_are_exported(old: Path, tmp_path: Path) -> None:
     assert screening("export", old, "--out", tmp_path / "a.csv").stdout.startswith("12 candidates")
     pd.testing.assert_frame_equal(read_ranking(tmp_path / "a.csv"), read_ranking(old / "ranking.csv"))
-    for suffix in ("md", "bib", "zip"):
+    for suffix in ("md", "bib"):
         screening("export", old, "--out", tmp_path / f"a.{suffix}", "--top", "3")
+    # Its crystals are not kept with it: the command says so.
+    done = screening("export", old, "--out", tmp_path / "a.zip", "--top", "3", check=1)
+    assert "3 of 3 structures are not in" in done.stderr
     screening("export", old / "features.zarr", "--out", tmp_path / "f.parquet")
     assert len(pd.read_parquet(tmp_path / "f.parquet")) == 60
 
 
 def test_its_page_is_written(old: Path, tmp_path: Path) -> None:
     run = shutil.copytree(old, tmp_path / "RUN")
-    screening("report", run, "--top", "3")
+    done = screening("report", run, "--top", "3", check=1)
+    assert "3 files that candidates came from are not there" in done.stderr
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "<title>Screening report: 12 crystals" in page
     assert "The first 3 of 12 candidates" in " ".join(page.split())

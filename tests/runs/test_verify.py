@@ -177,7 +177,7 @@ CORRUPTIONS = [
     (edited_ranking, "ranking.csv has changed"),
     (shortened_ranking, "rows, not"),
     (edited_booster, "booster-0.txt has changed"),
-    (lost_rejection, "rejected.csv has 0 rows, not 1"),
+    (lost_rejection, "rejected.csv has 0 rows, not 2"),
     (added_file, "extra.txt is new"),
     (edited_counts, "the store holds"),
     (other_inputs, "was computed from other inputs"),
@@ -216,7 +216,7 @@ def test_status_of_a_finished_run(run: Path) -> None:
     record = json.loads((run / "run.json").read_text())
     assert (found.state, found.stage) == ("finished", "finished")
     assert found.done == found.found == record["counts"]["found"]
-    assert found.codes == {"empty": 1} == record["rejected_by_code"]
+    assert found.codes == {"empty": 1, "passed-over": 1} == record["rejected_by_code"]
     assert found.seconds_left is None
     assert "finished" in in_a_process("status", run).stdout
 
