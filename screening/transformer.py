@@ -15,9 +15,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from screening.config import CHANNELS, Config, read_config
-from screening.crystals import Crystal, channel_clouds
+from screening.crystals import Crystal, CrystalBatch
 from screening.errors import ConfigError, InputError, Rejection, RejectionError
-from screening.features import Prepared, assemble, columns, persist
+from screening.features import Prepared, assemble, clouds_of, columns, persist
 
 BATCH = 64  # structures computed at a time
 FORMAT = "screening-transformer"
@@ -123,8 +123,8 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def rejections(self, X: Iterable[Structure | Crystal]) -> dict[int, str]:  # noqa: N803
         """Return the reason why a structure cannot be used, by its place in X; nothing for those that can."""
-        outcomes = [_outcome(crystal, self._config()) for crystal in _crystals(X)]
-        return dict(_rejections(outcomes))
+        config, crystals = self._config(), CrystalBatch.from_crystals(_crystals(X))
+        return dict(_reasons(clouds_of(crystals, config)[2]))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the columns: channel/curve/radius in Å, e.g. ``Li/beta1/3.20``."""
@@ -190,25 +190,18 @@ def settings(params: Mapping[str, Any]) -> Config:
 
 def curves(crystals: Sequence[Crystal], config: Config) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
     """Return the columns (n, n_columns) of crystals, and place and reason of those that cannot be used, NaN there."""
-    outcomes = [_outcome(crystal, config) for crystal in crystals]
-    names = [(crystal.id, crystal.source) for crystal in crystals]
-    prepared = Prepared(inputs="", outcomes=outcomes, names=names, seconds=0.0)
-    return assemble(prepared, persist(prepared, config), config).features, _rejections(outcomes)
+    batch = CrystalBatch.from_crystals(crystals)
+    facts, clouds, without = clouds_of(batch, config)
+    refused = {
+        place: Rejection(*batch.names[place], stage="featurize", code=error.code, detail=error.detail)
+        for place, error in without.items()
+    }
+    prepared = Prepared("", list(batch.names), refused, facts, clouds, seconds=0.0)
+    return assemble(prepared, persist(prepared, config), config).features, _reasons(without)
 
 
-def _rejections(outcomes: Sequence[tuple[Crystal, Any] | Rejection]) -> list[tuple[int, str]]:
-    return [
-        (place, f"{outcome.code.value}: {outcome.detail}")
-        for place, outcome in enumerate(outcomes)
-        if isinstance(outcome, Rejection)
-    ]
-
-
-def _outcome(crystal: Crystal, config: Config) -> tuple[Crystal, Any] | Rejection:
-    try:
-        return crystal, channel_clouds(crystal, config.cloud)
-    except RejectionError as error:
-        return Rejection(id=crystal.id, source=crystal.source, stage="featurize", code=error.code, detail=error.detail)
+def _reasons(refused: Mapping[int, RejectionError]) -> list[tuple[int, str]]:
+    return [(place, f"{error.code.value}: {error.detail}") for place, error in refused.items()]
 
 
 def _crystals(structures: Iterable[Structure | Crystal]) -> list[Crystal]:

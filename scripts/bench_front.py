@@ -5,7 +5,9 @@
 
 PATH is a folder, archive or CIF file. The two take turns every few crystals, each in a process of its own, so that a
 machine that slows down slows both; a round begins with fresh processes and cold caches. Processor time is printed, a
-crystal: of reading alone, and of reading with the clouds of all channels. `--built` keeps the builds for the next time.
+crystal: of reading alone, of reading with the clouds of all channels, and with what else rows hold of a crystal
+(formula, volume, cell, composition). This tree reads a shard at once, as its workers do. `--built` keeps the builds for
+the next time.
 """
 
 from __future__ import annotations
@@ -20,13 +22,15 @@ import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# Crystals that one of the two reads before it is the other's turn.
-TURN = 25
+# Crystals that one of the two reads before it is the other's turn: a shard of this tree.
+TURN = 128
+STEPS = ("reading", "and clouds", "and facts of rows")
 
 
 def write_items(paths: list[str], every: int, target: Path) -> int:
@@ -58,30 +62,65 @@ def function(name: str, *modules: str) -> Any:
     return getattr(import_module(found), name)
 
 
-def work(path: str) -> None:
-    """Read the crystals named on standard input, first and last of a turn; answer the seconds of both steps."""
-    from screening.config import Config
+def one_by_one(config: Any) -> Callable[[list[tuple[str, str, bytes]]], list[float]]:
+    """Return what reads crystals as trees without batches do: seconds of reading, clouds, and facts of the rows."""
     from screening.errors import RejectionError
 
     read_cif: Any = function("read_cif", "screening.crystals.cif", "screening.cif")
     channel_clouds: Any = function("channel_clouds", "screening.crystals.clouds", "screening.cloud")
-    config = Config()
+    shard: Any = import_module("screening.features.shard" if find_spec("screening.features") else "screening.featurize")
+
+    def timed(items: list[tuple[str, str, bytes]]) -> list[float]:
+        seconds = [0.0, 0.0, 0.0]
+        for id, source, text in items:
+            moments = [time.process_time()]
+            try:
+                crystal = read_cif(text, id=id, source=source, limits=config.input)
+                moments.append(time.process_time())
+                channel_clouds(crystal, config.cloud)
+                moments.append(time.process_time())
+                _ = (crystal.formula, ";".join(crystal.flags), shard._facts(crystal), shard._composition(crystal))
+            except RejectionError:
+                pass
+            moments += [time.process_time()] * (4 - len(moments))
+            for step, moment in enumerate(moments[1:]):
+                seconds[step] += moment - moments[0]
+        return seconds
+
+    return timed
+
+
+def in_batches(config: Any) -> Callable[[list[tuple[str, str, bytes]]], list[float]]:
+    """Return what reads a turn at once, as this tree reads a shard."""
+    from screening.crystals import channel_batches
+    from screening.features import clouds_of, read_items
+    from screening.sources import Item
+
+    def timed(items: list[tuple[str, str, bytes]]) -> list[float]:
+        batch = [Item(id, source, text) for id, source, text in items]
+        moments = [time.process_time()]
+        crystals, _ = read_items(batch, config)
+        moments.append(time.process_time())
+        clouds_of(crystals, config)
+        moments.append(time.process_time())
+        channel_batches(crystals, config.cloud)
+        clouds = time.process_time() - moments[2]
+        read, every = (moment - moments[0] for moment in moments[1:])
+        return [read, read + clouds, every]
+
+    return timed
+
+
+def work(path: str) -> None:
+    """Read the crystals named on standard input, first and last of a turn; answer the seconds of all steps."""
+    from screening.config import Config
+
+    features: Any = import_module("screening.features") if find_spec("screening.features") else None
+    timed = (in_batches if hasattr(features, "read_items") else one_by_one)(Config())
     items: list[tuple[str, str, bytes]] = pickle.loads(Path(path).read_bytes())
     for line in sys.stdin:
         begin, end = json.loads(line)
-        seconds = [0.0, 0.0]
-        for id, source, text in items[begin:end]:
-            started = time.process_time()
-            crystal = None
-            try:
-                crystal = read_cif(text, id=id, source=source, limits=config.input)
-                read = time.process_time()
-                channel_clouds(crystal, config.cloud)
-            except RejectionError:
-                read = read if crystal is not None else time.process_time()
-            seconds[0] += read - started
-            seconds[1] += time.process_time() - started
-        print(json.dumps(seconds), flush=True)
+        print(json.dumps(timed(items[begin:end])), flush=True)
 
 
 def answered(process: subprocess.Popen[str], turn: tuple[int, int]) -> list[float]:
@@ -98,9 +137,9 @@ def answered(process: subprocess.Popen[str], turn: tuple[int, int]) -> list[floa
 
 
 def one_round(packages: dict[str, Path], items: Path, count: int) -> dict[str, list[float]]:
-    """Return milliseconds a crystal of both steps for each package."""
+    """Return milliseconds a crystal of all steps for each package."""
     readers = {name: start(package, items) for name, package in packages.items()}
-    totals = {name: [0.0, 0.0] for name in packages}
+    totals = {name: [0.0] * len(STEPS) for name in packages}
     for number, begin in enumerate(range(0, count, TURN)):
         # Who begins changes, so that neither always finds the caches of the processor as the other left them.
         order = list(readers.items())[:: -1 if number % 2 else 1]
@@ -109,16 +148,16 @@ def one_round(packages: dict[str, Path], items: Path, count: int) -> dict[str, l
             totals[name] = [total + second for total, second in zip(totals[name], seconds, strict=True)]
     for reader in readers.values():
         reader.communicate()
-    return {name: [1e3 * total / count for total in both] for name, both in totals.items()}
+    return {name: [1e3 * total / count for total in all_steps] for name, all_steps in totals.items()}
 
 
 def report(rounds: list[dict[str, list[float]]]) -> list[str]:
-    lines = ["ms a crystal          reading   reading and clouds"]
+    lines = [f"{'ms a crystal':18s}" + "".join(f"{words:>22s}" for words in STEPS)]
     for name in rounds[0]:
-        both = [statistics.median(found[name][step] for found in rounds) for step in (0, 1)]
-        lines.append(f"{name:18s} {both[0]:10.3f} {both[1]:20.3f}")
+        medians = [statistics.median(found[name][step] for found in rounds) for step in range(len(STEPS))]
+        lines.append(f"{name:18s}" + "".join(f"{median:22.3f}" for median in medians))
     first, last = rounds[0]
-    for step, words in enumerate(("reading", "reading and clouds")):
+    for step, words in enumerate(STEPS):
         ratios = [found[first][step] / found[last][step] for found in rounds]
         shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         lines.append(

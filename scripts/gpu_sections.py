@@ -141,9 +141,7 @@ def _host_ms(call: Any) -> float:
 
 
 def _batches(chosen: argparse.Namespace) -> dict[str, CloudBatch]:
-    config = Config()
-    clouds = prepare(items_of(chosen), config).clouds()
-    return {channel: CloudBatch.from_clouds([one[channel] for one in clouds]) for channel in config.cloud.channels}
+    return prepare(items_of(chosen), Config()).clouds
 
 
 def _one(batch: CloudBatch, index: int) -> CloudBatch:

@@ -5,11 +5,13 @@ from screening.features.isolate import featurize_apart
 from screening.features.shard import (
     Prepared,
     assemble,
+    clouds_of,
     featurize,
     featurize_shard_in_time,
     inputs_digest,
     persist,
     prepare,
+    read_items,
     write_shard,
 )
 
@@ -18,6 +20,7 @@ __all__ = [
     "Prepared",
     "assemble",
     "betti_curves",
+    "clouds_of",
     "columns",
     "featurize",
     "featurize_apart",
@@ -28,5 +31,6 @@ __all__ = [
     "persist",
     "prepare",
     "rank_curves",
+    "read_items",
     "write_shard",
 ]
