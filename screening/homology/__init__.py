@@ -2,7 +2,7 @@
 
 from screening.homology.barcodes import RESOLUTION, Barcodes, ticks
 from screening.homology.engines import ENGINES, choose_engine, engine
-from screening.homology.holes import Hole, hole_atoms, hole_lines, hole_table
+from screening.homology.holes import Hole, hole_atoms, hole_groups, hole_lines, hole_table
 from screening.homology.percolation import PercolationRanks, percolation_ranks
 from screening.homology.periodic import PeriodicBarcode, periodic_barcodes
 from screening.homology.primitive import primitive_cells
@@ -17,6 +17,7 @@ __all__ = [
     "choose_engine",
     "engine",
     "hole_atoms",
+    "hole_groups",
     "hole_lines",
     "hole_table",
     "percolation_ranks",
