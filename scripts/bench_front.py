@@ -13,14 +13,8 @@ the next time.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import pickle
 import statistics
-import subprocess
 import sys
-import sysconfig
-import tempfile
 import time
 from collections.abc import Callable
 from importlib import import_module
@@ -28,41 +22,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# Crystals that one of the two reads before it is the other's turn: a shard of this tree.
-TURN = 128
+# `-P` and PYTHONSAFEPATH leave out the folder of the script; the modules beside it are needed all the same.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from turns import EARLIER, HERE, Raw, Rounds, function, serve, take_turns
+
 STEPS = ("reading", "and clouds", "and facts of rows")
 
 
-def write_items(paths: list[str], every: int, target: Path) -> int:
-    """Write id, source and text of the crystals to a file; return how many there are."""
-    from screening.config import InputLimits
-    from screening.sources import iter_items
-
-    items = [(item.id, item.source, item.text) for item in iter_items(paths, InputLimits()) if item.rejection is None]
-    chosen = items[::every]
-    target.write_bytes(pickle.dumps(chosen))
-    return len(chosen)
-
-
-def start(package: Path, items: Path) -> subprocess.Popen[str]:
-    """Start one reader. Without `site`, so that an editable installation of this tree does not come first."""
-    paths = [str(package), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    return subprocess.Popen(
-        [sys.executable, "-S", __file__, "--work", str(items)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def function(name: str, *modules: str) -> Any:
-    """Return a function from the first of the modules that there is: they had other names in earlier commits."""
-    found = next(module for module in modules if find_spec(module.rpartition(".")[0]) and find_spec(module))
-    return getattr(import_module(found), name)
-
-
-def one_by_one(config: Any) -> Callable[[list[tuple[str, str, bytes]]], list[float]]:
+def one_by_one(config: Any) -> Callable[[list[Raw]], list[float]]:
     """Return what reads crystals as trees without batches do: seconds of reading, clouds, and facts of the rows."""
     from screening.errors import RejectionError
 
@@ -70,7 +38,7 @@ def one_by_one(config: Any) -> Callable[[list[tuple[str, str, bytes]]], list[flo
     channel_clouds: Any = function("channel_clouds", "screening.crystals.clouds", "screening.cloud")
     shard: Any = import_module("screening.features.shard" if find_spec("screening.features") else "screening.featurize")
 
-    def timed(items: list[tuple[str, str, bytes]]) -> list[float]:
+    def timed(items: list[Raw]) -> list[float]:
         seconds = [0.0, 0.0, 0.0]
         for id, source, text in items:
             moments = [time.process_time()]
@@ -90,13 +58,13 @@ def one_by_one(config: Any) -> Callable[[list[tuple[str, str, bytes]]], list[flo
     return timed
 
 
-def in_batches(config: Any) -> Callable[[list[tuple[str, str, bytes]]], list[float]]:
+def in_batches(config: Any) -> Callable[[list[Raw]], list[float]]:
     """Return what reads a turn at once, as this tree reads a shard."""
     from screening.crystals import channel_batches
     from screening.features import clouds_of, read_items
     from screening.sources import Item
 
-    def timed(items: list[tuple[str, str, bytes]]) -> list[float]:
+    def timed(items: list[Raw]) -> list[float]:
         batch = [Item(id, source, text) for id, source, text in items]
         moments = [time.process_time()]
         crystals, _ = read_items(batch, config)
@@ -112,64 +80,46 @@ def in_batches(config: Any) -> Callable[[list[tuple[str, str, bytes]]], list[flo
 
 
 def work(path: str) -> None:
-    """Read the crystals named on standard input, first and last of a turn; answer the seconds of all steps."""
+    """Read the crystals of each turn; answer the seconds of all steps."""
     from screening.config import Config
 
     features: Any = import_module("screening.features") if find_spec("screening.features") else None
     timed = (in_batches if hasattr(features, "read_items") else one_by_one)(Config())
-    items: list[tuple[str, str, bytes]] = pickle.loads(Path(path).read_bytes())
-    for line in sys.stdin:
-        begin, end = json.loads(line)
-        print(json.dumps(timed(items[begin:end])), flush=True)
+    serve(path, lambda items: {"count": len(items), "seconds": timed(items)})
 
 
-def answered(process: subprocess.Popen[str], turn: tuple[int, int]) -> list[float]:
-    """Return the seconds that a reader took for its turn."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(turn) + "\n")
-    process.stdin.flush()
-    line = process.stdout.readline()
-    if not line:
-        sys.exit("a reader ended early")
-    seconds: list[float] = json.loads(line)
-    return seconds
+def milliseconds(rounds: Rounds, name: str) -> list[list[float]]:
+    """Return the milliseconds a crystal that a tree took for each step, by round."""
+    found = []
+    for of_round in rounds:
+        count = sum(turn["count"] for turn in of_round[name])
+        sums = [sum(turn["seconds"][step] for turn in of_round[name]) for step in range(len(STEPS))]
+        found.append([1e3 * seconds / count for seconds in sums])
+    return found
 
 
-def one_round(packages: dict[str, Path], items: Path, count: int) -> dict[str, list[float]]:
-    """Return milliseconds a crystal of all steps for each package."""
-    readers = {name: start(package, items) for name, package in packages.items()}
-    totals = {name: [0.0] * len(STEPS) for name in packages}
-    for number, begin in enumerate(range(0, count, TURN)):
-        # Who begins changes, so that neither always finds the caches of the processor as the other left them.
-        order = list(readers.items())[:: -1 if number % 2 else 1]
-        for name, reader in order:
-            seconds = answered(reader, (begin, min(begin + TURN, count)))
-            totals[name] = [total + second for total, second in zip(totals[name], seconds, strict=True)]
-    for reader in readers.values():
-        reader.communicate()
-    return {name: [1e3 * total / count for total in all_steps] for name, all_steps in totals.items()}
-
-
-def report(rounds: list[dict[str, list[float]]]) -> list[str]:
-    lines = [f"{'ms a crystal':18s}" + "".join(f"{words:>22s}" for words in STEPS)]
-    for name in rounds[0]:
-        medians = [statistics.median(found[name][step] for found in rounds) for step in range(len(STEPS))]
+def compare(paths: list[str], *, against: str, every: int, rounds: int, built: Path | None) -> str:
+    """Return the report: milliseconds a crystal of both trees, and ratios."""
+    found = take_turns(__file__, paths, against=against, every=every, rounds=rounds, built=built)
+    count = sum(turn["count"] for turn in found[0][HERE])
+    lines = [f"{count} crystals", f"{'ms a crystal':18s}" + "".join(f"{words:>22s}" for words in STEPS)]
+    taken = {name: milliseconds(found, name) for name in (against, HERE)}
+    for name, of_rounds in taken.items():
+        medians = [statistics.median(of_round[step] for of_round in of_rounds) for step in range(len(STEPS))]
         lines.append(f"{name:18s}" + "".join(f"{median:22.3f}" for median in medians))
-    first, last = rounds[0]
     for step, words in enumerate(STEPS):
-        ratios = [found[first][step] / found[last][step] for found in rounds]
+        ratios = [one[step] / other[step] for one, other in zip(taken[against], taken[HERE], strict=True)]
         shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         lines.append(
-            f"{words}: processor time of {first} over that of {last}: {statistics.median(ratios):.2f} ({shown})"
+            f"{words}: processor time of {against} over that of {HERE}: {statistics.median(ratios):.2f} ({shown})"
         )
-    return lines
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*")
-    parser.add_argument("--against", default="f823789", help="the earlier commit")
+    parser.add_argument("--against", default=EARLIER, help="the earlier commit")
     parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--built", type=Path, help="where builds of commits are kept")
@@ -179,17 +129,9 @@ def main() -> None:
     if options.work:
         work(options.work)
         return
-    from bench_engine import build
-
-    with tempfile.TemporaryDirectory() as folder:
-        items = Path(folder) / "items"
-        count = write_items(options.paths, options.every, items)
-        earlier = (options.built or Path(folder)) / options.against
-        if not (earlier / "package").is_dir():
-            build(options.against, earlier)
-        packages = {options.against: earlier / "package", "this tree": build(None, Path(folder) / "this")}
-        rounds: list[dict[str, Any]] = [one_round(packages, items, count) for _ in range(options.rounds)]
-    text = "\n".join([f"{count} crystals", *report(rounds)])
+    text = compare(
+        options.paths, against=options.against, every=options.every, rounds=options.rounds, built=options.built
+    )
     print(text)
     if options.record:
         from benchmarks import record
