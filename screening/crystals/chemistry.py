@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core.periodic_table import Element
 
 from screening import _kernels
 from screening.crystals.arrays import FloatArray
@@ -94,6 +93,8 @@ def oxidation_states() -> tuple[FloatArray, FloatArray]:
 
     Source: pymatgen's element table: the common states and those of at least ten entries of the ICSD.
     """
+    from pymatgen.core.periodic_table import Element  # workers that featurize do without it
+
     low, high = np.full(len(SYMBOLS), np.nan), np.full(len(SYMBOLS), np.nan)
     for number, symbol in enumerate(SYMBOLS):
         if number and Element.is_valid_symbol(symbol):

@@ -192,7 +192,7 @@ class BarTable:
         return np.diff(self.ring_begins)
 
 
-def bar_table(
+def bar_table(  # noqa: PLR0913 - the settings of an engine
     lattice: FloatArray,
     positions: FloatArray,
     *,

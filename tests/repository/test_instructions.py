@@ -64,6 +64,4 @@ def test_no_tenth_of_the_instructions_is_lost(tmp_path: Path, script: ModuleType
     earlier, here = (script.counted(commit, tmp_path / "clouds", tmp_path, caches=False) for commit in (BASELINE, None))
     assert earlier.digest == here.digest, "bars or ranks differ from those of the earlier commit"
     assert earlier.instructions > 10_000_000
-    assert here.instructions <= MOST_LOST * earlier.instructions, (
-        f"{here.instructions} after {earlier.instructions}"
-    )
+    assert here.instructions <= MOST_LOST * earlier.instructions, f"{here.instructions} after {earlier.instructions}"
