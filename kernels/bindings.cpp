@@ -186,6 +186,8 @@ nb::object primitive_cells(Doubles lattices, Doubles positions, Integers offsets
 }
 
 NB_MODULE(_kernels, m) {
+  // The rules are made once and live as long as Python does: nothing is lost with them at its end.
+  nb::set_leak_warnings(false);
   m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells.";
   m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
   bind_crystal(m);

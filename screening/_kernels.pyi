@@ -35,20 +35,132 @@ def crowded_pairs(
     least: float,
     most_shared: float,
 ) -> tuple[int, tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None]: ...
-def image_shifts(
+
+class SiteRules:
+    def __init__(
+        self,
+        *,
+        exact: float,
+        special: float,
+        full: float,
+        rounding: float,
+        occupancy_rounding: float,
+        most_shared: float,
+        part: float,
+        offset: float,
+        few_decimals: int,
+        most_decimals: int,
+    ) -> None: ...
+
+class CellRules:
+    def __init__(
+        self,
+        sites: SiteRules,
+        *,
+        contact_factor: float,
+        nearest: float,
+        most_shared: float,
+        most_sites: float,
+        most_sites_per_volume: float,
+    ) -> None: ...
+
+class AnionRules:
+    def __init__(self, *, roles: list[int], ranks: list[int], bonds: list[float], bonded_occupancy: float) -> None: ...
+
+class ChannelRules:
+    def __init__(
+        self,
+        anions: AnionRules,
+        *,
+        channels: list[int],
+        tolerances: list[float],
+        mobile: int,
+        most_shared: float,
+        tie: float,
+        noise: float,
+    ) -> None: ...
+
+def expanded(
     lattice: NDArray[np.float64],
     rotations: NDArray[np.float64],
     translations: NDArray[np.float64],
     positions: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-def expanded(
+    occupancies: NDArray[np.float64],
+    multiplicities: NDArray[np.float64],
+    decimals: NDArray[np.int8],
+    significant: NDArray[np.int8],
+    reading: int,
+    rules: SiteRules,
+) -> tuple[bool, int, NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
+def cells(
+    lattices: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    positions: NDArray[np.float64],
+    numbers: NDArray[np.int64],
+    occupancies: NDArray[np.float64],
+    multiplicities: NDArray[np.float64],
+    decimals: NDArray[np.int8],
+    significant: NDArray[np.int8],
     rotations: NDArray[np.float64],
     translations: NDArray[np.float64],
+    first_operation: NDArray[np.int64],
+    n_operations: NDArray[np.int64],
+    radii: NDArray[np.float64],
+    rules: CellRules,
+) -> tuple[
+    NDArray[np.uint32],
+    NDArray[np.int8],
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]: ...
+def channel_clouds(
+    lattices: NDArray[np.float64],
+    offsets: NDArray[np.int64],
     positions: NDArray[np.float64],
-    part: float,
-    offset: float,
-) -> tuple[int, NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]: ...
-def plain_coordinates(x: list[str], y: list[str], z: list[str], most: float) -> NDArray[np.float64] | None: ...
+    occupancies: NDArray[np.float64],
+    sites: NDArray[np.int64],
+    numbers: NDArray[np.uint8],
+    charges: NDArray[np.float64],
+    rules: ChannelRules,
+) -> tuple[NDArray[np.int32], list[tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]]: ...
+def anion_mask(
+    lattice: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    occupancies: NDArray[np.float64],
+    sites: NDArray[np.int64],
+    numbers: NDArray[np.uint8],
+    charges: NDArray[np.float64],
+    rules: AnionRules,
+) -> tuple[int, NDArray[np.int8]]: ...
+def plain_coordinates(
+    x: list[str], y: list[str], z: list[str], most: float
+) -> tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.int8]] | None: ...
+def plain_rows(
+    x: list[str],
+    y: list[str],
+    z: list[str],
+    names: list[str],
+    kinds: dict[str, tuple[int, float]],
+    occupancy: list[str] | None,
+    multiplicity: list[str] | None,
+    most: float,
+    least_occupancy: float,
+    most_occupancy: float,
+) -> (
+    tuple[
+        tuple[NDArray[np.float64], NDArray[np.int8], NDArray[np.int8]],
+        NDArray[np.int64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        NDArray[np.float64],
+        bool,
+    ]
+    | None
+): ...
 def metric_misfit(lattice: NDArray[np.float64], rotations: NDArray[np.float64]) -> float: ...
 def held_occupancies(
     lattice: NDArray[np.float64],

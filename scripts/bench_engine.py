@@ -143,6 +143,19 @@ def compare(packages: dict[str, Path], clouds: Path, rounds: int) -> list[str]:
     return lines
 
 
+def reported(paths: list[str], *, against: str, every: int, rounds: int) -> str:
+    """Return the report of both engines on the clouds of some crystals."""
+    with tempfile.TemporaryDirectory() as folder:
+        clouds = Path(folder) / "clouds.npz"
+        lines = [write_clouds(paths, every, clouds)]
+        packages = {
+            against: build(against, Path(folder) / "earlier"),
+            "this tree": build(None, Path(folder) / "this"),
+        }
+        lines += compare(packages, clouds, rounds)
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*")
@@ -155,15 +168,7 @@ def main() -> None:
     if options.work:
         work(options.work)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        clouds = Path(folder) / "clouds.npz"
-        lines = [write_clouds(options.paths, options.every, clouds)]
-        packages = {
-            options.against: build(options.against, Path(folder) / "earlier"),
-            "this tree": build(None, Path(folder) / "this"),
-        }
-        lines += compare(packages, clouds, options.rounds)
-    report = "\n".join(lines)
+    report = reported(options.paths, against=options.against, every=options.every, rounds=options.rounds)
     print(report)
     if options.record:
         from benchmarks import record

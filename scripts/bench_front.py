@@ -5,132 +5,121 @@
 
 PATH is a folder, archive or CIF file. The two take turns every few crystals, each in a process of its own, so that a
 machine that slows down slows both; a round begins with fresh processes and cold caches. Processor time is printed, a
-crystal: of reading alone, and of reading with the clouds of all channels. `--built` keeps the builds for the next time.
+crystal: of reading alone, of reading with the clouds of all channels, and with what else rows hold of a crystal
+(formula, volume, cell, composition). This tree reads a shard at once, as its workers do. `--built` keeps the builds for
+the next time.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import pickle
 import statistics
-import subprocess
 import sys
-import sysconfig
-import tempfile
 import time
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-# Crystals that one of the two reads before it is the other's turn.
-TURN = 25
+# `-P` and PYTHONSAFEPATH leave out the folder of the script; the modules beside it are needed all the same.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from turns import EARLIER, HERE, Raw, Rounds, function, serve, take_turns
+
+STEPS = ("reading", "and clouds", "and facts of rows")
 
 
-def write_items(paths: list[str], every: int, target: Path) -> int:
-    """Write id, source and text of the crystals to a file; return how many there are."""
-    from screening.config import InputLimits
-    from screening.sources import iter_items
-
-    items = [(item.id, item.source, item.text) for item in iter_items(paths, InputLimits()) if item.rejection is None]
-    chosen = items[::every]
-    target.write_bytes(pickle.dumps(chosen))
-    return len(chosen)
-
-
-def start(package: Path, items: Path) -> subprocess.Popen[str]:
-    """Start one reader. Without `site`, so that an editable installation of this tree does not come first."""
-    paths = [str(package), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    return subprocess.Popen(
-        [sys.executable, "-S", __file__, "--work", str(items)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-def function(name: str, *modules: str) -> Any:
-    """Return a function from the first of the modules that there is: they had other names in earlier commits."""
-    found = next(module for module in modules if find_spec(module.rpartition(".")[0]) and find_spec(module))
-    return getattr(import_module(found), name)
-
-
-def work(path: str) -> None:
-    """Read the crystals named on standard input, first and last of a turn; answer the seconds of both steps."""
-    from screening.config import Config
+def one_by_one(config: Any) -> Callable[[list[Raw]], list[float]]:
+    """Return what reads crystals as trees without batches do: seconds of reading, clouds, and facts of the rows."""
     from screening.errors import RejectionError
 
     read_cif: Any = function("read_cif", "screening.crystals.cif", "screening.cif")
     channel_clouds: Any = function("channel_clouds", "screening.crystals.clouds", "screening.cloud")
-    config = Config()
-    items: list[tuple[str, str, bytes]] = pickle.loads(Path(path).read_bytes())
-    for line in sys.stdin:
-        begin, end = json.loads(line)
-        seconds = [0.0, 0.0]
-        for id, source, text in items[begin:end]:
-            started = time.process_time()
-            crystal = None
+    shard: Any = import_module("screening.features.shard" if find_spec("screening.features") else "screening.featurize")
+
+    def timed(items: list[Raw]) -> list[float]:
+        seconds = [0.0, 0.0, 0.0]
+        for id, source, text in items:
+            moments = [time.process_time()]
             try:
                 crystal = read_cif(text, id=id, source=source, limits=config.input)
-                read = time.process_time()
+                moments.append(time.process_time())
                 channel_clouds(crystal, config.cloud)
+                moments.append(time.process_time())
+                _ = (crystal.formula, ";".join(crystal.flags), shard._facts(crystal), shard._composition(crystal))
             except RejectionError:
-                read = read if crystal is not None else time.process_time()
-            seconds[0] += read - started
-            seconds[1] += time.process_time() - started
-        print(json.dumps(seconds), flush=True)
+                pass
+            moments += [time.process_time()] * (4 - len(moments))
+            for step, moment in enumerate(moments[1:]):
+                seconds[step] += moment - moments[0]
+        return seconds
+
+    return timed
 
 
-def answered(process: subprocess.Popen[str], turn: tuple[int, int]) -> list[float]:
-    """Return the seconds that a reader took for its turn."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(turn) + "\n")
-    process.stdin.flush()
-    line = process.stdout.readline()
-    if not line:
-        sys.exit("a reader ended early")
-    seconds: list[float] = json.loads(line)
-    return seconds
+def in_batches(config: Any) -> Callable[[list[Raw]], list[float]]:
+    """Return what reads a turn at once, as this tree reads a shard."""
+    from screening.crystals import channel_batches
+    from screening.features import clouds_of, read_items
+    from screening.sources import Item
+
+    def timed(items: list[Raw]) -> list[float]:
+        batch = [Item(id, source, text) for id, source, text in items]
+        moments = [time.process_time()]
+        crystals, _ = read_items(batch, config)
+        moments.append(time.process_time())
+        clouds_of(crystals, config)
+        moments.append(time.process_time())
+        channel_batches(crystals, config.cloud)
+        clouds = time.process_time() - moments[2]
+        read, every = (moment - moments[0] for moment in moments[1:])
+        return [read, read + clouds, every]
+
+    return timed
 
 
-def one_round(packages: dict[str, Path], items: Path, count: int) -> dict[str, list[float]]:
-    """Return milliseconds a crystal of both steps for each package."""
-    readers = {name: start(package, items) for name, package in packages.items()}
-    totals = {name: [0.0, 0.0] for name in packages}
-    for number, begin in enumerate(range(0, count, TURN)):
-        # Who begins changes, so that neither always finds the caches of the processor as the other left them.
-        order = list(readers.items())[:: -1 if number % 2 else 1]
-        for name, reader in order:
-            seconds = answered(reader, (begin, min(begin + TURN, count)))
-            totals[name] = [total + second for total, second in zip(totals[name], seconds, strict=True)]
-    for reader in readers.values():
-        reader.communicate()
-    return {name: [1e3 * total / count for total in both] for name, both in totals.items()}
+def work(path: str) -> None:
+    """Read the crystals of each turn; answer the seconds of all steps."""
+    from screening.config import Config
+
+    features: Any = import_module("screening.features") if find_spec("screening.features") else None
+    timed = (in_batches if hasattr(features, "read_items") else one_by_one)(Config())
+    serve(path, lambda items: {"count": len(items), "seconds": timed(items)})
 
 
-def report(rounds: list[dict[str, list[float]]]) -> list[str]:
-    lines = ["ms a crystal          reading   reading and clouds"]
-    for name in rounds[0]:
-        both = [statistics.median(found[name][step] for found in rounds) for step in (0, 1)]
-        lines.append(f"{name:18s} {both[0]:10.3f} {both[1]:20.3f}")
-    first, last = rounds[0]
-    for step, words in enumerate(("reading", "reading and clouds")):
-        ratios = [found[first][step] / found[last][step] for found in rounds]
+def milliseconds(rounds: Rounds, name: str) -> list[list[float]]:
+    """Return the milliseconds a crystal that a tree took for each step, by round."""
+    found = []
+    for of_round in rounds:
+        count = sum(turn["count"] for turn in of_round[name])
+        sums = [sum(turn["seconds"][step] for turn in of_round[name]) for step in range(len(STEPS))]
+        found.append([1e3 * seconds / count for seconds in sums])
+    return found
+
+
+def compare(paths: list[str], *, against: str, every: int, rounds: int, built: Path | None) -> str:
+    """Return the report: milliseconds a crystal of both trees, and ratios."""
+    found = take_turns(__file__, paths, against=against, every=every, rounds=rounds, built=built)
+    count = sum(turn["count"] for turn in found[0][HERE])
+    lines = [f"{count} crystals", f"{'ms a crystal':18s}" + "".join(f"{words:>22s}" for words in STEPS)]
+    taken = {name: milliseconds(found, name) for name in (against, HERE)}
+    for name, of_rounds in taken.items():
+        medians = [statistics.median(of_round[step] for of_round in of_rounds) for step in range(len(STEPS))]
+        lines.append(f"{name:18s}" + "".join(f"{median:22.3f}" for median in medians))
+    for step, words in enumerate(STEPS):
+        ratios = [one[step] / other[step] for one, other in zip(taken[against], taken[HERE], strict=True)]
         shown = ", ".join(f"{ratio:.2f}" for ratio in ratios)
         lines.append(
-            f"{words}: processor time of {first} over that of {last}: {statistics.median(ratios):.2f} ({shown})"
+            f"{words}: processor time of {against} over that of {HERE}: {statistics.median(ratios):.2f} ({shown})"
         )
-    return lines
+    return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*")
-    parser.add_argument("--against", default="f823789", help="the earlier commit")
+    parser.add_argument("--against", default=EARLIER, help="the earlier commit")
     parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--built", type=Path, help="where builds of commits are kept")
@@ -140,17 +129,9 @@ def main() -> None:
     if options.work:
         work(options.work)
         return
-    from bench_engine import build
-
-    with tempfile.TemporaryDirectory() as folder:
-        items = Path(folder) / "items"
-        count = write_items(options.paths, options.every, items)
-        earlier = (options.built or Path(folder)) / options.against
-        if not (earlier / "package").is_dir():
-            build(options.against, earlier)
-        packages = {options.against: earlier / "package", "this tree": build(None, Path(folder) / "this")}
-        rounds: list[dict[str, Any]] = [one_round(packages, items, count) for _ in range(options.rounds)]
-    text = "\n".join([f"{count} crystals", *report(rounds)])
+    text = compare(
+        options.paths, against=options.against, every=options.every, rounds=options.rounds, built=options.built
+    )
     print(text)
     if options.record:
         from benchmarks import record

@@ -169,6 +169,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--max-points", type=int, default=500)
+    parser.add_argument("--against", help="an earlier commit, built beside: the ratio of processor times is printed")
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
     options = parser.parse_args()
     kept = _Tee()
@@ -186,6 +187,10 @@ def run(options: argparse.Namespace) -> None:
     if options.compare:
         bench_torus(batches, options.max_points)
         bench_whole(options.paths, options.every, options.max_points)
+    if options.against:
+        from bench_engine import reported
+
+        print("\n" + reported(options.paths, against=options.against, every=options.every, rounds=2))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\npeak memory of this process {peak:.0f} MiB")
 

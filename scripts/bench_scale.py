@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from bench_loop import compare
 from benchmarks import ROOT, record
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -132,7 +133,7 @@ def memory_rows(curve: list[tuple[float, int, float, float, float]], seconds: fl
     return lines
 
 
-def main() -> None:
+def main() -> None:  # noqa: PLR0915
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crystals", nargs="+")
     parser.add_argument("--labels", required=True)
@@ -141,6 +142,7 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=100_000)
     parser.add_argument("--part", type=int, default=25_000, help="crystals for one worker against two; 0 = none")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "screening-scale")
+    parser.add_argument("--against", help="an earlier commit, built beside: the ratio of bare loops is printed")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     config = Config()
@@ -203,6 +205,10 @@ def main() -> None:
         "",
         f"![crystals done over time, and memory against crystals done]({picture})",
     ]
+    if options.against:
+        every = max(1, counts["found"] // 5_000)
+        found = compare(paths, against=options.against, every=every, rounds=1, built=None)
+        lines += ["", "Bare loop:", "", "```", found, "```"]
     body = "\n".join(lines)
     print(body)
     if options.record:

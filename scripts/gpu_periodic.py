@@ -17,7 +17,6 @@ from gpu_report import Row
 from screening.cluster.featurize_all import featurize_all
 from screening.cluster.progress import Progress
 from screening.config import Config, read_config
-from screening.crystals.crystal import CloudBatch
 from screening.features.shard import prepare
 from screening.generation.generate import write_candidates
 from screening.gpu.cells import Cells, CurveSettings
@@ -35,9 +34,8 @@ BATCHES = (1_000, 4_000, 16_000, MOST_CLOUDS)
 
 def cells_of(items: list[Item], config: Config) -> Cells:
     """Return the cells of all channels of the crystals that can be used."""
-    crystals = prepare(items, config).clouds()
-    channels = config.cloud.channels
-    return Cells.of([CloudBatch.from_clouds([clouds[channel] for clouds in crystals]) for channel in channels])
+    clouds = prepare(items, config).clouds
+    return Cells.of([clouds[channel] for channel in config.cloud.channels])
 
 
 def periodic(items: list[Item]) -> Iterator[Row]:

@@ -146,9 +146,7 @@ def _host_ms(call: Any) -> float:
 
 
 def _batches(chosen: argparse.Namespace, *, most: int = 10**9) -> dict[str, CloudBatch]:
-    config = Config()
-    clouds = prepare(items_of(chosen)[:most], config).clouds()
-    return {channel: CloudBatch.from_clouds([one[channel] for one in clouds]) for channel in config.cloud.channels}
+    return prepare(items_of(chosen)[:most], Config()).clouds
 
 
 def _one(batch: CloudBatch, index: int) -> CloudBatch:

@@ -5,29 +5,31 @@
 #include <cstdint>
 #include <vector>
 
+#include "atoms.hpp"
 #include "merging.hpp"
 
 namespace crystal {
-
-struct Atoms {
-  const double* lattice;      // (3, 3) Å, rows
-  const double* positions;    // (n, 3) fractional
-  const double* occupancies;  // (n,)
-  const std::int64_t* sites;  // (n,) equal for atoms that share a site
-  std::size_t n;
-};
 
 // Points of all channels, flat, and of each atom of a channel its point and the cell in which it lies.
 struct Channels {
   std::vector<double> positions, occupancies;
   std::vector<std::int64_t> point_offsets{0}, atom_offsets{0}, point, cell;
+
+  void clear() {
+    positions.clear();
+    occupancies.clear();
+    point_offsets.assign(1, 0);
+    atom_offsets.assign(1, 0);
+    point.clear();
+    cell.clear();
+  }
 };
 
 // One channel: the atoms chosen, the site of each among the channel's, and the first atom of each such site.
 struct Chosen {
   std::vector<std::int64_t> atoms, site, first;
 
-  void choose(const Atoms& crystal, const bool* mask) {
+  void choose(const Atoms& crystal, const char* mask) {
     atoms.clear();
     for (std::size_t k = 0; k < crystal.n; ++k)
       if (mask[k]) atoms.push_back(static_cast<std::int64_t>(k));
@@ -60,7 +62,7 @@ struct Chosen {
 };
 
 // `masks` is (n_channels, n). Returns 0; 1 for a cell without volume, 2 for a position that is no number.
-inline int channel_points(const Atoms& crystal, const bool* masks, const std::vector<double>& tolerances,
+inline int channel_points(const Atoms& crystal, const char* masks, const std::vector<double>& tolerances,
                           const MergeRules& rules, Channels& result) {
   periodic::Lattice reduced;
   if (!periodic::reduce_lattice(crystal.lattice, reduced)) return 1;

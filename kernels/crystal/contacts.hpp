@@ -35,14 +35,13 @@ inline int crowded(const Sites& sites, const std::vector<std::int64_t>& asked, c
   const double largest = sites.n ? *std::max_element(sites.radii, sites.radii + sites.n) : 0.0;
   const double cutoff = std::max(2 * rules.factor * largest, rules.least);
   const periodic::ImageSearch<2> search(reduced, cutoff);
+  const Heights heights(reduced);
   const auto look = [&](std::size_t i, std::size_t j) {
     if (!(sites.occupancies[i] + sites.occupancies[j] > rules.most_shared)) return;
     const double limit = std::max(rules.factor * (sites.radii[i] + sites.radii[j]), rules.least);
     double d[3];
     for (int c = 0; c < 3; ++c) d[c] = wrapped.fractional[3 * j + c] - wrapped.fractional[3 * i + c];
-    // No image is closer than along the height of the cell.
-    const double across = std::fabs(d[2] - std::nearbyint(d[2])) * reduced.forward.star[2];
-    if (across > limit * (1.0 + 1e-9) + 1e-9) return;
+    if (heights.beyond(d, limit)) return;
     search.for_each(d, [&](const std::int32_t z[3], double distance) {
       if (!(distance < limit) || (i == j && !periodic::lexicographically_positive(z))) return;
       Pair pair{static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), {0, 0, 0}, distance};
@@ -61,12 +60,13 @@ inline int crowded(const Sites& sites, const std::vector<std::int64_t>& asked, c
 // Summed occupancies of `partners` at a distance from `low` to `high` of each of `atoms`, (n,). What stands behind an
 // atom in the list is summed apart from what stands before it.
 inline int held(const double* lattice, const double* positions, const double* occupancies, std::size_t n,
-                const bool* atoms, const bool* partners, double low, double high, std::vector<double>& sums) {
+                const char* atoms, const char* partners, double low, double high, std::vector<double>& sums) {
   periodic::Lattice reduced;
   periodic::WrappedPoints wrapped;
   if (!periodic::reduce_lattice(lattice, reduced)) return 1;
   if (!wrapped.assign(reduced, positions, n)) return 2;
   const periodic::ImageSearch<2> search(reduced, high);
+  const Heights heights(reduced);
   std::vector<double> before(n, 0.0);
   sums.assign(n, 0.0);
   for (std::size_t i = 0; i < n; ++i)
@@ -75,6 +75,7 @@ inline int held(const double* lattice, const double* positions, const double* oc
       if (!forth && !back) continue;
       double d[3];
       for (int c = 0; c < 3; ++c) d[c] = wrapped.fractional[3 * j + c] - wrapped.fractional[3 * i + c];
+      if (heights.beyond(d, high)) continue;
       search.for_each(d, [&](const std::int32_t z[3], double distance) {
         if (distance < low || (i == j && !periodic::lexicographically_positive(z))) return;
         if (forth) sums[i] += occupancies[j];

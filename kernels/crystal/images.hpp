@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "../periodic/lattice.hpp"
@@ -23,25 +23,60 @@ struct Operations {
   }
 };
 
-// For every operation and atom the shortest way from the atom to its image, in cells, each coordinate rounded by
-// itself: (k, m, 3). And for every atom and operation its squared length, Å^2: (m, k).
-inline void shifts_of(const Operations& operations, const double* positions, std::size_t m, const double* lattice,
-                      std::vector<double>& shift, std::vector<double>& squared) {
-  shift.resize(3 * m * operations.k);
-  squared.resize(m * operations.k);
-  for (std::size_t o = 0; o < operations.k; ++o)
-    for (std::size_t a = 0; a < m; ++a) {
-      double* s = &shift[3 * (o * m + a)];
-      operations.apply(o, positions + 3 * a, s);
-      double v[3];
-      for (int c = 0; c < 3; ++c) {
-        s[c] -= positions[3 * a + c];
-        s[c] -= std::nearbyint(s[c]);
-      }
-      for (int c = 0; c < 3; ++c) v[c] = s[0] * lattice[c] + s[1] * lattice[3 + c] + s[2] * lattice[6 + c];
-      squared[a * operations.k + o] = periodic::dot(v, v);
-    }
+// In [0, 1); what rounds up to 1 is 0.
+inline double wrapped(double x) {
+  x -= std::floor(x);
+  return x >= 1.0 ? 0.0 : x;
 }
+
+// The shortest way from an atom to its image, in cells, each coordinate rounded by itself; returns its squared length,
+// Å^2.
+inline double shift_of(const Operations& operations, std::size_t operation, const double* x, const double* lattice,
+                       double* shift) {
+  operations.apply(operation, x, shift);
+  double v[3];
+  for (int c = 0; c < 3; ++c) {
+    shift[c] -= x[c];
+    shift[c] -= std::nearbyint(shift[c]);
+  }
+  for (int c = 0; c < 3; ++c) v[c] = shift[0] * lattice[c] + shift[1] * lattice[3 + c] + shift[2] * lattice[6 + c];
+  return periodic::dot(v, v);
+}
+
+// Where an image lies is told by the parts of the cell vectors that its coordinates, in [0, 1], fall into, counted from
+// `offset` parts before the end of each vector.
+inline std::int64_t place_key(const double x[3], double part, double offset, std::int64_t steps) {
+  std::int64_t key = 0;
+  for (int c = 0; c < 3; ++c) key = key * steps + static_cast<std::int64_t>(std::floor(x[c] / part + offset)) % steps;
+  return key;
+}
+
+// Numbers given to keys as they are met: open addressing, at most half full.
+class Places {
+ public:
+  void clear(std::size_t most) {
+    std::size_t capacity = 16;
+    while (capacity < 2 * most) capacity *= 2;
+    slots_.assign(capacity, {-1, -1});
+    mask_ = capacity - 1;
+  }
+
+  // The number of a key; `fresh` where it was not there.
+  std::int64_t number(std::int64_t key, std::int64_t fresh) {
+    std::uint64_t hash = static_cast<std::uint64_t>(key) * 0x9E3779B97F4A7C15ull;
+    for (std::size_t at = static_cast<std::size_t>(hash >> 32) & mask_;; at = (at + 1) & mask_) {
+      if (slots_[at].first == key) return slots_[at].second;
+      if (slots_[at].second < 0) {
+        slots_[at] = {key, fresh};
+        return fresh;
+      }
+    }
+  }
+
+ private:
+  std::vector<std::pair<std::int64_t, std::int64_t>> slots_;
+  std::size_t mask_ = 0;
+};
 
 // The atoms of the cell: each place of an atom once, in order of atom and operation.
 struct Cell {
@@ -51,44 +86,50 @@ struct Cell {
   std::int64_t n_sites = 0;
 };
 
-// Two images are at one place if their coordinates fall into the same of `steps` parts of each cell vector, counted
-// from `offset` parts before its end.
-inline void expand(const Operations& operations, const double* positions, std::size_t m, double part, double offset,
-                   Cell& cell) {
-  const std::int64_t steps = static_cast<std::int64_t>(std::nearbyint(1.0 / part));
-  std::unordered_map<std::int64_t, std::int64_t> sites;
-  std::vector<std::int64_t> last;  // atom that was last met at a site
-  sites.reserve(m * operations.k);
-  cell.images.assign(m, 0);
-  for (std::size_t a = 0; a < m; ++a)
-    for (std::size_t o = 0; o < operations.k; ++o) {
-      double image[3];
-      operations.apply(o, positions + 3 * a, image);
-      std::int64_t key = 0;
-      for (int c = 0; c < 3; ++c) {
-        image[c] -= std::floor(image[c]);
-        key = key * steps + static_cast<std::int64_t>(std::floor(image[c] / part + offset)) % steps;
+class Expander {
+ public:
+  // Two images are at one place if their keys are equal.
+  void run(const Operations& operations, const double* positions, std::size_t m, double part, double offset,
+           Cell& cell) {
+    const std::int64_t steps = static_cast<std::int64_t>(std::nearbyint(1.0 / part));
+    places_.clear(m * operations.k);
+    last_.clear();
+    cell.positions.clear();
+    cell.atom.clear();
+    cell.site.clear();
+    cell.images.assign(m, 0);
+    cell.n_sites = 0;
+    for (std::size_t a = 0; a < m; ++a)
+      for (std::size_t o = 0; o < operations.k; ++o) {
+        double image[3];
+        operations.apply(o, positions + 3 * a, image);
+        for (int c = 0; c < 3; ++c) image[c] -= std::floor(image[c]);
+        const std::int64_t site = places_.number(place_key(image, part, offset, steps), cell.n_sites);
+        if (site == cell.n_sites) {
+          ++cell.n_sites;
+          last_.push_back(-1);
+        }
+        if (last_[site] == static_cast<std::int64_t>(a)) continue;
+        last_[site] = static_cast<std::int64_t>(a);
+        cell.positions.insert(cell.positions.end(), image, image + 3);
+        cell.atom.push_back(static_cast<std::int64_t>(a));
+        cell.site.push_back(site);
+        ++cell.images[a];
       }
-      const std::int64_t site = sites.emplace(key, cell.n_sites).first->second;
-      if (site == cell.n_sites) {
-        ++cell.n_sites;
-        last.push_back(-1);
-      }
-      if (last[site] == static_cast<std::int64_t>(a)) continue;
-      last[site] = static_cast<std::int64_t>(a);
-      cell.positions.insert(cell.positions.end(), image, image + 3);
-      cell.atom.push_back(static_cast<std::int64_t>(a));
-      cell.site.push_back(site);
-      ++cell.images[a];
-    }
-}
+  }
+
+ private:
+  Places places_;
+  std::vector<std::int64_t> last_;  // atom that was last met at a site
+};
 
 // How far the rotations change the metric G = L L^T of a cell: the largest |R^T G R - G| of two vectors on the scale of
 // their lengths.
 inline double metric_misfit(const double* lattice, const double* rotations, std::size_t k) {
-  double metric[3][3], largest = 0.0;
+  double metric[3][3], length[3], largest = 0.0;
   for (int a = 0; a < 3; ++a)
     for (int b = 0; b < 3; ++b) metric[a][b] = periodic::dot(lattice + 3 * a, lattice + 3 * b);
+  for (int a = 0; a < 3; ++a) length[a] = std::sqrt(metric[a][a]);
   for (std::size_t o = 0; o < k; ++o) {
     const double* r = rotations + 9 * o;
     double half[3][3];  // R^T G
@@ -97,8 +138,7 @@ inline double metric_misfit(const double* lattice, const double* rotations, std:
     for (int a = 0; a < 3; ++a)
       for (int b = 0; b < 3; ++b) {
         const double moved = half[a][0] * r[b] + half[a][1] * r[3 + b] + half[a][2] * r[6 + b];
-        const double scale = std::sqrt(metric[a][a]) * std::sqrt(metric[b][b]);
-        largest = std::max(largest, std::fabs(moved - metric[a][b]) / scale);
+        largest = std::max(largest, std::fabs(moved - metric[a][b]) / (length[a] * length[b]));
       }
   }
   return largest;

@@ -31,6 +31,21 @@ struct Points {
   std::size_t size() const { return occupancies.size(); }
 };
 
+// Adds the pairs of point i and the images of point j, i <= j, that are at most `cutoff` apart.
+inline void add_pairs(const periodic::Lattice& reduced, const periodic::WrappedPoints& wrapped,
+                      const periodic::ImageSearch<2>& search, const Heights& heights, double cutoff, std::size_t i,
+                      std::size_t j, std::vector<Pair>& pairs) {
+  double d[3];
+  for (int c = 0; c < 3; ++c) d[c] = wrapped.fractional[3 * j + c] - wrapped.fractional[3 * i + c];
+  if (heights.beyond(d, cutoff)) return;
+  search.for_each(d, [&](const std::int32_t z[3], double distance) {
+    if (i == j && !periodic::lexicographically_positive(z)) return;
+    Pair pair{static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), {0, 0, 0}, distance};
+    periodic::given_shift(reduced, wrapped, static_cast<std::int32_t>(i), static_cast<std::int32_t>(j), z, pair.shift);
+    pairs.push_back(pair);
+  });
+}
+
 // In no particular order. Returns false where a position cannot be wrapped.
 inline bool find_pairs(const periodic::Lattice& reduced, const std::vector<double>& positions, double cutoff,
                        std::vector<Pair>& pairs) {
@@ -38,15 +53,10 @@ inline bool find_pairs(const periodic::Lattice& reduced, const std::vector<doubl
   pairs.clear();
   if (!wrapped.assign(reduced, positions.data(), positions.size() / 3)) return false;
   const periodic::ImageSearch<2> search(reduced, cutoff);
+  const Heights heights(reduced);
   Sweep(reduced, wrapped, cutoff).for_each([&](std::int32_t i, std::int32_t j) {
-    double d[3];
-    for (int c = 0; c < 3; ++c) d[c] = wrapped.fractional[3 * j + c] - wrapped.fractional[3 * i + c];
-    search.for_each(d, [&](const std::int32_t z[3], double distance) {
-      if (i == j && !periodic::lexicographically_positive(z)) return;
-      Pair pair{i, j, {0, 0, 0}, distance};
-      periodic::given_shift(reduced, wrapped, i, j, z, pair.shift);
-      pairs.push_back(pair);
-    });
+    add_pairs(reduced, wrapped, search, heights, cutoff, static_cast<std::size_t>(i), static_cast<std::size_t>(j),
+              pairs);
   });
   return true;
 }
@@ -131,7 +141,7 @@ struct Groups {
 class Merger {
  public:
   Merger(const double* given, const periodic::Lattice& reduced, const MergeRules& rules)
-      : given_(given), reduced_(reduced), rules_(rules) {}
+      : given_(given), reduced_(reduced), rules_(rules), heights_(reduced) {}
 
   // Merges the points in place; `pairs` are those at most `tolerance` apart. Of each point before: the point that it
   // became, and the cells by which it moves to lie beside that. Returns false where a position cannot be wrapped.
@@ -160,7 +170,7 @@ class Merger {
       }
       replace(points, point, cell);
       left = -1.0;
-      if (!find_pairs(reduced_, points.positions, tolerance, pairs)) return false;
+      if (!renew(points, pairs, tolerance)) return false;
     }
     for (double& occupancy : points.occupancies) occupancy = std::min(occupancy, 1.0);
     return true;
@@ -201,6 +211,7 @@ class Merger {
     if (!(groups_.weight[g] + points.occupancies[k] > rules_.most_shared)) return;
     double d[3];
     for (int c = 0; c < 3; ++c) d[c] = wrapped.fractional[3 * other + c] - wrapped.fractional[3 * a + c];
+    if (heights_.beyond(d, groups_.reach[g] + rules_.tie)) return;
     search.for_each(d, [&](const std::int32_t z[3], double distance) {
       if (distance > groups_.reach[g] + rules_.tie) return;
       std::int64_t step[3];
@@ -213,10 +224,12 @@ class Merger {
   }
 
   // First the points that stay, then the means of the good groups.
-  void replace(Points& points, std::vector<std::int64_t>& point, std::vector<std::int64_t>& cell) const {
+  void replace(Points& points, std::vector<std::int64_t>& point, std::vector<std::int64_t>& cell) {
     const std::size_t n = points.size();
     Points merged;
-    std::vector<std::int64_t> onto(n), number(groups_.size(), -1);
+    std::vector<std::int64_t>& onto = onto_;
+    std::vector<std::int64_t> number(groups_.size(), -1);
+    onto.assign(n, -1);
     std::vector<double> rounded;  // (n_merged, 3) cells that wrapping took away
     const auto add = [&](const double* place, double occupancy) {
       for (int c = 0; c < 3; ++c) {
@@ -230,6 +243,7 @@ class Merger {
     };
     for (std::size_t k = 0; k < n; ++k)
       if (!groups_.good[groups_.group[k]]) onto[k] = add(&points.positions[3 * k], points.occupancies[k]);
+    stayed_ = merged.size();
     for (std::size_t g = 0; g < groups_.size(); ++g)
       if (groups_.good[g]) number[g] = add(&groups_.mean[3 * g], groups_.weight[g]);
     for (std::size_t k = 0; k < n; ++k)
@@ -246,10 +260,33 @@ class Merger {
     points = std::move(merged);
   }
 
+  // The pairs after `replace`: those of points that stay are as they were, those of new points are looked for.
+  bool renew(const Points& points, std::vector<Pair>& pairs, double tolerance) {
+    std::size_t kept = 0;
+    for (const Pair& pair : pairs) {
+      const std::int64_t i = onto_[pair.i], j = onto_[pair.j], end = static_cast<std::int64_t>(stayed_);
+      if (i < end && j < end) {
+        pairs[kept] = pair;
+        pairs[kept].i = i;
+        pairs[kept++].j = j;
+      }
+    }
+    pairs.resize(kept);
+    periodic::WrappedPoints wrapped;
+    if (!wrapped.assign(reduced_, points.positions.data(), points.size())) return false;
+    const periodic::ImageSearch<2> search(reduced_, tolerance);
+    for (std::size_t j = stayed_; j < points.size(); ++j)
+      for (std::size_t i = 0; i <= j; ++i) add_pairs(reduced_, wrapped, search, heights_, tolerance, i, j, pairs);
+    return true;
+  }
+
   const double* given_;
   const periodic::Lattice& reduced_;
   const MergeRules rules_;
+  const Heights heights_;
   std::vector<Pair> tied_;
+  std::vector<std::int64_t> onto_;  // what became of each point in `replace`
+  std::size_t stayed_ = 0;          // points that did not become new ones then
   Groups groups_;
 };
 

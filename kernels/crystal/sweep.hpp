@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -10,6 +11,31 @@
 #include "../periodic/neighbours.hpp"
 
 namespace crystal {
+
+// Tells pairs whose nearest images are certainly beyond a distance: no image is closer than along a height of the cell.
+class Heights {
+ public:
+  explicit Heights(const periodic::Lattice& lattice) {
+    for (int c = 0; c < 3; ++c) {
+      const double *a = lattice.rows[(c + 1) % 3], *b = lattice.rows[(c + 2) % 3];
+      const double n[3] = {a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]};
+      height_[c] = lattice.volume / std::sqrt(periodic::dot(n, n)) * (1.0 - 1e-9);
+    }
+  }
+
+  // `d` is between points in [0, 1), so each coordinate lies in (-1, 1).
+  bool beyond(const double d[3], double distance) const {
+    const double limit = distance + 1e-9;
+    for (int c = 2; c >= 0; --c) {
+      const double way = std::fabs(d[c]);
+      if (std::min(way, 1.0 - way) * height_[c] > limit) return true;
+    }
+    return false;
+  }
+
+ private:
+  double height_[3];
+};
 
 class Sweep {
  public:

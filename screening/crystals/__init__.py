@@ -1,9 +1,18 @@
 """Crystals: CIF text to flat arrays, their chemistry, and the point set of each channel."""
 
 from screening.crystals.arrays import BoolArray, FloatArray, IntArray, wrap
+from screening.crystals.batch import CrystalBatch
+from screening.crystals.cells import crystals_of
 from screening.crystals.chemistry import RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced
-from screening.crystals.cif import read_cif
-from screening.crystals.clouds import Cloud, Members, channel_clouds, channel_label, channel_members
+from screening.crystals.cif import Unit, read_cif, read_unit
+from screening.crystals.clouds import (
+    Cloud,
+    Members,
+    channel_batches,
+    channel_clouds,
+    channel_label,
+    channel_members,
+)
 from screening.crystals.crystal import CloudBatch, Crystal
 from screening.crystals.direct import crystal_of_arrays
 from screening.crystals.document import parsed
@@ -32,20 +41,24 @@ __all__ = [
     "Cloud",
     "CloudBatch",
     "Crystal",
+    "CrystalBatch",
     "FloatArray",
     "IntArray",
     "Members",
+    "Unit",
     "anion_mask",
     "anonymous_formula",
     "as_crystal",
     "as_crystals",
     "ase_arrays",
+    "channel_batches",
     "channel_clouds",
     "channel_label",
     "channel_members",
     "charge_balanced",
     "contradictions_among",
     "crystal_of_arrays",
+    "crystals_of",
     "families_among",
     "family_words",
     "flag_sentence",
@@ -55,6 +68,7 @@ __all__ = [
     "pymatgen_arrays",
     "read_cif",
     "read_entry",
+    "read_unit",
     "reduced_formula",
     "wrap",
     "written_amounts",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+SmallArray = NDArray[np.int8]
 
 
 def wrap(positions: FloatArray) -> FloatArray:

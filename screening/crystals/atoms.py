@@ -10,11 +10,24 @@ from typing import NamedTuple
 import gemmi
 import numpy as np
 
+from screening import _kernels
 from screening.config import InputLimits
-from screening.crystals.arrays import FloatArray, IntArray
-from screening.crystals.columns import Columns, read_columns, read_occupancies, read_positions
+from screening.crystals.arrays import FloatArray, IntArray, SmallArray
+from screening.crystals.columns import (
+    MOST_CELLS,
+    MOST_OCCUPANCY,
+    SMALLEST_OCCUPANCY,
+    AtomLoop,
+    Columns,
+    Coordinates,
+    Table,
+    read_occupancies,
+    read_positions,
+    read_table,
+    unquoted,
+)
 from screening.crystals.species import PLAIN_SYMBOLS, Species, checked_charge, number_of, species_of
-from screening.crystals.syntax import lattice_of
+from screening.crystals.syntax import QUOTES_AND_NULLS, lattice_of
 from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
 
@@ -40,21 +53,28 @@ class Atoms:
     occupancies: FloatArray  # (m,)
     multiplicities: FloatArray  # (m,) as stated, NaN where not
     hydrogens: FloatArray  # (m,) hydrogen atoms held by the atom and not placed, the share of the row included
-    labels: list[str]  # (m,)
-    written: list[list[str]]  # x, y, z as the file writes them, each (m,)
+    decimals: SmallArray  # (m, 3) of the coordinates as the file writes them
+    significant: SmallArray  # (m, 3) the same without trailing zeros
+    written: list[str] | None  # (m,) names, None where the file has none
     unplaced: dict[int, float]  # atomic number -> atoms per cell without coordinates
     flags: dict[str, str] = field(default_factory=dict)  # name -> detail
 
     partial: bool = False  # whether any fills less than its site
     counted: bool = False  # whether any multiplicity is stated
     hold_hydrogen: bool = False  # whether any holds hydrogen that is not placed
+    unquoted: bool = True  # whether the names are; where not, they are as they stand in the file
 
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def labels(self) -> list[str]:
+        """Names of the atoms, (m,), empty where the file has none."""
+        return self.written if self.unquoted and self.written is not None else unquoted(self.written, len(self))
+
 
 def read_atoms(
-    block: gemmi.cif.Block, cell: list[float], limits: InputLimits, *, stated: frozenset[str] | None
+    block: gemmi.cif.Block, loop: AtomLoop, cell: list[float], limits: InputLimits, *, stated: frozenset[str] | None
 ) -> Atoms:
     """Return the atoms of a block.
 
@@ -62,6 +82,8 @@ def read_atoms(
     ----------
     block
         One data block.
+    loop
+        Where its atoms stand.
     cell
         a, b, c, α, β, γ.
     limits
@@ -74,12 +96,13 @@ def read_atoms(
     RejectionError
         bad-element, bad-site, too-large, no-atoms.
     """
-    columns, cartesian = read_columns(block, limits)
+    table = read_table(block, loop, limits)
+    plain = _plain(table, block, stated)
+    if plain is not None:
+        return plain
+    columns, cartesian = table.unquoted(), table.cartesian
     flags: dict[str, str] = {}
     species = _species(columns, stated, flags)
-    if _is_plain(columns, species):
-        positions = _placed(columns.coordinates(), columns.label, cartesian=cartesian, cell=cell)
-        return _plain(columns, species, positions, _charges(block), flags)
     rows = species.rows()
     hydrogen = _hydrogen_rule(rows, columns, stated)
     placed = [row for row in rows if not columns.bare(row.at)]
@@ -90,17 +113,18 @@ def read_atoms(
     if any(held):
         flags["atoms-without-coordinates"] = ""
     texts, labels = columns.coordinates(at), [columns.label[row] for row in at]
-    positions = _placed(texts, labels, cartesian=cartesian, cell=cell)  # refuses before charges do
+    places = _placed(texts, labels, cartesian=cartesian, cell=cell)  # refuses before charges do
     charges = _charges(block)
     atoms = Atoms(
         numbers=np.array([row.kind.parts[0][0] for row in placed], dtype=np.int64),
         charges=np.array([charges.get(columns.symbol[row.at], row.kind.charge) for row in placed]),
-        positions=positions,
+        positions=places.positions,
         occupancies=np.array([row.occupancy for row in placed]),
         multiplicities=np.array(columns.multiplicities(at)),
         hydrogens=np.array(held),
-        labels=labels,
-        written=texts,
+        decimals=places.decimals,
+        significant=places.significant,
+        written=labels,
         unplaced=unplaced,
         flags=flags,
         counted=bool(columns.counts),
@@ -110,50 +134,67 @@ def read_atoms(
     return replace(atoms, partial=bool((atoms.occupancies < 1.0).any()))
 
 
-def _is_plain(columns: Columns, species: _SpeciesOfRows) -> bool:
-    """Return whether every row of the loop is one atom with coordinates, as nearly always."""
-    return (
-        not species.dummies
-        and columns.attached is None
-        and 0.0 not in species.occupancies
-        and not columns.some_bare()
-        and all(len(kind.parts) == 1 and not kind.hydrogens for kind in species.kinds.values())
-        and bool(species.names)
-    )
-
-
-def _plain(
-    columns: Columns,
-    species: _SpeciesOfRows,
-    positions: FloatArray,
-    charges: dict[str, float],
-    flags: dict[str, str],
-) -> Atoms:
-    numbers = {name: kind.parts[0][0] for name, kind in species.kinds.items()}
-    stated = {
-        name: charges.get("" if name[0] == NO_SYMBOL else name, kind.charge) for name, kind in species.kinds.items()
-    }
-    count = len(species.names)
+def _plain(table: Table, block: gemmi.cif.Block, stated: frozenset[str] | None) -> Atoms | None:
+    """Return the atoms where every row of the loop is one atom with plain numbers, as nearly always; else None."""
+    columns, counts = table.columns, table.counts
+    names, calc = columns["type_symbol"], columns["calc_flag"]
+    if names is None or table.cartesian or columns["attached_hydrogens"] is not None or len(counts) > 1:
+        return None
+    if calc is not None and "dum" in calc:
+        return None
+    try:
+        kinds = _plain_kinds(set(names), block, stated)
+    except RejectionError:  # with its reason, in its order
+        return None
+    if kinds is None:
+        return None
+    x, y, z = table.axes
+    found = _kernels.plain_rows(
+        x, y, z, names, kinds, columns["occupancy"], counts[0] if counts else None,
+        MOST_CELLS, SMALLEST_OCCUPANCY, MOST_OCCUPANCY,
+    )  # fmt: skip
+    if found is None:
+        return None
+    (positions, decimals, significant), numbers, charges, occupancies, multiplicities, partial = found
     return Atoms(
-        numbers=np.array([numbers[name] for name in species.names], dtype=np.int64),
-        charges=np.array([stated[name] for name in species.names]),
+        numbers=numbers,
+        charges=charges,
         positions=positions,
-        occupancies=np.array(species.occupancies),
-        multiplicities=np.array(columns.multiplicities(range(count))),
-        hydrogens=np.zeros(count),
-        labels=columns.label,
-        written=columns.coordinates(),
+        occupancies=occupancies,
+        multiplicities=multiplicities,
+        hydrogens=np.zeros(len(numbers)),
+        decimals=decimals,
+        significant=significant,
+        written=columns["label"],
+        unquoted=False,
         unplaced={},
-        flags=flags,
-        partial=min(species.occupancies) < 1.0,
-        counted=bool(columns.counts),
+        partial=partial,
+        counted=bool(counts),
     )
+
+
+def _plain_kinds(
+    names: set[str], block: gemmi.cif.Block, stated: frozenset[str] | None
+) -> dict[str, tuple[int, float]] | None:
+    """Return atomic number and charge by symbol, None where a symbol stands for more than one atom or for none."""
+    kinds: dict[str, tuple[int, float]] = {}
+    for name in names:
+        kind = PLAIN_SYMBOLS.get(name)
+        if kind is None:
+            if name[0] in QUOTES_AND_NULLS:
+                return None
+            kind = species_of(name, "", stated=stated, capitals=False)
+            if len(kind.parts) > 1 or kind.hydrogens:
+                return None
+        kinds[name] = (kind.parts[0][0], kind.charge)
+    charges = _charges(block)
+    return {name: (kind[0], charges.get(name, kind[1])) for name, kind in kinds.items()} if charges else kinds
 
 
 def _spread(atoms: Atoms, placed: list[_Row]) -> Atoms:
     """Return atoms with one row for each element of a mixed symbol; hydrogen held stays with the first."""
     parts = [(at, *part) for at, row in enumerate(placed) for part in row.kind.parts]
-    at = np.array([index for index, _, _ in parts])
+    at, labels = np.array([index for index, _, _ in parts]), atoms.labels
     return replace(
         atoms,
         numbers=np.array([number for _, number, _ in parts], dtype=np.int64),
@@ -162,8 +203,9 @@ def _spread(atoms: Atoms, placed: list[_Row]) -> Atoms:
         occupancies=atoms.occupancies[at] * np.array([share for *_, share in parts]),
         multiplicities=atoms.multiplicities[at],
         hydrogens=np.where(np.diff(at, prepend=-1) > 0, atoms.hydrogens[at], 0.0),
-        labels=[atoms.labels[index] for index in at],
-        written=[[axis[index] for index in at] for axis in atoms.written],
+        decimals=atoms.decimals[at],
+        significant=atoms.significant[at],
+        written=[labels[index] for index in at],
     )
 
 
@@ -280,7 +322,7 @@ def _charges(block: gemmi.cif.Block) -> dict[str, float]:
     return {symbol: checked_charge(charge, symbol) for symbol, charge in charges.items() if not math.isnan(charge)}
 
 
-def _placed(axes: list[list[str]], labels: list[str], *, cartesian: bool, cell: list[float]) -> FloatArray:
-    """Return (m, 3) fractional coordinates."""
-    positions = read_positions(axes, labels)
-    return positions @ np.linalg.inv(lattice_of(cell)) if cartesian else positions
+def _placed(axes: list[list[str]], labels: list[str], *, cartesian: bool, cell: list[float]) -> Coordinates:
+    """Return the fractional coordinates of m atoms."""
+    found = read_positions(axes, labels)
+    return found._replace(positions=found.positions @ np.linalg.inv(lattice_of(cell))) if cartesian else found

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pymatgen.core.periodic_table import Element
 
 from screening import _kernels
 from screening.crystals.arrays import FloatArray
@@ -15,9 +14,6 @@ from screening.crystals.crystal import Crystal
 from screening.crystals.formulas import FORMULA_ORDER
 from screening.crystals.neighbours import check_status, contiguous
 from screening.elements import NUMBERS, SYMBOLS
-
-_ELECTRONEGATIVITY_RANK = np.zeros(len(FORMULA_ORDER) + 1, dtype=np.int64)
-_ELECTRONEGATIVITY_RANK[[NUMBERS[symbol] for symbol in FORMULA_ORDER]] = np.arange(1, len(FORMULA_ORDER) + 1)
 
 # No isotope that is stable or nearly so. Source: IUPAC, Pure Appl. Chem. 93, 573 (2021): no standard atomic weight,
 # and Th, Pa, U, which have one.
@@ -53,15 +49,20 @@ _PROTON_HOLDERS = frozenset(NUMBERS[symbol] for symbol in ("C", "N", "O", "F", "
 CHARGE_SLACK = 0.02
 
 
-@cache
-def _among(numbers: frozenset[int]) -> NDArray[np.bool_]:
-    """Return whether an atomic number is one of some, (256,) by atomic number."""
-    table = np.zeros(256, dtype=np.bool_)
-    table[list(numbers)] = True
-    return table
-
-
-_IS_ANION = _among(frozenset(NUMBERS[symbol] for symbol in ANIONS))
+# What an element is to the rules of `anion_mask`, one bit each, as the kernel reads them.
+_ROLES = (
+    (1, frozenset(NUMBERS[symbol] for symbol in ANIONS)),
+    (2, _CENTRES),
+    (4, _HEAVY_CENTRES),
+    (8, _LIGANDS),
+    (16, _PROTON_HOLDERS),
+)
+ANION_RULES = _kernels.AnionRules(
+    roles=[sum(bit for bit, numbers in _ROLES if number in numbers) for number in range(len(SYMBOLS))],
+    ranks=[0] + [1 + FORMULA_ORDER.index(symbol) for symbol in SYMBOLS[1:]],
+    bonds=[*CENTRE_BOND, *HEAVY_CENTRE_BOND, 0.0, PROTON_BOND],
+    bonded_occupancy=BONDED_OCCUPANCY,
+)
 
 
 def anion_mask(crystal: Crystal) -> NDArray[np.bool_]:
@@ -77,40 +78,13 @@ def anion_mask(crystal: Crystal) -> NDArray[np.bool_]:
 
     Source: ours; bond lengths from the usual tables of ionic and covalent radii.
     """
-    numbers = crystal.numbers
-    present = frozenset(numbers.tolist())
-    mask = _IS_ANION[numbers]
-    if not present.isdisjoint(_LIGANDS):
-        for kind, bond in ((_CENTRES, CENTRE_BOND), (_HEAVY_CENTRES, HEAVY_CENTRE_BOND)):
-            if not present.isdisjoint(kind):
-                centres = _among(kind)[numbers]
-                held = _held(crystal, centres, _among(_LIGANDS)[numbers], bond)
-                mask &= ~(centres & (held > 0) & (held + crystal.occupancies > BONDED_OCCUPANCY))
-    if 1 in present:
-        hydrogen = numbers == 1
-        holders = _among(_PROTON_HOLDERS)[numbers]
-        mask |= hydrogen & (_held(crystal, hydrogen, holders, (0.0, PROTON_BOND)) == 0)
-    stated = ~np.isnan(crystal.charges)
-    every = False
-    if stated.any() and (crystal.charges[stated] != 0).any():
-        every = bool(stated.all())
-        mask = np.where(stated, crystal.charges < 0, mask)
-    if not every and len(present) > 1 and not mask.any():
-        ranks = _ELECTRONEGATIVITY_RANK[numbers]
-        mask = ranks == ranks.max()
-    return mask
-
-
-def _held(
-    crystal: Crystal, atoms: NDArray[np.bool_], partners: NDArray[np.bool_], bond: tuple[float, float]
-) -> FloatArray:
-    """Return the summed occupancy of `partners` at a distance within `bond` (Å) of each of `atoms`, (n_atoms,)."""
-    status, result = _kernels.held_occupancies(
+    status, mask = _kernels.anion_mask(
         contiguous(crystal.lattice), contiguous(crystal.positions), contiguous(crystal.occupancies),
-        atoms, partners, *bond,
+        np.ascontiguousarray(crystal.site_idx), np.ascontiguousarray(crystal.numbers), contiguous(crystal.charges),
+        ANION_RULES,
     )  # fmt: skip
     check_status(status)
-    return result
+    return np.asarray(mask).view(np.bool_)
 
 
 @cache
@@ -119,6 +93,8 @@ def oxidation_states() -> tuple[FloatArray, FloatArray]:
 
     Source: pymatgen's element table: the common states and those of at least ten entries of the ICSD.
     """
+    from pymatgen.core.periodic_table import Element  # workers that featurize do without it
+
     low, high = np.full(len(SYMBOLS), np.nan), np.full(len(SYMBOLS), np.nan)
     for number, symbol in enumerate(SYMBOLS):
         if number and Element.is_valid_symbol(symbol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +11,10 @@ import numpy as np
 from screening import _kernels
 from screening.config import CloudConfig
 from screening.crystals.arrays import BoolArray, FloatArray, IntArray
-from screening.crystals.chemistry import anion_mask
-from screening.crystals.crystal import Crystal
-from screening.crystals.neighbours import check_status, contiguous
+from screening.crystals.batch import CrystalBatch
+from screening.crystals.chemistry import ANION_RULES, anion_mask
+from screening.crystals.crystal import CloudBatch, Crystal
+from screening.crystals.neighbours import check_status, contiguous, refusal
 from screening.crystals.sites import MOST_SHARED
 from screening.elements import NUMBERS
 from screening.errors import Code, RejectionError
@@ -23,11 +25,33 @@ Cloud = tuple[FloatArray, FloatArray, FloatArray]  # lattice (3, 3) Å, position
 TIE = 1.618e-4
 # A distance this close to the tolerance is at it, not below: two sites 1.0000 Å apart are not closer than 1.0 Å. Å.
 NOISE = 1e-6
+# What the kernel answers of a crystal, beside what `check_status` knows.
+NO_MOBILE_ION = 3
 
 
 def channel_label(channel: str, config: CloudConfig) -> str:
     """Return the name of a channel in columns and tables: the ion's symbol for ``mobile``, else the channel itself."""
     return config.mobile_ion if channel == "mobile" else channel
+
+
+def channel_batches(
+    crystals: CrystalBatch, config: CloudConfig
+) -> tuple[dict[str, CloudBatch], dict[int, RejectionError]]:
+    """Return the clouds of every configured channel, in that order, and why crystals have none, by their place.
+
+    The clouds are those of the other crystals, in order; a sublattice that a crystal lacks is an empty cloud. One call
+    of the kernel, without Python's lock.
+    """
+    status, channels = _kernels.channel_clouds(
+        crystals.lattices, crystals.offsets, crystals.positions, crystals.occupancies, crystals.site_idx,
+        crystals.numbers, crystals.charges, _rules(config),
+    )  # fmt: skip
+    refused = {place: _refusal(int(status[place]), config) for place in np.flatnonzero(status).tolist()}
+    lattices = crystals.lattices if not refused else np.delete(crystals.lattices, list(refused), axis=0)
+    return {
+        channel: CloudBatch(lattices, positions, occupancies, offsets)
+        for channel, (offsets, positions, occupancies) in zip(config.channels, channels, strict=True)
+    }, refused
 
 
 def channel_clouds(crystal: Crystal, config: CloudConfig) -> dict[str, Cloud]:
@@ -38,8 +62,33 @@ def channel_clouds(crystal: Crystal, config: CloudConfig) -> dict[str, Cloud]:
     RejectionError
         no-mobile-ion.
     """
-    _, points = _points(crystal, config)
-    return {channel: (crystal.lattice, *found.cloud) for channel, found in zip(config.channels, points, strict=True)}
+    batches, refused = channel_batches(CrystalBatch.from_crystals([crystal]), config)
+    if refused:
+        raise refused[0]
+    return {channel: (crystal.lattice, *batch.cloud(0)[1:]) for channel, batch in batches.items()}
+
+
+# As the kernel numbers them.
+_SUBLATTICES = {"mobile": 0, "anion": 1, "cation": 2, "framework": 3, "all": 4}
+
+
+@lru_cache(maxsize=16)
+def _rules(config: CloudConfig) -> _kernels.ChannelRules:
+    return _kernels.ChannelRules(
+        ANION_RULES,
+        channels=[_SUBLATTICES[channel] for channel in config.channels],
+        tolerances=[_tolerance(channel, config) for channel in config.channels],
+        mobile=NUMBERS[config.mobile_ion],
+        most_shared=MOST_SHARED,
+        tie=TIE,
+        noise=NOISE,
+    )
+
+
+def _refusal(status: int, config: CloudConfig) -> RejectionError:
+    if status == NO_MOBILE_ION:
+        return RejectionError(Code.NO_MOBILE_ION, f"the crystal places no {config.mobile_ion}")
+    return refusal(status)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,16 +13,20 @@ import numpy as np
 
 from screening import _kernels
 from screening.config import InputLimits
-from screening.crystals.arrays import FloatArray
+from screening.crystals.arrays import FloatArray, SmallArray
 from screening.crystals.syntax import shown
 from screening.errors import Code, RejectionError
 
 COORDINATES = ("fract_x", "fract_y", "fract_z")
+CARTESIAN = ("Cartn_x", "Cartn_y", "Cartn_z")
 # An atom that fills less of its site than this is a slip of the pen: the least of 254 measured conductors is 0.007.
 SMALLEST_OCCUPANCY = 1e-6
 MOST_OCCUPANCY = 1.5
 # A coordinate beyond this many cells is a slip too.
 MOST_CELLS = 1e4
+# Decimals that rounding is judged by: 0.5 is a half, not somewhere from 0.45 to 0.55.
+FEWEST_DECIMALS, MOST_DECIMALS = 2, 8
+_DECIMALS = re.compile(r"[+-]?\d*\.(\d+)")
 _NULL = frozenset({"?", "."})
 # The columns of the loop besides coordinates.
 _OPTIONAL = (
@@ -37,6 +41,14 @@ _OPTIONAL = (
 # In values set off by blanks: one that is quoted or says nothing.
 _QUOTED = re.compile(r"['\";]|(?<!\S)[?.](?!\S)")
 _FRACTION = re.compile(r"([+-]?\d{1,4})/(\d{1,4})\Z")
+
+
+class Coordinates(NamedTuple):
+    """Coordinates as numbers, and how many decimals they are written with."""
+
+    positions: FloatArray  # (m, 3)
+    decimals: SmallArray  # (m, 3) digits after the point; `MOST_DECIMALS` for a fraction
+    significant: SmallArray  # (m, 3) the same without trailing zeros
 
 
 class Columns(NamedTuple):
@@ -81,26 +93,72 @@ class Columns(NamedTuple):
         return result
 
 
-def read_columns(block: gemmi.cif.Block, limits: InputLimits) -> tuple[Columns, bool]:
-    """Return the columns of the atom loop, and whether its coordinates are Cartesian."""
-    dot = "." if block.find_values("_atom_site.fract_x") or block.find_values("_atom_site.Cartn_x") else "_"
-    prefix = f"_atom_site{dot}"
-    cartesian = not block.find_values(f"{prefix}fract_x") and bool(block.find_values(f"{prefix}Cartn_x"))
-    names = ("Cartn_x", "Cartn_y", "Cartn_z") if cartesian else COORDINATES
-    length, columns = _table(block, prefix, names, most=100 * limits.max_sites)
-    x, y, z = (columns[name] or [] for name in names)
-    counts = (columns["symmetry_multiplicity"], columns["site_symmetry_multiplicity"])
-    return Columns(
-        x,
-        y,
-        z,
-        _unquoted(columns["type_symbol"], length),
-        _unquoted(columns["label"], length),
-        columns["occupancy"],
-        tuple(column for column in counts if column is not None),
-        columns["calc_flag"],
-        columns["attached_hydrogens"],
-    ), cartesian
+class Table(NamedTuple):
+    """The columns of the atom loop as they are written."""
+
+    length: int
+    columns: dict[str, list[str] | None]  # by name, None where the loop has none of that name
+    names: tuple[str, ...]  # of the three coordinates
+
+    @property
+    def cartesian(self) -> bool:
+        """Whether the coordinates are Cartesian."""
+        return self.names is CARTESIAN
+
+    @property
+    def axes(self) -> list[list[str]]:
+        """The three columns of coordinates."""
+        return [self.columns[name] or [] for name in self.names]
+
+    @property
+    def counts(self) -> tuple[list[str], ...]:
+        """The columns of multiplicities."""
+        columns = (self.columns["symmetry_multiplicity"], self.columns["site_symmetry_multiplicity"])
+        return tuple(column for column in columns if column is not None)
+
+    def unquoted(self) -> Columns:
+        """Return the columns without quotes."""
+        columns = self.columns
+        x, y, z = self.axes
+        return Columns(
+            x,
+            y,
+            z,
+            unquoted(columns["type_symbol"], self.length),
+            unquoted(columns["label"], self.length),
+            columns["occupancy"],
+            self.counts,
+            columns["calc_flag"],
+            columns["attached_hydrogens"],
+        )
+
+
+class AtomLoop(NamedTuple):
+    """Where the atoms of a block stand."""
+
+    prefix: str  # of the tags
+    names: tuple[str, ...]  # of the three coordinates
+
+
+def atom_loop(block: gemmi.cif.Block) -> AtomLoop:
+    """Return where the atoms stand, tags with a dot before others, fractional coordinates before Cartesian ones.
+
+    Raises
+    ------
+    RejectionError
+        no-atoms: there are no coordinates.
+    """
+    for prefix in ("_atom_site.", "_atom_site_"):
+        for names in (COORDINATES, CARTESIAN):
+            if block.find_values(f"{prefix}{names[0]}"):
+                return AtomLoop(prefix, names)
+    raise RejectionError(Code.NO_ATOMS, "the block has no atom coordinates")
+
+
+def read_table(block: gemmi.cif.Block, loop: AtomLoop, limits: InputLimits) -> Table:
+    """Return the columns of the atom loop; too-large: more atoms than allowed."""
+    length, columns = _table(block, loop.prefix, loop.names, most=100 * limits.max_sites)
+    return Table(length, columns, loop.names)
 
 
 def _table(
@@ -138,7 +196,7 @@ def _check_length(length: int, most: int) -> None:
         raise RejectionError(Code.TOO_LARGE, detail)
 
 
-def _unquoted(column: list[str] | None, length: int) -> list[str]:
+def unquoted(column: list[str] | None, length: int) -> list[str]:
     """Return names without quotes and blanks, empty where the file has none."""
     if column is None:
         return [""] * length
@@ -188,12 +246,20 @@ def _multiplicity(text: str) -> float:
     return value if 1 <= value <= 192 and value == int(value) else math.nan
 
 
-def read_positions(axes: list[list[str]], labels: list[str]) -> FloatArray:
-    """Return (m, 3) coordinates."""
+def read_positions(axes: list[list[str]], labels: list[str]) -> Coordinates:
+    """Return the coordinates of m atoms."""
     x, y, z = axes
     plain = _kernels.plain_coordinates(x, y, z, MOST_CELLS)
-    if plain is not None and len(plain):
-        return plain
+    if plain is not None and len(plain[0]):
+        return Coordinates(*plain)
+    decimals, significant = (
+        np.array([[_decimals(text, bare=bare) for text in axis] for axis in axes], dtype=np.int8).T.copy()
+        for bare in (False, True)
+    )
+    return Coordinates(_positions(axes, labels), decimals, significant)
+
+
+def _positions(axes: list[list[str]], labels: list[str]) -> FloatArray:
     try:
         # With exponents, or more digits than are plain. An underscore is a digit to Python alone.
         result = np.array([list(map(float, axis)) for axis in axes]).T.copy()
@@ -211,3 +277,10 @@ def _coordinate(text: str, label: str) -> float:
     if not abs(value) < MOST_CELLS:
         raise RejectionError(Code.BAD_SITE, f"coordinate {shown(text)!r} of atom {shown(label)!r}")
     return float(value)
+
+
+def _decimals(text: str, *, bare: bool) -> int:
+    """Return the decimals of a coordinate as written: 2 for .33; `bare`: trailing zeros are not counted."""
+    match = _DECIMALS.match(text)
+    digits = match[1].rstrip("0") if match and bare else match[1] if match else ""
+    return MOST_DECIMALS if "/" in text else min(len(digits), MOST_DECIMALS)

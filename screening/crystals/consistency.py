@@ -15,12 +15,12 @@ import gemmi
 import numpy as np
 
 from screening import _kernels
-from screening.crystals.arrays import FloatArray, IntArray
+from screening.crystals.arrays import BoolArray, FloatArray, IntArray
 from screening.crystals.formulas import StatedFormula, parsed_formula, reduced_formula
 from screening.crystals.neighbours import Pairs, check_status, contiguous
 from screening.crystals.sites import FULL_TOLERANCE, MOST_SHARED, Expansion
 from screening.crystals.syntax import find_value, shown
-from screening.elements import SYMBOLS
+from screening.elements import NUMBERS, SYMBOLS
 
 # Largest difference of atomic fractions that is no contradiction.
 FRACTION_TOLERANCE = 0.01
@@ -32,6 +32,8 @@ CONTACT_FACTOR = 0.6
 # Partly filled sites this close are meant as alternatives for one place, as split sites are merged up to here; no two
 # atoms heavier than hydrogen bond so closely (C-O in carbon monoxide: 1.13). Å.
 SHARED_DISTANCE = 1.0
+# Sites closer than this are looked at, whatever their elements. Å.
+NEAREST = max(SHARED_DISTANCE, FULL_TOLERANCE)
 # A site that fills less than this is partly filled.
 FULL = 0.99
 FORMULA_TAGS = ("_chemical_formula_sum", "_chemical_formula.sum")
@@ -113,6 +115,35 @@ def _common_divisor(amounts: dict[str, float]) -> int:
     return math.gcd(*(int(amount) for amount in amounts.values()))
 
 
+def surely_as_stated(amounts: FloatArray, stated: Sequence[Stated]) -> BoolArray:
+    """Return (n,) of which crystals `formula_contradiction` says nothing; of a few of those, near its limits, not.
+
+    Parameters
+    ----------
+    amounts
+        (n, 119) atoms per cell by atomic number.
+    stated
+        (n,) what their blocks state.
+    """
+    wanted = np.zeros_like(amounts)
+    read = [of.formula.amounts if of.formula is not None else {} for of in stated]
+    rows = np.repeat(np.arange(len(read)), [len(of) for of in read])
+    columns = [NUMBERS[symbol] for of in read for symbol in of]
+    wanted[rows, columns] = [amount for of in read for amount in of.values()]
+    units = np.array([of.units for of in stated])
+    total, whole = amounts.sum(axis=1), wanted.sum(axis=1)
+    safe = 1.0 - 1e-6
+    with np.errstate(divide="ignore", invalid="ignore"):
+        off = np.abs(wanted / whole[:, None] - amounts / total[:, None]).max(axis=1)
+        found = total / whole
+        counted = np.isnan(units) | (np.abs(found - units) <= safe * AMOUNT_TOLERANCE * units)
+        one = np.abs(found - 1.0) <= safe * AMOUNT_TOLERANCE
+    for place in np.flatnonzero(one & ~counted).tolist():  # the formula is of the whole cell
+        counted[place] = _common_divisor(read[place]) % stated[place].units == 0
+    none = np.array([of.formula is None for of in stated])
+    return np.asarray(none | ((off <= safe * FRACTION_TOLERANCE) & counted))
+
+
 def multiplicity_contradiction(
     stated: FloatArray, images: IntArray, labels: Sequence[str], *, operations: int
 ) -> str | None:
@@ -169,8 +200,7 @@ def crowded_pairs(
         (n_sites,) covalent radii as `site_radii`, and occupancies summed over the atoms of each site.
     """
     positions = expansion.site_positions()
-    nearest = max(SHARED_DISTANCE, FULL_TOLERANCE)
-    cutoff = max(2 * CONTACT_FACTOR * max(radii.tolist(), default=0.0), nearest)
+    cutoff = max(2 * CONTACT_FACTOR * max(radii.tolist(), default=0.0), NEAREST)
     asked: list[int] = []
     if not expansion.plain:
         first = np.flatnonzero(expansion.atom_idx[1:] != expansion.atom_idx[:-1]) + 1
@@ -178,7 +208,7 @@ def crowded_pairs(
         if 4 * len(first) < len(positions) and least_height(lattice) > 2 * cutoff:
             asked = expansion.site_idx[[0, *first.tolist()]].tolist()
     status, found = _kernels.crowded_pairs(
-        lattice, contiguous(positions), radii, occupancies, asked, CONTACT_FACTOR, nearest, MOST_SHARED
+        lattice, contiguous(positions), radii, occupancies, asked, CONTACT_FACTOR, NEAREST, MOST_SHARED
     )
     check_status(status)
     return None if found is None else Pairs(*found)

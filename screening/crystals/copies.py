@@ -8,6 +8,7 @@ import numpy as np
 
 from screening.crystals.arrays import BoolArray, FloatArray, wrap
 from screening.crystals.atoms import Atoms
+from screening.crystals.columns import FEWEST_DECIMALS, MOST_DECIMALS
 from screening.crystals.linkage import chosen, components
 from screening.crystals.neighbours import Pairs, periodic_pairs
 from screening.crystals.sites import (
@@ -17,7 +18,6 @@ from screening.crystals.sites import (
     OCCUPANCY_ROUNDING,
     Expansion,
     Reading,
-    decimal_step,
 )
 
 
@@ -148,7 +148,8 @@ def _copies(atoms: Atoms, a: int, b: int, lattice: FloatArray, reading: Reading)
     if reading is Reading.SPLIT or not _alike(atoms, a, b):
         return False
     apart = np.linalg.norm((atoms.positions[a] - atoms.positions[b]) @ lattice) > EXACT_TOLERANCE
-    named = atoms.labels[a] == atoms.labels[b] and any(char.isdigit() for char in atoms.labels[a])
+    first, second = atoms.labels[a], atoms.labels[b]
+    named = first == second and any(char.isdigit() for char in first)
     return bool(apart or named or reading is Reading.JOINED)
 
 
@@ -170,5 +171,6 @@ def _reach(atoms: Atoms, a: int, b: int, *, longest: float, operations: int) -> 
     """Return how far apart copies of one fully occupied atom may lie, Å."""
     if operations == 1:
         return COPY_TOLERANCE
-    step = max(decimal_step(axis[atom]) for atom in (a, b) for axis in atoms.written)
+    decimals = int(min(atoms.decimals[a].min(), atoms.decimals[b].min()))
+    step = 10.0 ** -min(max(decimals, FEWEST_DECIMALS), MOST_DECIMALS)
     return min(max(COPY_TOLERANCE, 2 * step * longest), FULL_TOLERANCE)

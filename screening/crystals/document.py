@@ -40,7 +40,7 @@ def parsed(data: bytes) -> gemmi.cif.Document:
     RejectionError
         empty: nothing but white space; not-cif: with the kind of file that it looks like, or the line that is no CIF.
     """
-    if not data.strip():
+    if not data or data.isspace():
         raise RejectionError(Code.EMPTY, "the file is empty")
     kind = kind_of_bytes(data)
     if kind is not None:

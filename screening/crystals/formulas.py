@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.elements import NUMBERS
 
 # Elements in order of electronegativity, as in a written formula. Source: Pauling scale as tabulated in pymatgen.
 FORMULA_ORDER: tuple[str, ...] = tuple(
@@ -17,12 +24,12 @@ FORMULA_ORDER: tuple[str, ...] = tuple(
 )
 
 
+_ORDERED_NUMBERS = np.array([NUMBERS[symbol] for symbol in FORMULA_ORDER])
 _FORMULA_RANK = {symbol: rank for rank, symbol in enumerate(FORMULA_ORDER)}
 # Characters of a stated formula that is read at all; the longest of 14,592 lithium compounds has fewer than 60.
 LONGEST_FORMULA = 500
 _DECIMAL = r"\d+\.?\d*|\.\d+"
 # A dot that sets off a part (·, *, or a full stop that stands alone), and the number before a part.
-_WORD = re.compile(rf"([A-Z][a-z]?)({_DECIMAL})?\Z")
 _PART = re.compile(r"\s*[·•∙*,;]\s*|\s+\.\s+")
 # In SO4.2H2O the dot may be that of a decimal number or of a part.
 _AMBIGUOUS_DOT = re.compile(r"\d\.\d+\(?[HD]2O")
@@ -70,12 +77,29 @@ def reduced_formula(composition: Mapping[str, float]) -> str:
     Source: ours; the order of elements is pymatgen's.
     """
     amounts = {symbol: amount for symbol, amount in composition.items() if amount > 1e-6}
-    divisor = _divisor(list(amounts.values()))
-    parts = []
-    for symbol in sorted(amounts, key=_FORMULA_RANK.__getitem__):
-        text = f"{amounts[symbol] / divisor:.3f}".rstrip("0").rstrip(".")
-        parts.append(symbol if text == "1" else f"{symbol}{text}")
-    return "".join(parts)
+    symbols = sorted(amounts, key=_FORMULA_RANK.__getitem__)
+    return _written(symbols, [amounts[symbol] for symbol in symbols])
+
+
+def formulas_of(amounts: NDArray[np.float64]) -> list[str]:
+    """Return the reduced formulas of atoms per cell by atomic number, (n, 119), as `reduced_formula`."""
+    ordered = amounts[:, _ORDERED_NUMBERS]
+    rows, columns = np.nonzero(ordered > 1e-6)
+    values, symbols = ordered[rows, columns].tolist(), [FORMULA_ORDER[column] for column in columns.tolist()]
+    ends = np.searchsorted(rows, np.arange(len(amounts) + 1)).tolist()
+    return [_written(symbols[begin:end], values[begin:end]) for begin, end in pairwise(ends)]
+
+
+def _written(symbols: Sequence[str], amounts: Sequence[float]) -> str:
+    divisor = _divisor(amounts)
+    texts = [_amount_text(amount / divisor) for amount in amounts]
+    return "".join([symbol + text for symbol, text in zip(symbols, texts, strict=True)])
+
+
+@lru_cache(maxsize=16384)
+def _amount_text(amount: float) -> str:
+    text = f"{amount:.3f}".rstrip("0").rstrip(".")
+    return "" if text == "1" else text
 
 
 def _divisor(amounts: Sequence[float]) -> int:
@@ -134,12 +158,9 @@ def parsed_formula(text: str) -> StatedFormula | None:
         As it stands in the file, unquoted.
     """
     text = text.strip()
-    words = [_WORD.match(word) for word in text.split()] if len(text) <= LONGEST_FORMULA else []
-    if words and all(word and word[1] in _FORMULA_RANK for word in words) and any(map(str.islower, text)):
-        # As the dictionary wants it, one element a word: nearly always.
-        plain: dict[str, float] = {word[1]: float(word[2] or 1.0) for word in words if word}
-        if len(plain) == len(words) and min(plain.values()) > 0:
-            return StatedFormula(plain, frozenset(plain))
+    plain = _one_element_a_word(text) if len(text) <= LONGEST_FORMULA else None
+    if plain:
+        return StatedFormula(plain, frozenset(plain))
     if not 0 < len(text) <= LONGEST_FORMULA or _AMBIGUOUS_DOT.search(text):
         return None
     if not any(char.islower() for char in text):
@@ -156,6 +177,23 @@ def parsed_formula(text: str) -> StatedFormula | None:
         element = "H" if symbol in {"D", "T"} else symbol
         amounts[element] = amounts.get(element, 0.0) + amount
     return StatedFormula(amounts, frozenset({*summed, *amounts})) if amounts else None
+
+
+def _one_element_a_word(text: str) -> dict[str, float] | None:
+    """Return the amounts of a formula as the dictionary wants it, nearly always; None for others."""
+    amounts: dict[str, float] = {}
+    small = False  # a formula in capitals alone is read elsewhere
+    words = text.split()
+    for word in words:
+        two = word[:2]
+        symbol, amount = (two, word[2:]) if two in _FORMULA_RANK else (word[0], word[1:])
+        if symbol not in _FORMULA_RANK or (amount and not amount.replace(".", "", 1).isdecimal()):
+            return None
+        amounts[symbol] = float(amount) if amount else 1.0
+        small = small or len(symbol) == 2
+    if not small or len(amounts) < len(words) or min(amounts.values()) <= 0:
+        return None
+    return amounts
 
 
 def _capitals(text: str) -> str | None:

@@ -73,7 +73,12 @@ def check_status(status: int) -> None:
     RejectionError
         `bad-cell`, `bad-site`.
     """
+    if status:
+        raise refusal(status)
+
+
+def refusal(status: int) -> RejectionError:
+    """Return what a status other than 0 means."""
     if status == NO_VOLUME:
-        raise RejectionError(Code.BAD_CELL, "the cell vectors are not finite or span no volume")
-    if status == NO_POSITION:
-        raise RejectionError(Code.BAD_SITE, "a fractional coordinate is not finite or beyond a million cells")
+        return RejectionError(Code.BAD_CELL, "the cell vectors are not finite or span no volume")
+    return RejectionError(Code.BAD_SITE, "a fractional coordinate is not finite or beyond a million cells")

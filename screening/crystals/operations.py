@@ -69,7 +69,7 @@ def listed_operations(block: gemmi.cif.Block, limits: InputLimits) -> list[Liste
     found = [
         _family(block, tag, re.sub("operation", "centering", tag), limits)
         for tag in MAGNETIC_TAGS
-        if _values(block, tag)
+        if block.find_values(tag) and _values(block, tag)
     ][:1]
     for tag in OPERATION_TAGS:
         texts = _values(block, tag, most=limits.max_operations)
@@ -121,11 +121,17 @@ def _family(block: gemmi.cif.Block, tag: str, centring: str, limits: InputLimits
 
 def _values(block: gemmi.cif.Block, tag: str, *, most: int | None = None) -> tuple[str, ...]:
     column = block.find_values(tag)
-    if not len(column):
+    length = len(column)
+    if not length:
         return ()
-    if most is not None and len(column) > most:
-        raise _too_many(len(column), most)
-    return _unquoted(tuple(column))
+    if most is not None and length > most:
+        raise _too_many(length, most)
+    loop = column.get_loop()
+    if loop is None:
+        return _unquoted(tuple(column))
+    # All values of the loop at once: gemmi's columns are slow to walk.
+    tags = [name.lower() for name in loop.tags]
+    return _unquoted(tuple(list(loop.values)[tags.index(tag.lower()) :: len(tags)]))
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import gemmi
@@ -19,7 +19,7 @@ MAX_NAME = 80
 # Databases write origin and axes as a last letter: Z for origin 2, S for origin 1, H and R for the axes.
 _LETTER = re.compile(r"(.+?)\s*:?\s*([ZSHR])\Z", re.IGNORECASE)
 _LETTERS = {"Z": "2", "S": "1", "H": "H", "R": "R"}
-_REMARKS: tuple[tuple[str, str], ...] = (
+_REMARK_TEXTS = (
     (r"(?:\borigin|\bori|\bo\.?\s?c\.?)[\s_]*(?:choice|no\.?|at|@|=|:)?[\s_]*#?([12])\b(?!/)", r"\1"),
     (r"\b(?:first|1st)[\s_]+origin(?:[\s_]+choice)?", "1"),
     (r"\b(?:second|2nd)[\s_]+origin(?:[\s_]+choice)?", "2"),
@@ -35,6 +35,7 @@ _REMARKS: tuple[tuple[str, str], ...] = (
     (r"\b(?:hexagonal|hex|obverse)\b\.?(?:[\s_]*(?:axes|setting|cell))?", "H"),
     (r"\b(?:rhombohedral|rhomb?|primitive)\b\.?(?:[\s_]*(?:axes|setting|cell))?", "R"),
 )
+_REMARKS = tuple((re.compile(pattern, re.IGNORECASE), value) for pattern, value in _REMARK_TEXTS)
 _AXIS = re.compile(r"\b(?:unique[\s_]+)?axis[\s_]*[:=]?[\s_]*([abc])\b", re.IGNORECASE)
 _CELL_CHOICE = re.compile(r"\bcell[\s_]+choice[\s_]*[:=]?[\s_]*([1-9])\b", re.IGNORECASE)
 _NUMBER = re.compile(
@@ -57,6 +58,19 @@ class Wanted(NamedTuple):
 
     ext: str = ""  # 1, 2, H or R
     axes: str = ""  # such as b1 or cab
+
+
+# A digit under a bar, by combining characters and by TeX; what typesetting leaves; subscripts of screw axes.
+_OVERLINED = re.compile(r"(\d)[\u0304\u0305\u0333]")
+_TEX_BAR = re.compile(r"\\(?:bar|overline)\s*\{?\s*(\d)\s*\}?")
+_MARKUP = re.compile(r"</?\w+>|[$~\\'\"]")
+_SUBSCRIPT = re.compile(r"_?\{(\d)\}|(?<=\d)_(\d)")
+_SCREW = re.compile(r"(?<=[2346])\s?\((\d)\)")
+_BRACKETS = re.compile(r"[(\[][^()\[\]]*[)\]]?")
+_BLANKS = re.compile(r"\s+")
+# The axes of a full symbol.
+_PRINCIPAL_AXIS = re.compile(r"[A-Z]-?[46][1-5]?/[a-z](?!-3)", re.IGNORECASE)
+_ROTATION_OVER = re.compile(r"(?:2_?1?|4[1-3]?)/(?=[a-z])", re.IGNORECASE)
 
 
 def is_superspace(name: str) -> bool:
@@ -90,7 +104,7 @@ def settings_of_name(
     coded = _decoded(code)
     wanted = Wanted(wanted.ext or coded.ext, wanted.axes or coded.axes)
     family = settings_of_number(int(base.number))
-    short = not explicit and re.sub(r"\s", "", symbol) != base.hm.replace(" ", "")
+    short = not explicit and _BLANKS.sub("", symbol) != base.hm.replace(" ", "")
     same = [group for group in family if group.hm == base.hm or (short and _same_axis_open(group, base))]
     if reference and not explicit and not wanted.ext:
         same.sort(key=lambda group: (group.hm != base.hm, not group.is_reference_setting() and group.ext in "12"))
@@ -102,10 +116,17 @@ def settings_of_name(
     return tuple(chosen[:1] if explicit and not wanted.ext else chosen)
 
 
-@lru_cache(maxsize=256)
 def settings_of_number(number: int) -> tuple[gemmi.SpaceGroup, ...]:
     """Return all settings of a group, the first of the tables first."""
-    return tuple(group for group in gemmi.spacegroup_table() if group.number == number)
+    return _families()[number]
+
+
+@cache
+def _families() -> dict[int, tuple[gemmi.SpaceGroup, ...]]:
+    families: dict[int, list[gemmi.SpaceGroup]] = {}
+    for group in gemmi.spacegroup_table():
+        families.setdefault(int(group.number), []).append(group)
+    return {number: tuple(family) for number, family in families.items()}
 
 
 @lru_cache(maxsize=1024)
@@ -166,35 +187,35 @@ def _found(names: tuple[str, ...], *, gamma: float) -> tuple[gemmi.SpaceGroup | 
 
 def _plain(name: str) -> tuple[str, Wanted]:
     """Return a name without remarks and marks of typesetting, and what the remarks say of the setting."""
-    text = re.sub(r"(\d)[\u0304\u0305\u0333]", r"-\1", unicodedata.normalize("NFD", name))
+    text = _OVERLINED.sub(r"-\1", unicodedata.normalize("NFD", name))
     text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2013", "-").replace("\u00af", "-")
-    text = re.sub(r"\\(?:bar|overline)\s*\{?\s*(\d)\s*\}?", r"-\1", text)
-    text = re.sub(r"</?\w+>|[$~\\'\"]", "", text)
-    text = re.sub(r"_?\{(\d)\}|(?<=\d)_(\d)", r"\1\2", text)
-    text = re.sub(r"(?<=[2346])\s?\((\d)\)", r"\1", text)
+    text = _TEX_BAR.sub(r"-\1", text)
+    text = _MARKUP.sub("", text)
+    text = _SUBSCRIPT.sub(r"\1\2", text)
+    text = _SCREW.sub(r"\1", text)
     axis, choice = _AXIS.search(text), _CELL_CHOICE.search(text)
     text = _CELL_CHOICE.sub(" ", _AXIS.sub(" ", text))
     axes = "" if axis is None else axis[1].lower() + ("" if choice is None else choice[1])
     ext = ""
     for pattern, value in _REMARKS:
-        match = re.search(pattern, text, re.IGNORECASE)
+        match = pattern.search(text)
         if match is not None:
             ext = ext or match.expand(value).upper()
             text = text[: match.start()] + " " + text[match.end() :]
     text = _NUMBER.sub(" ", text)
-    text = re.sub(r"[(\[][^()\[\]]*[)\]]?", " ", text).replace("_", " ").strip(" ,;:.")
+    text = _BRACKETS.sub(" ", text).replace("_", " ").strip(" ,;:.")
     return text, Wanted(ext, axes)
 
 
 def _short(name: str) -> str:
     """Return the short symbol of a full one: F 4/m -3 2/m is F m -3 m, P 4/n 2/m 2/m is P 4/n m m."""
-    text = re.sub(r"\s+", "", name)
+    text = _BLANKS.sub("", name)
     colon = text.find(":")
     text, setting = (text, "") if colon < 0 else (text[:colon], text[colon:])
     # The principal axis of a tetragonal or hexagonal group keeps its rotation; in a cubic one -3 stands second.
-    first = re.match(r"[A-Z]-?[46][1-5]?/[a-z](?!-3)", text, re.IGNORECASE)
+    first = _PRINCIPAL_AXIS.match(text)
     kept = first[0] if first is not None else text[:1]
-    rest = re.sub(r"(?:2_?1?|4[1-3]?)/(?=[a-z])", "", text[len(kept) :], flags=re.IGNORECASE)
+    rest = _ROTATION_OVER.sub("", text[len(kept) :])
     # One rotation over one plane is a monoclinic group, which is short already.
     return name if text.count("/") < 2 and "3" not in text else kept + rest + setting
 

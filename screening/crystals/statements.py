@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 import gemmi
 
@@ -30,6 +31,7 @@ NAME_TAGS = (
     "_space_group.name_H-M_full",
 )
 REFERENCE_TAGS = ("_space_group_name_H-M_ref", "_space_group.name_H-M_ref")
+_ALL_NAME_TAGS = (*NAME_TAGS, *REFERENCE_TAGS)
 NUMBER_TAGS = (
     "_space_group_IT_number",
     "_symmetry_Int_Tables_number",
@@ -131,6 +133,31 @@ class Stated:
             raise RejectionError(Code.BAD_SYMMETRY, self.refusals[0])
 
 
+class StatedTexts(NamedTuple):
+    """What a block says under the tags of the dictionaries, as it is written."""
+
+    hall: str | None = None
+    names: tuple[tuple[str, str], ...] = ()  # tag and text
+    number: str | None = None
+
+
+def stated_texts(block: gemmi.cif.Block) -> StatedTexts:
+    """Return what a block says of its group under the tags of the dictionaries."""
+    return StatedTexts(
+        find_value(block, *HALL_TAGS), _named_texts(block, _ALL_NAME_TAGS), find_value(block, *NUMBER_TAGS)
+    )
+
+
+def stated_by(texts: StatedTexts) -> Stated:
+    """Return the statements that texts make."""
+    stated = Stated()
+    # Only numbers are compared here, which are the same on all axes.
+    _read_hall(stated, texts.hall)
+    _read_names(stated, texts.names)
+    _read_number(stated, texts.number)
+    return stated
+
+
 def stated_groups(block: gemmi.cif.Block, *, all_tags: bool = False) -> Stated:
     """Return the statements of a block about its group.
 
@@ -141,19 +168,15 @@ def stated_groups(block: gemmi.cif.Block, *, all_tags: bool = False) -> Stated:
     all_tags
         Whether to look beyond the tags of the dictionaries, at every tag that begins like them.
     """
-    stated = Stated()
     if not all_tags:
-        # Only numbers are compared here, which are the same on all axes.
-        _read_hall(stated, find_value(block, *HALL_TAGS))
-        _read_names(stated, block, (*NAME_TAGS, *REFERENCE_TAGS))
-        _read_number(stated, find_value(block, *NUMBER_TAGS))
-        return stated
+        return stated_by(stated_texts(block))
+    stated = Stated()
     tags: dict[Kind, list[str]] = stated_tags(block)
     _read_hall(stated, find_value(block, *HALL_TAGS, *tags.get("hall", ())))
     code = find_value(block, *CODE_TAGS, *tags.get("code", ())) or ""
     hexagonal = _has_hexagonal_axes(block)
     names = (*NAME_TAGS, *tags.get("name", ()), *REFERENCE_TAGS, *tags.get("reference name", ()))
-    unknown = _read_names(stated, block, names, code, hexagonal=hexagonal)
+    unknown = _read_names(stated, _named_texts(block, names), code, hexagonal=hexagonal)
     _read_number(stated, find_value(block, *NUMBER_TAGS, *tags.get("number", ())))
     _read_schoenflies(stated, find_value(block, *tags.get("schoenflies", ())))
     _refuse_others(stated, block, tags)
@@ -186,15 +209,15 @@ def _read_hall(stated: Stated, text: str | None) -> None:
         stated.refusals.append(f"Hall symbol {shown(text)!r}: {shown(str(error), most=200)}")
 
 
-def _read_names(
-    stated: Stated, block: gemmi.cif.Block, tags: tuple[str, ...], code: str = "", *, hexagonal: bool = False
-) -> str:
+def _named_texts(block: gemmi.cif.Block, tags: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Return tag and text of the names that are stated."""
+    return tuple([(tag, text) for tag in tags if (text := find_value(block, tag)) is not None])
+
+
+def _read_names(stated: Stated, named: tuple[tuple[str, str], ...], code: str = "", *, hexagonal: bool = False) -> str:
     """Take the first name that is understood, before those of P 1; return the first that is not, or nothing."""
     unknown = ""
-    for tag in tags:
-        text = find_value(block, tag)
-        if text is None:
-            continue
+    for tag, text in named:
         reference = tag.lower().endswith("_ref")
         found = settings_of_name(text, code, hexagonal=hexagonal, reference=reference)
         if found:

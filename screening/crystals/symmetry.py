@@ -6,6 +6,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import gemmi
 import numpy as np
@@ -15,7 +16,7 @@ from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray, IntArray
 from screening.crystals.neighbours import contiguous
 from screening.crystals.operations import IDENTITY, Group, Listed, group_of, listed_operations, normal_form
-from screening.crystals.statements import Stated, stated_groups
+from screening.crystals.statements import Stated, StatedTexts, stated_by, stated_groups, stated_texts
 from screening.crystals.syntax import defaulted_angles, shown
 from screening.errors import Code, RejectionError
 
@@ -189,7 +190,12 @@ def _is_identity(triplet: str) -> bool:
 
 def _from_list(listed: Listed, block: gemmi.cif.Block) -> Iterator[Symmetry]:
     # The names beside magnetic and superspace operations are of other groups: of the parent, or with the spins.
-    stated = Stated() if listed.magnetic or listed.source == "superspace" else stated_groups(block)
+    texts = StatedTexts() if listed.magnetic or listed.source == "superspace" else stated_texts(block)
+    agreed = _agreed(listed, texts)
+    if agreed is not None:
+        yield agreed
+        return
+    stated = stated_by(texts)
     try:
         group = _completed(listed, stated)
     except RejectionError as refusal:
@@ -198,10 +204,6 @@ def _from_list(listed: Listed, block: gemmi.cif.Block) -> Iterator[Symmetry]:
         yield from _mended(listed, stated, refusal)
         return
     flags = _hall_flag(stated)
-    agrees = not stated.unreadable and (not group.number or not stated.numbers - {group.number})
-    if agrees and not _differs_from_hall(group, stated):
-        yield _symmetry(group, flags, listed.source, number=stated.number)
-        return
     stated = stated_groups(block, all_tags=True)
     flags |= {"group": f"listed are {_named(group)}, stated is {stated.shown}"}
     own = _symmetry(group, flags, listed.source, number=stated.number)
@@ -219,6 +221,20 @@ def _from_list(listed: Listed, block: gemmi.cif.Block) -> Iterator[Symmetry]:
     for other, source in stated.settings():
         if not other.triplets >= group.triplets:
             yield _symmetry(other, flags, source)
+
+
+@lru_cache(maxsize=1024)
+def _agreed(listed: Listed, texts: StatedTexts) -> Symmetry | None:
+    """Return the group of a list that agrees with all that is stated beside it, as nearly always; else None."""
+    stated = stated_by(texts)
+    try:
+        group = _completed(listed, stated)
+    except RejectionError:
+        return None
+    agrees = not stated.unreadable and (not group.number or not stated.numbers - {group.number})
+    if not agrees or _differs_from_hall(group, stated):
+        return None
+    return _symmetry(group, _hall_flag(stated), listed.source, number=stated.number)
 
 
 def _hall_flag(stated: Stated) -> dict[str, str]:

@@ -17,6 +17,8 @@ from screening.errors import Code, RejectionError
 # A lattice vector is the distance between an atom and its like. The shortest among 14,592 lithium compounds and 254
 # conductors is 2.1 Å, and no two nuclei of a crystal are closer than the 0.74 Å of H2. Å.
 SHORTEST_PERIOD = 0.7
+# What a value begins with that is quoted or, alone, says nothing.
+QUOTES_AND_NULLS = frozenset("'\";?.")
 # What the dictionary gives an angle that is not stated. Degrees.
 DEFAULT_ANGLE = 90.0
 # Tags that decide what crystal is read; any other may stand twice.
@@ -33,7 +35,11 @@ def find_value(block: gemmi.cif.Block, *tags: str) -> str | None:
     """Return the first stated value among the tags, unquoted, or None."""
     for tag in tags:
         value = block.find_value(tag)
-        if value is not None and not gemmi.cif.is_null(value):
+        if value is None:
+            continue
+        if value[:1] not in QUOTES_AND_NULLS:
+            return value
+        if not gemmi.cif.is_null(value):
             return str(gemmi.cif.as_string(value)).strip()
     return None
 

@@ -24,7 +24,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from screening.config import Config
 from screening.crystals import CloudBatch, FloatArray, IntArray, channel_label
@@ -239,6 +238,8 @@ def _uncertain(bars: Barcodes, edges: FloatArray, *, r_max: float, n_dims: int, 
 
 def _spread(values: FloatArray, edges: FloatArray, sigma: float) -> FloatArray:
     """Return the share of a Gaussian around each value that falls into each bin, (n_values, n_bins)."""
+    from scipy.special import ndtr  # workers do without it where no histogram is asked for
+
     below: FloatArray = ndtr((edges[None, :] - values[:, None]) / sigma)
     return np.diff(below, axis=1)
 

@@ -16,7 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from screening.config import Config
-from screening.crystals import CloudBatch, Crystal, FloatArray, channel_clouds, channel_label
+from screening.crystals import (
+    CloudBatch,
+    CrystalBatch,
+    FloatArray,
+    Unit,
+    channel_batches,
+    channel_label,
+    crystals_of,
+    read_unit,
+)
 from screening.errors import Code, Rejection, RejectionError
 from screening.features.cuda import array_module
 from screening.features.curves import columns, vectorize
@@ -25,8 +34,6 @@ from screening.host import time_limit
 from screening.locations import location
 from screening.sources import Item, read_item
 from screening.store import FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureStore, LedgerEntry, ShardRows
-
-Clouds = dict[str, tuple[FloatArray, FloatArray, FloatArray]]
 
 
 def inputs_digest(items: Sequence[Item]) -> str:
@@ -45,20 +52,27 @@ class Prepared:
     """Inputs of one shard, read: what the later steps need of them."""
 
     inputs: str  # SHA-256 (hex) of the inputs
-    outcomes: list[tuple[Crystal, Clouds] | Rejection]  # one per input, in order
     names: list[tuple[str, str]]  # id and source of each input
+    refused: dict[int, Rejection]  # why inputs cannot be used, by their place
+    facts: Facts  # of the others, in order
+    clouds: dict[str, CloudBatch]  # by channel, of the same
     seconds: float  # time spent so far
 
-    def clouds(self) -> list[Clouds]:
-        """Return the clouds by channel of the crystals that can be used."""
-        return [outcome[1] for outcome in self.outcomes if not isinstance(outcome, Rejection)]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """What the rows of n crystals say of them beside their curves."""
+
+    numbers: FloatArray  # (n, 9) the first columns of `NUMBERS` after the status: sites, volume, group, cell
+    composition: FloatArray  # (n, 119) atoms per cell by atomic number
+    formulas: list[str]
+    flags: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Homology:
-    """Clouds of one shard with their barcodes and percolation ranks, by channel."""
+    """Barcodes and percolation ranks of the clouds of one shard, by channel."""
 
-    clouds: dict[str, CloudBatch]
     barcodes: dict[str, Barcodes]
     percolation: dict[str, PercolationRanks]
     seconds: float  # time spent on them
@@ -89,33 +103,109 @@ def featurize(items: Sequence[Item], config: Config) -> ShardRows:
 def prepare(items: Sequence[Item], config: Config) -> Prepared:
     """Return the inputs read and turned into clouds; the first of four steps, on a CPU."""
     started = time.perf_counter()
+    try:
+        refused, facts, clouds = _read(items, config)
+    except MemoryError:  # says nothing of the crystals: they are tried again one by one
+        raise
+    except Exception:  # one crystal must not end the run: which it is, its row says
+        refused, facts, clouds = _read([_tried(item, config) for item in items], config)
     return Prepared(
         inputs=inputs_digest(items),
-        outcomes=[_prepare(item, config) for item in items],
         names=[(item.id, item.source) for item in items],
+        refused=refused,
+        facts=facts,
+        clouds=clouds,
         seconds=time.perf_counter() - started,
+    )
+
+
+def _read(items: Sequence[Item], config: Config) -> tuple[dict[int, Rejection], Facts, dict[str, CloudBatch]]:
+    crystals, refused = read_items(items, config)
+    facts, clouds, without = clouds_of(crystals, config)
+    left = [place for place in range(len(items)) if place not in refused]
+    for place, error in without.items():
+        refused[left[place]] = _rejection(*crystals.names[place], error)
+    return refused, facts, clouds
+
+
+def _tried(item: Item, config: Config) -> Item:
+    """Return an input, refused if the program fails on it alone."""
+    try:
+        _read([item], config)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return replace(item, rejection=_rejection(item.id, item.source, error))
+    return item
+
+
+def read_items(items: Sequence[Item], config: Config) -> tuple[CrystalBatch, dict[int, Rejection]]:
+    """Return the crystals of inputs, in order, and why others are none, by their place."""
+    refused: dict[int, Rejection] = {}
+    units: list[Unit] = []
+    places: list[int] = []
+    entries: dict[int, CrystalBatch] = {}  # of other formats than CIF
+    for place, item in enumerate(items):
+        if item.rejection is not None:
+            refused[place] = item.rejection
+            continue
+        try:
+            if item.format != "cif":
+                entries[place] = CrystalBatch.from_crystals([read_item(item, config.input)])
+                continue
+            units.append(read_unit(item.text, config.input))
+            places.append(place)
+        except MemoryError:  # says nothing of the crystal: it is tried again by itself
+            raise
+        except Exception as error:  # one crystal must not end the run; the row says whether it was our fault
+            refused[place] = _rejection(item.id, item.source, error)
+    crystals = CrystalBatch.from_crystals([])
+    if units:
+        names = [(items[place].id, items[place].source) for place in places]
+        crystals, raised = crystals_of(units, names, config.input)
+        for which, why in raised.items():
+            refused[places[which]] = _rejection(*names[which], why)
+    if entries:
+        of_files = [place for place in places if place not in refused]
+        parts = {place: crystals.part(which, which + 1) for which, place in enumerate(of_files)} | entries
+        crystals = CrystalBatch.joined([parts[place] for place in sorted(parts)])
+    return crystals, refused
+
+
+def clouds_of(crystals: CrystalBatch, config: Config) -> tuple[Facts, dict[str, CloudBatch], dict[int, RejectionError]]:
+    """Return facts and clouds of crystals, and why some have none, by their place: they are not among the others."""
+    clouds, without = channel_batches(crystals, config.cloud) if len(crystals) else ({}, {})
+    used = crystals.without(list(without))
+    cells = [used.n_sites, used.volumes(), np.array(used.spacegroups, dtype=np.float64), *used.cell_parameters().T]
+    return (
+        Facts(
+            numbers=np.column_stack(cells),
+            composition=used.compositions(),
+            formulas=used.formulas(),
+            flags=[";".join(flags) for flags in used.flags],
+        ),
+        clouds,
+        without,
     )
 
 
 def persist(prepared: Prepared, config: Config) -> Homology:
     """Return barcodes and percolation ranks of every channel; the second step, on a GPU if the engine wants one."""
     started = time.perf_counter()
-    crystals = prepared.clouds()
-    batches: dict[str, CloudBatch] = {}
     barcodes: dict[str, Barcodes] = {}
     percolation: dict[str, PercolationRanks] = {}
     settings = config.homology
     chosen = engine(settings.engine)
-    for channel in config.cloud.channels if crystals else ():
-        batch = CloudBatch.from_clouds([clouds[channel] for clouds in crystals])
+    for channel, batch in prepared.clouds.items():
+        if not len(batch):
+            continue
         r_max = np.full(len(batch), settings.r_max[channel])
-        batches[channel] = batch
         if config.curves.percolation:
             found = chosen.compute_with_ranks(batch, r_max=r_max, settings=settings)
             barcodes[channel], percolation[channel] = found
         else:
             barcodes[channel] = chosen.compute(batch, r_max=r_max, settings=settings)
-    return Homology(batches, barcodes, percolation, time.perf_counter() - started)
+    return Homology(barcodes, percolation, time.perf_counter() - started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,21 +222,21 @@ class Described:
 def describe(prepared: Prepared, config: Config) -> Described:
     """Return the rows of a shard without their features."""
     started = time.perf_counter()
-    n_rows = len(prepared.outcomes)
+    n_rows = len(prepared.names)
     composition = np.zeros((n_rows, N_ELEMENTS), dtype=np.float32)
     numbers = np.full((n_rows, len(NUMBERS) + len(config.cloud.channels)), np.nan)
     strings = np.full((n_rows, len(STRINGS)), "", dtype=object)
-    used: list[int] = []
-    for index, ((id, source), outcome) in enumerate(zip(prepared.names, prepared.outcomes, strict=True)):
-        if isinstance(outcome, Rejection):
-            numbers[index, 0] = REJECTED
-            strings[index] = [id, source, "", "", outcome.code.value, outcome.detail]
-            continue
-        crystal, _ = outcome
-        used.append(index)
-        numbers[index, : len(NUMBERS)] = [FEATURIZED, *_facts(crystal)]
-        strings[index] = [crystal.id, crystal.source, crystal.formula, ";".join(crystal.flags), "", ""]
-        composition[index] = _composition(crystal)
+    strings[:, :2] = prepared.names
+    for place, refusal in prepared.refused.items():
+        numbers[place, 0] = REJECTED
+        strings[place, 4:] = [refusal.code.value, refusal.detail]
+    used = [place for place in range(n_rows) if place not in prepared.refused]
+    if used:
+        facts = prepared.facts
+        numbers[used, 0] = FEATURIZED
+        numbers[used, 1 : len(NUMBERS)] = facts.numbers
+        strings[used, 2], strings[used, 3] = facts.formulas, facts.flags
+        composition[used] = facts.composition
     return Described(composition, numbers, strings, used, prepared.seconds + time.perf_counter() - started)
 
 
@@ -202,7 +292,7 @@ def assemble(
     r_cut = np.empty((0, len(config.cloud.channels)))
     if described.used:
         xp = array_module(arrays)
-        features = vectorize(config, homology.clouds, homology.barcodes, homology.percolation, xp=xp)
+        features = vectorize(config, prepared.clouds, homology.barcodes, homology.percolation, xp=xp)
         r_cut = np.column_stack([homology.barcodes[channel].r_cut for channel in config.cloud.channels])
     fallbacks = _fallbacks([prepared.names[index][0] for index in described.used], homology, config)
     rows = with_features(described, features, r_cut, fallbacks=fallbacks, config=config)
@@ -224,27 +314,8 @@ def _fallbacks(ids: list[str], homology: Homology, config: Config) -> tuple[tupl
     )
 
 
-def _prepare(item: Item, config: Config) -> tuple[Crystal, Clouds] | Rejection:
-    if item.rejection is not None:
-        return item.rejection
-    try:
-        crystal = read_item(item, config.input)
-        return crystal, channel_clouds(crystal, config.cloud)
-    except RejectionError as error:
-        return Rejection(id=item.id, source=item.source, stage="featurize", code=error.code, detail=error.detail)
-    except MemoryError:  # says nothing of the crystal: it is tried again by itself
-        raise
-    except Exception as error:  # one crystal must not end the run; the row says it was our fault
-        detail = f"{type(error).__name__}: {error}"
-        return Rejection(id=item.id, source=item.source, stage="featurize", code=Code.INTERNAL, detail=detail)
-
-
-def _facts(crystal: Crystal) -> list[float]:
-    return [crystal.n_sites, crystal.volume, crystal.spacegroup, *crystal.cell_parameters()]
-
-
-def _composition(crystal: Crystal) -> FloatArray:
-    amounts = np.bincount(crystal.numbers, weights=crystal.occupancies, minlength=N_ELEMENTS).astype(np.float64)
-    for number, amount in crystal.unplaced.items():
-        amounts[number] += amount
-    return amounts
+def _rejection(id: str, source: str, error: Exception) -> Rejection:
+    if isinstance(error, RejectionError):
+        return Rejection(id=id, source=source, stage="featurize", code=error.code, detail=error.detail)
+    detail = f"{type(error).__name__}: {error}"
+    return Rejection(id=id, source=source, stage="featurize", code=Code.INTERNAL, detail=detail)

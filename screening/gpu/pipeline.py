@@ -60,10 +60,8 @@ def read_shard(items: Sequence[Item], config: Config) -> ReadShard:
     with time_limit(config.input.time_limit):
         prepared = prepare(items, config)
         started = time.perf_counter()
-        crystals = prepared.clouds()
-        batches = [
-            CloudBatch.from_clouds([clouds[channel] for clouds in crystals]) for channel in config.cloud.channels
-        ]
+        nothing = CloudBatch.from_clouds([])
+        batches = [prepared.clouds.get(channel, nothing) for channel in config.cloud.channels]
         cells = Cells.of(batches)
         described = describe(prepared, config)
         parts = np.stack([densities(batch) for batch in batches])

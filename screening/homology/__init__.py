@@ -2,7 +2,7 @@
 
 from screening.homology.barcodes import PHASE, RESOLUTION, Barcodes, radii_of, ticks
 from screening.homology.engines import ENGINES, choose_engine, engine
-from screening.homology.holes import Hole, hole_atoms, hole_lines, hole_table
+from screening.homology.holes import Hole, hole_atoms, hole_groups, hole_lines, hole_table
 from screening.homology.percolation import PercolationRanks, percolation_ranks, ranks_of_cells
 from screening.homology.periodic import NEVER, PRIME, SEED, PeriodicBarcode, periodic_barcodes, unit_powers
 from screening.homology.primitive import primitive_cells
@@ -21,6 +21,7 @@ __all__ = [
     "choose_engine",
     "engine",
     "hole_atoms",
+    "hole_groups",
     "hole_lines",
     "hole_table",
     "percolation_ranks",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,12 +26,13 @@ from screening.elements import SYMBOLS
 from screening.errors import InputError
 from screening.homology.barcodes import PHASE, RESOLUTION, ticks
 from screening.homology.percolation import percolation_ranks
-from screening.homology.periodic import Vertex, periodic_barcodes
+from screening.homology.periodic import BarTable, Vertex, bar_table
 
 NAMES = ("component", "ring", "cavity")
 MAX_EDGES = 24  # of a percolation event in the table: edges that symmetry makes equal appear together
 
 Simplex = tuple[Vertex, ...]
+Shift = tuple[int, int, int]
 AtomAt = tuple[int, int, int, int]  # row of the crystal, and the cell it lies in
 
 
@@ -91,51 +92,68 @@ def hole_atoms(crystal: Crystal, channel: str, config: Config | FeatureSettings)
     if channel not in config.cloud.channels:
         raise InputError(f"no channel is named {channel!r}; there are {', '.join(config.cloud.channels)}")
     cloud, members = channel_members(crystal, config.cloud)[channel]
-    return _holes(cloud, members, channel, config)[0]
+    table = _bars(cloud, channel, config, rings=True)
+    makes = _Maker(table, cloud, _atoms_of_points(members, len(cloud[1])))
+    return [hole for dim in range(config.homology.max_dim + 1) for run in _runs(table, dim) for hole in makes(run.bars)]
 
 
-def _holes(  # noqa: PLR0913
-    cloud: Cloud,
-    members: Members,
-    channel: str,
-    config: Config | FeatureSettings,
-    *,
-    least: int = 0,
-    rings: bool | tuple[int, int] = True,
-) -> tuple[list[Hole], float]:
-    """Return the holes of a cloud from dimension `least` on, and the radius up to which they are complete."""
-    found = periodic_barcodes(
-        cloud[:2],
+def _bars(cloud: Cloud, channel: str, config: Config | FeatureSettings, *, rings: bool | tuple[int, int]) -> BarTable:
+    return bar_table(
+        *cloud[:2],
         r_max=config.homology.r_max[channel],
         max_dim=config.homology.max_dim,
         budget=config.homology.budget,
-        with_simplices=True,
-        with_rings=rings,
+        rings=rings,
     )
-    atoms = _atoms_of_points(members, len(cloud[1]))
-    holes = []
-    for dim, bars in list(enumerate(found.bars))[least:]:
-        cycles = found.rings if dim == 1 else ((),) * len(bars)
-        for (birth, death), opening, closing, ring in zip(
-            bars.tolist(), found.birth_simplices[dim], found.death_simplices[dim], cycles, strict=True
-        ):
-            # Of several edges as long as the birth edge, the one that closes the ring is as good and belongs to it.
-            first = (ring[0], ring[-1]) if ring else opening
-            holes.append(
-                Hole(
-                    dim=dim,
-                    birth=birth,
-                    death=death,
-                    birth_atoms=_atoms(first, atoms),
-                    death_atoms=_atoms(closing, atoms),
-                    birth_corners=corners(cloud[1], first),
-                    death_corners=corners(cloud[1], closing),
-                    ring=_atoms(ring, atoms),
-                    ring_corners=corners(cloud[1], ring),
-                )
-            )
-    holes.sort(key=_order)
-    return holes, found.r_cut
+
+
+class _Run(NamedTuple):
+    """Bars of one dimension with the same birth and death."""
+
+    bars: IntArray  # (n,) their places in the table, in no order
+    before: int  # longer ones of that dimension
+
+
+def _runs(table: BarTable, dim: int) -> list[_Run]:
+    """Return the bars of a dimension, those of equal length and birth together, the longest first."""
+    bars = np.flatnonzero(table.dim == dim)
+    length = table.birth - table.death
+    bars = bars[np.lexsort((table.birth[bars], length[bars]))]
+    values = np.stack([length[bars], table.birth[bars]])
+    cuts = np.flatnonzero((values[:, 1:] != values[:, :-1]).any(axis=0)) + 1
+    begins = [0, *cuts.tolist()] if len(bars) else []
+    return [_Run(run, begin) for run, begin in zip(np.split(bars, cuts), begins, strict=False)]
+
+
+class _Maker:
+    """Makes holes of bars: their simplices and rings as atoms of the crystal."""
+
+    def __init__(self, table: BarTable, cloud: Cloud, atoms: list[list[AtomAt]]) -> None:
+        self._table = table
+        self._positions = cloud[1]
+        self._atoms = atoms
+
+    def __call__(self, bars: IntArray) -> list[Hole]:
+        """Return the holes of some bars of equal length and birth, in order."""
+        return sorted((self._hole(bar) for bar in bars.tolist()), key=_order)
+
+    def _hole(self, bar: int) -> Hole:
+        table, atoms, positions = self._table, self._atoms, self._positions
+        opening, closing = table.simplices(bar)
+        ring = table.ring(bar)
+        # Of several edges as long as the birth edge, the one that closes the ring is as good and belongs to it.
+        first = (ring[0], ring[-1]) if ring else opening
+        return Hole(
+            dim=int(table.dim[bar]),
+            birth=float(table.birth[bar]),
+            death=float(table.death[bar]),
+            birth_atoms=_atoms(first, atoms),
+            death_atoms=_atoms(closing, atoms),
+            birth_corners=corners(positions, first),
+            death_corners=corners(positions, closing),
+            ring=_atoms(ring, atoms),
+            ring_corners=corners(positions, ring),
+        )
 
 
 def _order(hole: Hole) -> tuple[Any, ...]:
@@ -183,52 +201,72 @@ def _edges_of_rank(lattice: FloatArray, positions: FloatArray, radius: float, ra
     pairs = periodic_pairs(lattice, positions, radius + 1e-3)
     tick = ticks(pairs.distance)
     level = int(ticks(np.array(radius)))
-    joined = [
-        (i, j, shift)
-        for i, j, shift, t in zip(pairs.i.tolist(), pairs.j.tolist(), pairs.shift, tick.tolist(), strict=True)
+    joined: list[tuple[int, int, Shift]] = [
+        (i, j, (a, b, c))
+        for i, j, (a, b, c), t in zip(
+            pairs.i.tolist(), pairs.j.tolist(), pairs.shift.tolist(), tick.tolist(), strict=True
+        )
         if t <= level
     ]
     component, of_rank = _component_ranks(len(positions), joined)
     return tuple(
-        (Vertex(i, (0, 0, 0)), Vertex(j, (int(shift[0]), int(shift[1]), int(shift[2]))))
+        (Vertex(i, (0, 0, 0)), Vertex(j, shift))
         for (i, j, shift), t in zip(joined, tick[tick <= level].tolist(), strict=True)
         if t == level and of_rank[component[i]] == rank
     )
 
 
-def _component_ranks(n: int, joined: list[tuple[int, int, IntArray]]) -> tuple[list[int], list[int]]:
+def _component_ranks(n: int, joined: list[tuple[int, int, Shift]]) -> tuple[list[int], list[int]]:
     """Return the component of each point, and each component's number of independent periods."""
-    neighbours: list[list[tuple[int, IntArray]]] = [[] for _ in range(n)]
-    for i, j, shift in joined:
-        neighbours[i].append((j, shift))
-        neighbours[j].append((i, -shift))
+    neighbours: list[list[tuple[int, Shift]]] = [[] for _ in range(n)]
+    for i, j, (a, b, c) in joined:
+        neighbours[i].append((j, (a, b, c)))
+        neighbours[j].append((i, (-a, -b, -c)))
     component = [-1] * n
-    place = np.zeros((n, 3), dtype=np.int64)
+    place: list[Shift] = [(0, 0, 0)] * n
     ranks: list[int] = []
     for seed in range(n):
         if component[seed] >= 0:
             continue
-        component[seed], stack, periods = len(ranks), [seed], {(0, 0, 0)}
+        component[seed], stack, basis = len(ranks), [seed], _Basis()
         while stack:
             point = stack.pop()
-            for other, shift in neighbours[point]:
+            x, y, z = place[point]
+            for other, (a, b, c) in neighbours[point]:
                 if component[other] < 0:
-                    component[other], place[other] = len(ranks), place[point] + shift
+                    component[other], place[other] = len(ranks), (x + a, y + b, z + c)
                     stack.append(other)
-                else:
-                    periods.add(tuple((place[point] + shift - place[other]).tolist()))
-        ranks.append(int(np.linalg.matrix_rank(np.array(sorted(periods)))))
+                elif basis.rank < 3:
+                    u, v, w = place[other]
+                    basis.add((x + a - u, y + b - v, z + c - w))
+        ranks.append(basis.rank)
     return component, ranks
 
 
-def hole_table(
-    crystal: Crystal, config: Config | FeatureSettings, *, max_bars: int = 40, rings: tuple[int, int] | None = None
-) -> dict[str, Any]:
+class _Basis:
+    """Independent whole vectors among those added, exactly."""
+
+    def __init__(self) -> None:
+        self.rank = 0
+        self._first: Shift = (0, 0, 0)
+        self._normal: Shift = (0, 0, 0)  # of the first two
+
+    def add(self, period: Shift) -> None:
+        """Count a vector if it is independent of those before it."""
+        if self.rank == 0:
+            self._first, self.rank = period, int(any(period))
+        elif self.rank == 1:
+            (a, b, c), (u, v, w) = self._first, period
+            self._normal = (b * w - c * v, c * u - a * w, a * v - b * u)
+            self.rank += any(self._normal)
+        elif self.rank == 2:
+            self.rank += sum(a * b for a, b in zip(self._normal, period, strict=True)) != 0
+
+
+def hole_table(crystal: Crystal, config: Config | FeatureSettings, *, max_bars: int = 40) -> dict[str, Any]:
     """Return the most persistent rings and cavities of each channel, and its percolation, ready for JSON.
 
-    At most `max_bars` bars a channel and dimension, the longest first; `left_out` counts the others. With `rings` =
-    (groups, members), rings are looked for of so many different bars a channel, and so many of each, which then come
-    before their equals. The exact form::
+    At most `max_bars` bars a channel and dimension, the longest first; `left_out` counts the others. The exact form::
 
         {"lattice": [[x, y, z] * 3],                       # Å, rows
          "channels": [{
@@ -263,27 +301,83 @@ def hole_table(
     """
     if max_bars < 0:
         raise ValueError("max_bars must not be negative")
+
+    def entries(table: BarTable, makes: _Maker) -> list[dict[str, Any]]:
+        return [
+            _entry(hole, crystal.lattice)
+            for dim in range(1, config.homology.max_dim + 1)
+            for run in _runs(table, dim)
+            if run.before < max_bars
+            for hole in makes(run.bars)[: max_bars - run.before]
+        ]
+
+    return {"lattice": crystal.lattice.tolist(), "channels": _channels(crystal, config, entries, most=max_bars)}
+
+
+def hole_groups(
+    crystal: Crystal, config: Config | FeatureSettings, *, max_bars: int, groups: int, members: int
+) -> list[dict[str, Any]]:
+    """Return the channels of `hole_table`, with bars that have the same birth and death as one: what a page draws.
+
+    Of each channel and dimension the first `groups` different bars, and of each of these the simplices of the first
+    `members`. ``bars`` = [{dim, birth, death, n, members}, ...]: ``n`` counts equal ones among the `max_bars` longest,
+    a member is ``[birth atoms, death atoms, centre]``. The birth of a ring is all its corners, of which the last and
+    the first are the birth edge; where no ring was found, that edge alone. Rings are looked for of these members, which
+    come before their equals.
+
+    Raises
+    ------
+    RejectionError
+        no-mobile-ion, or as `periodic_barcodes`.
+    """
+
+    def entries(table: BarTable, makes: _Maker) -> list[dict[str, Any]]:
+        sizes = table.ring_sizes()
+        found = []
+        for dim in range(1, config.homology.max_dim + 1):
+            for run in _runs(table, dim)[:groups]:
+                count = min(len(run.bars), max_bars - run.before)
+                if count <= 0:
+                    break
+                ringed = run.bars[sizes[run.bars] > 0]
+                chosen = ringed if len(ringed) >= min(members, count) else run.bars
+                same = [_entry(hole, crystal.lattice) for hole in makes(chosen)[: min(members, count)]]
+                drawn = [[one["ring"] or one["birth_atoms"], one["death_atoms"], one["centre"]] for one in same]
+                birth, death = same[0]["birth"], same[0]["death"]
+                found.append({"dim": dim, "birth": birth, "death": death, "n": count, "members": drawn})
+        return found
+
+    return _channels(crystal, config, entries, most=max_bars, rings=(groups, members))
+
+
+def _channels(
+    crystal: Crystal,
+    config: Config | FeatureSettings,
+    entries: Callable[[BarTable, _Maker], list[dict[str, Any]]],
+    *,
+    most: int,
+    rings: bool | tuple[int, int] = True,
+) -> list[dict[str, Any]]:
     channels = []
     for channel, (cloud, members) in channel_members(crystal, config.cloud).items():
         if len(cloud[1]) == 0:
             continue
-        holes, r_cut = _holes(cloud, members, channel, config, least=1, rings=rings or True)
-        by_dim = {dim: [hole for hole in holes if hole.dim == dim] for dim in range(1, config.homology.max_dim + 1)}
-        atoms = _atoms_of_points(members, len(cloud[1]))
+        table, atoms = _bars(cloud, channel, config, rings=rings), _atoms_of_points(members, len(cloud[1]))
+        dims = range(1, config.homology.max_dim + 1)
         channels.append(
             {
                 "channel": channel,
                 "label": channel_label(channel, config.cloud),
                 "points": len(cloud[1]),
-                "r_cut": round(r_cut, 4),
-                "bars": [_entry(hole, crystal.lattice) for found in by_dim.values() for hole in found[:max_bars]],
-                "left_out": {str(dim): max(0, len(found) - max_bars) for dim, found in by_dim.items()},
+                "r_cut": round(table.r_cut, 4),
+                "bars": entries(table, _Maker(table, cloud, atoms)),
+                "left_out": {str(dim): max(0, int((table.dim == dim).sum()) - most) for dim in dims},
                 "percolation": [
                     _event_entry(event, atoms) for event in percolation_events(cloud, config.homology.r_max[channel])
                 ],
             }
         )
-    return {"lattice": crystal.lattice.tolist(), "channels": channels}
+    return channels
 
 
 def _entry(hole: Hole, lattice: FloatArray) -> dict[str, Any]:

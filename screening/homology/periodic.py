@@ -188,6 +188,69 @@ def periodic_barcodes(  # noqa: PLR0913 - keyword settings with defaults
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class BarTable:
+    """The bars of one crystal in its cell as read, flat; their simplices and rings are taken out one by one."""
+
+    birth: FloatArray  # (n,) Å
+    death: FloatArray  # (n,) Å, inf = open
+    dim: NDArray[np.int8]  # (n,)
+    r_cut: float  # Å, radius up to which the bars are complete
+    vertices: IntArray  # (n_vertices, 4) site and shift, birth then death simplex of each bar
+    begins: IntArray  # (n + 1,) where the vertices of each bar begin
+    rings: IntArray  # (n_corners, 4) of the bars of dimension 1
+    ring_begins: IntArray  # (n + 1,) where those of each bar begin
+
+    def simplices(self, bar: int) -> tuple[tuple[Vertex, ...], tuple[Vertex, ...]]:
+        """Return the birth simplex of a bar and its death simplex, () for one that never dies."""
+        rows = _vertices(self.vertices[self.begins[bar] : self.begins[bar + 1]])
+        corners = int(self.dim[bar]) + 1
+        return rows[:corners], rows[corners:]
+
+    def ring(self, bar: int) -> tuple[Vertex, ...]:
+        """Return the ring of a bar, () where none was looked for or found."""
+        return _vertices(self.rings[self.ring_begins[bar] : self.ring_begins[bar + 1]])
+
+    def ring_sizes(self) -> IntArray:
+        """Return the corners of the ring of each bar, (n,)."""
+        return np.diff(self.ring_begins)
+
+
+def bar_table(  # noqa: PLR0913 - the settings of an engine
+    lattice: FloatArray,
+    positions: FloatArray,
+    *,
+    r_max: float,
+    max_dim: int,
+    budget: int,
+    rings: bool | tuple[int, int],
+) -> BarTable:
+    """Return the bars of one crystal with simplices and rings, as `periodic_barcodes` does, not yet taken apart."""
+    batch = CloudBatch.from_clouds([(lattice, positions, np.ones(len(positions)))])
+    limits = (ALL if rings else 0, ALL) if isinstance(rings, bool) else rings
+    found = _run(batch, r_max, max_dim, 1, budget, False, PRIME, SEED, True, limits)
+    bars = found.barcodes
+    sizes = bars.dim.astype(np.int64) + 1
+    sizes += np.where(np.isfinite(bars.death), sizes + 1, 0)
+    ring_sizes = np.zeros(len(sizes), dtype=np.int64)
+    if len(found.ring_sizes):
+        ring_sizes[bars.dim == 1] = found.ring_sizes
+    return BarTable(
+        birth=bars.birth,
+        death=bars.death,
+        dim=bars.dim,
+        r_cut=float(bars.r_cut[0]),
+        vertices=found.vertices,
+        begins=np.concatenate([[0], np.cumsum(sizes)]),
+        rings=found.rings,
+        ring_begins=np.concatenate([[0], np.cumsum(ring_sizes)]),
+    )
+
+
+def _vertices(rows: IntArray) -> tuple[Vertex, ...]:
+    return tuple([Vertex(site, (a, b, c)) for site, a, b, c in rows.tolist()])
+
+
 class _Found(NamedTuple):
     barcodes: Barcodes
     vertices: IntArray  # (n, 4) site and shift, birth then death simplex of each bar

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import joblib
@@ -14,7 +13,7 @@ from screening.config import FeatureSettings
 from screening.crystals import Crystal, anion_mask
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import RejectionError
-from screening.homology import hole_table
+from screening.homology import hole_groups
 from screening.host import cores
 from screening.sources import Missing
 
@@ -64,15 +63,14 @@ def _part_shown(found: Sequence[Crystal | Missing], config: FeatureSettings) -> 
 def drawing(crystal: Crystal, config: FeatureSettings) -> dict[str, Any]:
     """Return what the page draws of a crystal, ready for JSON.
 
-    Its `atoms`, and ``channels``, the holes of each sublattice, see `grouped`.
+    Its `atoms`, and ``channels``, the holes of each sublattice, see `hole_groups`.
 
     Raises
     ------
     RejectionError
         no-mobile-ion, or too large for its persistence.
     """
-    table = hole_table(crystal, config, max_bars=BARS, rings=(GROUPS, MEMBERS))
-    channels = [{**channel, "bars": grouped(channel["bars"])} for channel in table["channels"]]
+    channels = hole_groups(crystal, config, max_bars=BARS, groups=GROUPS, members=MEMBERS)
     return {**atoms(crystal, config), "channels": channels}
 
 
@@ -96,27 +94,6 @@ def atoms(crystal: Crystal, config: FeatureSettings) -> dict[str, Any]:
         "lattice": np.round(crystal.lattice, PLACES).tolist(),
         "atoms": [[number, site, role, *place, float(f"{share:.6g}")] for number, site, role, place, share in rows],
     }
-
-
-def grouped(bars: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return bars of one channel with equal dimension, birth and death as one, the longest first in each dimension.
-
-    ``n`` counts them (among the `BARS` longest), ``members`` holds the simplices of the first `MEMBERS`:
-    ``[birth atoms, death atoms, centre]``. The birth of a ring is all its corners, of which the last and the first are
-    the birth edge; where no ring was found, that edge alone.
-    """
-    groups: dict[tuple[int, float, float | None], list[dict[str, Any]]] = defaultdict(list)
-    for bar in bars:
-        groups[bar["dim"], bar["birth"], bar["death"]].append(bar)
-    count: dict[int, int] = defaultdict(int)
-    entries = []
-    for (dim, birth, death), same in groups.items():  # in the order of the table: the longest first
-        count[dim] += 1
-        if count[dim] > GROUPS:
-            continue
-        members = [[bar["ring"] or bar["birth_atoms"], bar["death_atoms"], bar["centre"]] for bar in same[:MEMBERS]]
-        entries.append({"dim": dim, "birth": birth, "death": death, "n": len(same), "members": members})
-    return entries
 
 
 def p1_cif(crystal: Crystal) -> str:

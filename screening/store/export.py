@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from screening.errors import InputError
 from screening.locations import Location, delivered
 from screening.store.read import iter_tables
 from screening.store.tables import FeatureTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 def export_features(store: Location, target: Location) -> int:
@@ -35,6 +36,8 @@ def export_features(store: Location, target: Location) -> int:
 
 
 def _write_parquet(store: Location, target: Path) -> int:
+    import pyarrow.parquet as pq  # workers that featurize do without these
+
     writer: pq.ParquetWriter | None = None
     count = 0
     for table in iter_tables(store):
@@ -49,12 +52,16 @@ def _write_parquet(store: Location, target: Path) -> int:
 
 
 def _arrow(table: FeatureTable) -> pa.Table:
+    import pyarrow as pa
+
     arrays = [pa.array(table.ids, type=pa.string())]
     arrays += [pa.array(column, from_pandas=True) for column in table.features.T]
     return pa.Table.from_arrays(arrays, names=["id", *table.columns])
 
 
 def _write_csv(store: Location, target: Path) -> int:
+    import pandas as pd
+
     count = 0
     with target.open("w", encoding="utf-8", newline="") as file:
         for table in iter_tables(store):

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from screening.errors import Code, Rejection, StoreError
 from screening.locations import Location
@@ -47,21 +46,30 @@ def read_some(path: Location, *, ids: Collection[str], others: int = 0, seed: in
         Of the draw; the draw depends on the ids in the store, not on their order.
     """
     drawn: list[tuple[bytes, str]] = []  # a heap of the `others` smallest hashes, negated by complement
-    if others:
-        for id, _ in _ids(path):
-            if id in ids:
-                continue
+    table_of: dict[str, int] = {}
+    for id, number in _ids(path):
+        if id in ids:
+            table_of[id] = number
+        elif others:
             # Complemented, so that the smallest of the heap is the largest hash, the one to go first.
             place = bytes(255 - byte for byte in hashlib.sha256(f"{seed}\0{id}".encode()).digest())
             if len(drawn) < others:
                 heapq.heappush(drawn, (place, id))
             elif (place, id) > drawn[0]:
-                heapq.heapreplace(drawn, (place, id))
-    wanted = {*ids, *(id for _, id in drawn)}
+                _, gone = heapq.heapreplace(drawn, (place, id))
+                del table_of[gone]
+            else:
+                continue
+            table_of[id] = number
+    store = FeatureStore.open(path)
+    entries = store.entries()
+    # Features are read of shards that hold a crystal wanted; of none of them the first gives the columns.
+    holding = sorted(set(table_of.values())) or ([0] if entries else [])
 
     def parts() -> Iterator[FeatureTable]:
-        for table in iter_tables(path):
-            rows = np.flatnonzero([id in wanted for id in table.ids])
+        for number in holding:
+            table = store.table(store.read_shard(entries[number]))
+            rows = np.flatnonzero([id in table_of for id in table.ids])
             yield dataclasses.replace(
                 table,
                 ids=table.ids[rows],
@@ -90,6 +98,8 @@ def count_flags(path: Location) -> dict[str, int]:
 
 
 def _joined(tables: Iterator[FeatureTable], path: Location) -> FeatureTable:
+    import pandas as pd  # workers that featurize do without it
+
     parts = list(tables)
     if not parts:
         raise StoreError(f"{path} contains no crystal")
@@ -106,8 +116,10 @@ def _joined(tables: Iterator[FeatureTable], path: Location) -> FeatureTable:
 def read_rejections(path: Location) -> list[Rejection]:
     """Return the rejected inputs of a store in listing order; their stage is ``featurize``."""
     rejections = []
-    for rows in FeatureStore.open(path).iter_shards():
-        for strings in rows.strings[rows.numbers[:, 0] == REJECTED]:
+    store = FeatureStore.open(path)
+    for entry in store.entries():
+        status, names = store.read_names(entry)
+        for strings in names[status == REJECTED]:
             id, source, _, _, code, detail = (str(cell) for cell in strings)
             rejections.append(Rejection(id=id, source=source, stage="featurize", code=Code(code), detail=detail))
     return rejections

@@ -28,7 +28,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import ZstdCodec
@@ -301,14 +300,16 @@ class FeatureStore:
         Raises
         ------
         StoreError
-            A chunk is missing.
+            A chunk of these is missing or its bytes are not those that the ledger vouches for.
         """
         span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
         keys = [key for key in _keys(entry.shard) if key.startswith(("numbers", "strings"))]
-        if None in self._files.fetch(keys):
-            raise StoreError(
-                f"{self.path}: shard {entry.shard} is missing; run the same command again to compute it again"
-            )
+        for name, digest in zip(("numbers", "strings"), self._files.fetch(keys), strict=True):
+            if digest != entry.chunks[name]:
+                raise StoreError(
+                    f"{self.path}: shard {entry.shard} of array {name} is missing or damaged; "
+                    "run the same command again to compute it again"
+                )
         status = np.asarray(self._arrays["numbers"][span, 0])
         strings = np.asarray(self._arrays["strings"][span]).astype(object)
         self._files.release(keys)
@@ -363,6 +364,8 @@ class FeatureStore:
 
     def table(self, rows: ShardRows) -> FeatureTable:
         """Return the featurized rows of a shard as a table."""
+        import pandas as pd  # workers that featurize do without it
+
         chosen = rows.numbers[:, 0] == FEATURIZED
         strings = rows.strings[chosen]
         told = ("source", "formula", "flags")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from screening.config import FeatureSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 N_ELEMENTS = 119
 STRINGS = ("id", "source", "formula", "flags", "code", "detail")

@@ -131,7 +131,7 @@ def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
     ):
         prepared = client.submit(prepare, items(2)[0], QUICK, pure=False)
         held = client.submit(persist, prepared, QUICK, pure=False, resources=routes.GPU)
-        assert len(prepared.result(timeout=30).outcomes) == 2
+        assert len(prepared.result(timeout=30).names) == 2
         time.sleep(0.5)
         assert held.status == "pending"
 

@@ -28,7 +28,7 @@ def fail(*_: object, **__: object) -> None:
     raise TypeError("an argument that this build does not know")
 
 
-@pytest.mark.parametrize("step", ["channel_clouds", "assemble"])
+@pytest.mark.parametrize("step", ["channel_batches", "assemble"])
 def test_a_program_that_cannot_compute_refuses_no_crystal(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,7 +60,7 @@ def test_a_shard_that_the_program_failed_on_is_computed_again(
     for index in range(2):
         with monkeypatch.context() as patched:
             if index:
-                patched.setattr(screening.features.shard, "channel_clouds", fail)
+                patched.setattr(screening.features.shard, "channel_batches", fail)
             store.commit(featurize_shard(str(store.path), index, items[2 * index : 2 * index + 2], config))
     store.finish(4)
     assert [rejection.code for rejection in read_rejections(store.path)] == [Code.INTERNAL] * 2

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gemmi
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles_front import crowded, expanded, held, image_shifts, metric_misfit
+from oracles_front import crowded, expanded, held, metric_misfit
 from oracles_merging import merged, sites_of
+from oracles_sites import anions, snapped
 
 from screening import _kernels
 from screening.crystals.arrays import FloatArray
+from screening.crystals.atoms import Atoms
+from screening.crystals.chemistry import anion_mask
 from screening.crystals.clouds import NOISE, TIE
 from screening.crystals.crystal import Crystal
 from screening.crystals.operations import Group
-from screening.crystals.sites import MOST_SHARED, SITE_KEY, SITE_OFFSET
+from screening.crystals.sites import MOST_SHARED, READINGS, RULES, SITE_KEY, SITE_OFFSET, Reading
 from screening.crystals.statements import group_of_setting
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -85,19 +90,54 @@ def random_orbit(rng: np.random.Generator) -> tuple[Group, FloatArray, FloatArra
     return group, np.diag(rng.uniform(3, 12, 3)) + np.tril(rng.uniform(-3, 3, (3, 3)), -1), positions
 
 
-@settings(max_examples=100, deadline=None)
-@given(SEEDS)
-def test_images_are_those_of_the_plain_rules(seed: int) -> None:
-    group, lattice, positions = random_orbit(np.random.default_rng(seed))
-    shift, squared = _kernels.image_shifts(lattice, group.rotations, group.translations, positions)
-    wanted = image_shifts(lattice, group.rotations, group.translations, positions)
-    same(shift.reshape(len(group.rotations), -1, 3), wanted[0])
-    same(squared, wanted[1])
-    found = _kernels.expanded(group.rotations, group.translations, positions, SITE_KEY, SITE_OFFSET)
-    for one, other in zip(
-        found, expanded(group.rotations, group.translations, positions, SITE_KEY, SITE_OFFSET), strict=True
-    ):
+def random_atoms(rng: np.random.Generator, positions: FloatArray) -> Atoms:
+    """Return atoms at positions, some partly filled, some beside another, with decimals and multiplicities."""
+    m = len(positions)
+    positions = positions.copy()
+    for row in range(1, m):
+        if rng.random() < 0.2:
+            positions[row] = positions[row - 1]
+    decimals = rng.integers(0, 10, (m, 3)).astype(np.int8)
+    return Atoms(
+        numbers=rng.choice([3, 8, 15], m).astype(np.int64),
+        charges=np.full(m, np.nan),
+        positions=positions,
+        occupancies=rng.choice([1.0, 0.5, 0.25, 1 / 3, 0.1], m),
+        multiplicities=rng.choice([np.nan, 1.0, 2.0, 4.0, 8.0], m),
+        hydrogens=np.zeros(m),
+        decimals=decimals,
+        significant=np.minimum(decimals, rng.integers(0, 10, (m, 3))).astype(np.int8),
+        written=None,
+        unplaced={},
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(SEEDS, st.sampled_from(Reading))
+def test_the_atoms_of_the_cell_are_those_of_the_plain_rules(seed: int, reading: Reading) -> None:
+    rng = np.random.default_rng(seed)
+    group, lattice, positions = random_orbit(rng)
+    atoms = random_atoms(rng, positions + rng.choice([0.0, 1e-6, 1e-3, 4e-3], positions.shape))
+    moved, *found = _kernels.expanded(
+        lattice, group.rotations, group.translations, atoms.positions, atoms.occupancies, atoms.multiplicities,
+        atoms.decimals, atoms.significant, READINGS[reading], RULES,
+    )  # fmt: skip
+    places, doubted = snapped(atoms, group, lattice, reading)
+    assert moved == doubted
+    wanted = expanded(group.rotations, group.translations, places, SITE_KEY, SITE_OFFSET)
+    for one, other in zip(found, wanted, strict=True):
         same(one, other)
+
+
+@settings(max_examples=300, deadline=None)
+@given(SEEDS)
+def test_anions_are_those_of_the_plain_rules(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    crystal = random_crystal(rng)
+    numbers = rng.choice([1, 3, 6, 7, 8, 9, 13, 16, 17, 34, 35, 52, 53], crystal.n_atoms).astype(np.uint8)
+    states = [[np.nan], [np.nan, 0.0], [np.nan, 1.0, -2.0], [1.0, -1.0]][int(rng.integers(4))]
+    charged = replace(crystal, numbers=numbers, charges=rng.choice(states, crystal.n_atoms))
+    assert anion_mask(charged).tolist() == anions(charged).tolist()
 
 
 @settings(max_examples=50, deadline=None)
@@ -165,10 +205,41 @@ def test_plain_coordinates_are_pythons(text: str) -> None:
     if found is None:
         assert sum(map(str.isdigit, text)) > 15 or not abs(value) < 1e4
     else:
-        same(found, [[value, 0.0, -0.0]])
+        positions, decimals, significant = found
+        same(positions, [[value, 0.0, -0.0]])
+        after = text.partition(".")[2]
+        assert (decimals.tolist(), significant.tolist()) == ([[len(after), 0, 1]], [[len(after.rstrip("0")), 0, 0]])
 
 
-@pytest.mark.parametrize("text", ["", ".", "-", "?", "1e-3", "0_1", "nan", "inf", " 1", "1/3", "1.0.0", "0.25(3)", "²"])
+@given(st.from_regex(r"[+-]?[0-9]{1,4}\.[0-9]{0,9}\([0-9]{1,3}\)", fullmatch=True))
+def test_an_uncertainty_is_passed_over(text: str) -> None:
+    found = _kernels.plain_coordinates([text], ["0"], ["0"], 1e5)
+    assert found is not None
+    assert found[0][0, 0] == gemmi.cif.as_number(text) == float(text.partition("(")[0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ".",
+        "-",
+        "?",
+        "1e-3",
+        "0_1",
+        "nan",
+        "inf",
+        " 1",
+        "1/3",
+        "1.0.0",
+        "0.25(",
+        "0.25()",
+        "0.25(3",
+        "0.25(x)",
+        "(3)",
+        "²",
+    ],
+)
 def test_other_texts_are_left_to_python(text: str) -> None:
     assert _kernels.plain_coordinates(["0.5"], ["0.5"], [text], 1e4) is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from screening.crystals.clouds import channel_clouds, channel_members
 from screening.crystals.crystal import CloudBatch, Crystal
 from screening.data.known import known_conductors
 from screening.errors import InputError
-from screening.homology.holes import hole_atoms, hole_lines, hole_table, percolation_events
+from screening.homology.holes import _Basis, hole_atoms, hole_groups, hole_lines, hole_table, percolation_events
 from screening.homology.percolation import percolation_ranks
 from screening.homology.periodic import periodic_barcodes
 
@@ -130,6 +131,46 @@ def test_percolation_events_are_those_of_the_ranks(index: int) -> None:
             length = np.linalg.norm((cloud[1][j] + shift - cloud[1][i]) @ cloud[0])
             assert length == pytest.approx(event.radius, abs=2e-4)
     assert [event.rank for event in events] == [rank for rank in (1, 2, 3) if ranks.counts[:, rank].any()]
+
+
+def grouped(bars: list[dict[str, Any]], groups: int, members: int) -> list[dict[str, Any]]:
+    """Return bars of a table with equal dimension, birth and death as one, the plain way."""
+    same: dict[tuple[int, float, float | None], list[dict[str, Any]]] = {}
+    for bar in bars:
+        same.setdefault((bar["dim"], bar["birth"], bar["death"]), []).append(bar)
+    entries = []
+    for dim in (1, 2):
+        for (_, birth, death), equal in [one for one in same.items() if one[0][0] == dim][:groups]:
+            drawn = [[bar["ring"] or bar["birth_atoms"], bar["death_atoms"], bar["centre"]] for bar in equal[:members]]
+            entries.append({"dim": dim, "birth": birth, "death": death, "n": len(equal), "members": drawn})
+    return entries
+
+
+@pytest.mark.parametrize("index", range(6))
+@pytest.mark.parametrize(("most", "groups", "members"), [(200, 100, 1000), (7, 3, 2), (1, 5, 5)])
+def test_groups_are_those_of_the_table(index: int, most: int, groups: int, members: int) -> None:
+    one = some()[index]
+    table = hole_table(one, CONFIG, max_bars=most)["channels"]
+    found = hole_groups(one, CONFIG, max_bars=most, groups=groups, members=members)
+    for channel, whole in zip(found, table, strict=True):
+        wanted = grouped(whole["bars"], groups, members)
+        assert {**channel, "bars": None} == {**whole, "bars": None}
+        assert [(bar["dim"], bar["birth"], bar["death"], bar["n"]) for bar in channel["bars"]] == [
+            (bar["dim"], bar["birth"], bar["death"], bar["n"]) for bar in wanted
+        ]
+        if most == 200:  # rings of all were looked for in both
+            assert channel["bars"] == wanted
+    json.dumps(found, allow_nan=False)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_independent_periods_are_counted_exactly(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    periods = rng.integers(-2, 3, (int(rng.integers(0, 6)), 3)) @ rng.integers(-1, 2, (3, 3))
+    basis = _Basis()
+    for a, b, c in periods.tolist():
+        basis.add((a, b, c))
+    assert basis.rank == (np.linalg.matrix_rank(periods) if len(periods) else 0)
 
 
 def test_table_is_json_and_says_what_it_leaves_out() -> None:

@@ -34,7 +34,7 @@ from screening.report.page import write_report
 from screening.report.plots import write_explanation_plots
 from screening.report.reasons import joined
 from screening.report.score_plots import calibration_plot, learning_plot
-from screening.report.structures import ANION, MOBILE, OTHER, grouped, p1_cif
+from screening.report.structures import ANION, MOBILE, OTHER, p1_cif
 from screening.report.words import CODES
 from screening.runs.read import model_scores, read_ranking
 from screening.runs.record import read_record
@@ -260,16 +260,6 @@ def test_many_structures_are_those_computed_one_by_one(monkeypatch: pytest.Monke
     together = structures.all_shown(found, settings)
     assert together == [structures.shown(one, settings) for one in found]
     assert [next(iter(one)) for one in together] == ["structure", "structure", "missing", "structure", "structure"]
-
-
-def test_equal_bars_are_shown_as_one() -> None:
-    bar = {"dim": 1, "birth": 3.0, "death": 4.0, "birth_atoms": [], "death_atoms": [], "centre": [0, 0, 0]}
-    bar["ring"] = [[[0, 0, 0, 0]], [[1, 0, 0, 0]], [[2, 0, 0, 0]]]
-    bars = [bar] * 6 + [{**bar, "death": 3.9 - 0.01 * k} for k in range(40)] + [{**bar, "dim": 2}]
-    shown = grouped(bars)
-    assert [one["n"] for one in shown] == [6] + [1] * 12
-    assert [one["dim"] for one in shown] == [1] * 12 + [2]
-    assert shown[0]["members"] == [[bar["ring"], [], [0, 0, 0]]] * 4
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -16,9 +16,8 @@ from screening.sources import iter_items
 
 def cells_of_files(paths: Sequence[Path], config: Config) -> Cells:
     """Return the cells of all channels of the crystals that can be used."""
-    crystals = prepare(list(iter_items([str(path) for path in paths], config.input)), config).clouds()
-    channels = config.cloud.channels
-    return Cells.of([CloudBatch.from_clouds([clouds[channel] for clouds in crystals]) for channel in channels])
+    clouds = prepare(list(iter_items([str(path) for path in paths], config.input)), config).clouds
+    return Cells.of([clouds[channel] for channel in config.cloud.channels])
 
 
 def random_batch(seed: int, *, count: int, most: int = 9) -> CloudBatch:
