@@ -14,9 +14,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from screening.config import CHANNELS, Config, read_config
-from screening.crystals import Crystal, CrystalBatch, as_crystals
+from screening.crystals import Crystal, as_crystals
 from screening.errors import ConfigError, InputError, Rejection
-from screening.features import Prepared, assemble, clouds_of, columns, persist
+from screening.features import assemble, columns, persist
 
 BATCH = 64  # structures computed at a time
 FORMAT = "screening-transformer"
@@ -126,7 +126,7 @@ class BettiTransformer(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def rejections(self, X: Iterable[Any]) -> dict[int, str]:  # noqa: N803
         """Return the reason why a structure cannot be used, by its place in X; nothing for those that can."""
-        return dict(_reasons(_prepared(list(as_crystals(X)), self._config()).refused))
+        return dict(_reasons(prepared_of(list(as_crystals(X)), self._config()).refused))
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Return the names of the columns: channel/curve/radius in Å, e.g. ``Li/beta1/3.20``."""
@@ -194,20 +194,8 @@ def curves(
     crystals: Sequence[Crystal | Rejection], config: Config
 ) -> tuple[NDArray[np.float32], list[tuple[int, str]]]:
     """Return the columns (n, n_columns) of crystals, and place and reason of those that cannot be used, NaN there."""
-    prepared = _prepared(crystals, config)
+    prepared = prepared_of(crystals, config)
     return assemble(prepared, persist(prepared, config), config).features, _reasons(prepared.refused)
-
-
-def _prepared(crystals: Sequence[Crystal | Rejection], config: Config) -> Prepared:
-    """Return crystals as inputs of a shard."""
-    refused = {place: crystal for place, crystal in enumerate(crystals) if isinstance(crystal, Rejection)}
-    places = [place for place in range(len(crystals)) if place not in refused]
-    batch = CrystalBatch.from_crystals([crystal for crystal in crystals if isinstance(crystal, Crystal)])
-    facts, clouds, without = clouds_of(batch, config)
-    for which, error in without.items():
-        refused[places[which]] = Rejection(*batch.names[which], stage="featurize", code=error.code, detail=error.detail)
-    names = [(crystal.id, crystal.source) for crystal in crystals]
-    return Prepared("", names, refused, facts, clouds, seconds=0.0)
 
 
 def _reasons(refused: Mapping[int, Rejection]) -> list[tuple[int, str]]:

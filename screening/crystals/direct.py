@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from screening import _kernels
 from screening.config import InputLimits
 from screening.crystals.arrays import FloatArray, IntArray, wrap
+from screening.crystals.columns import MOST_DECIMALS
 from screening.crystals.consistency import contact_contradiction, crowded_pairs, site_radii
 from screening.crystals.crystal import Crystal
 from screening.crystals.neighbours import contiguous
-from screening.crystals.sites import OCCUPANCY_ROUNDING, SITE_KEY, SITE_OFFSET, Expansion
+from screening.crystals.sites import OCCUPANCY_ROUNDING, READINGS, RULES, Expansion, Reading
 from screening.crystals.syntax import lattice_of
 from screening.elements import SYMBOLS
 from screening.errors import Code, RejectionError
@@ -85,9 +86,11 @@ def crystal_of_arrays(  # noqa: PLR0913
             raise RejectionError(Code.NO_ATOMS, "no atom has an occupancy above 0")
     if unplaced:
         flags["atoms-without-coordinates"] = ""
-    n_sites, places, rows, site_idx, images = _kernels.expanded(
-        np.eye(3)[None], np.zeros((1, 3)), contiguous(places), SITE_KEY, SITE_OFFSET
-    )
+    exact = np.full((len(kinds), 3), MOST_DECIMALS, dtype=np.int8)  # no coordinate is rounded by being written
+    _, n_sites, places, rows, site_idx, images = _kernels.expanded(
+        cell, np.eye(3)[None], np.zeros((1, 3)), contiguous(places), contiguous(shares), np.full(len(kinds), np.nan),
+        exact, exact, READINGS[Reading.USUAL], RULES,
+    )  # fmt: skip
     plain = n_sites == len(kinds)
     expansion = Expansion(places, rows, site_idx, images, {}, plain=plain)
     check_size(n_sites, cell, limits)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from screening.config import Config
 from screening.crystals import (
     CloudBatch,
+    Crystal,
     CrystalBatch,
     FloatArray,
     Unit,
@@ -170,6 +171,19 @@ def read_items(items: Sequence[Item], config: Config) -> tuple[CrystalBatch, dic
         parts = {place: crystals.part(which, which + 1) for which, place in enumerate(of_files)} | entries
         crystals = CrystalBatch.joined([parts[place] for place in sorted(parts)])
     return crystals, refused
+
+
+def prepared_of(crystals: Sequence[Crystal | Rejection], config: Config, *, stage: str = "featurize") -> Prepared:
+    """Return crystals that are there already as inputs of a shard; `stage` is where those without clouds are refused."""
+    refused = {place: crystal for place, crystal in enumerate(crystals) if isinstance(crystal, Rejection)}
+    places = [place for place in range(len(crystals)) if place not in refused]
+    batch = CrystalBatch.from_crystals([crystal for crystal in crystals if isinstance(crystal, Crystal)])
+    facts, clouds, without = clouds_of(batch, config)
+    for which, error in without.items():
+        id, source = batch.names[which]
+        refused[places[which]] = Rejection(id=id, source=source, stage=stage, code=error.code, detail=error.detail)
+    names = [(crystal.id, crystal.source) for crystal in crystals]
+    return Prepared("", names, refused, facts, clouds, seconds=0.0)
 
 
 def clouds_of(crystals: CrystalBatch, config: Config) -> tuple[Facts, dict[str, CloudBatch], dict[int, RejectionError]]:

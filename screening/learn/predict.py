@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from screening.config import Config
-from screening.crystals import Crystal, as_crystals, channel_clouds
+from screening.crystals import Crystal, as_crystals
 from screening.elements import SYMBOLS
-from screening.errors import Rejection, RejectionError
-from screening.features import Prepared, assemble, persist
+from screening.errors import Rejection
+from screening.features import assemble, persist, prepared_of
 from screening.learn.model import Model
 
 BATCH = 64  # structures computed at a time
@@ -69,22 +69,10 @@ def settings_of(model: Model) -> Config:
     return config.model_copy(update={"homology": homology})
 
 
-def _outcomes(given: Iterable[Crystal | Rejection], config: Config) -> Iterator[tuple[Crystal, Any] | Rejection]:
-    for one in given:
-        if isinstance(one, Rejection):
-            yield one
-            continue
-        try:
-            yield one, channel_clouds(one, config.cloud)
-        except RejectionError as error:
-            yield Rejection(id=one.id, source=one.source, stage="predict", code=error.code, detail=error.detail)
-
-
 def _part(model: Model, given: list[Crystal | Rejection], config: Config, target: float, threads: int) -> pd.DataFrame:
-    outcomes = list(_outcomes(given, config))
-    prepared = Prepared(inputs="", outcomes=outcomes, names=[(one.id, one.source) for one in given], seconds=0.0)
+    prepared = prepared_of(given, config, stage="predict")
     rows = assemble(prepared, persist(prepared, config), config)
-    used = np.array([not isinstance(outcome, Rejection) for outcome in outcomes])
+    used = np.array([place not in prepared.refused for place in range(len(given))])
     features, composition = rows.features[used], rows.composition[used]
     found = model.predict(features, threads=threads)
     nearest, distance = model.space.nearest(features)
@@ -93,7 +81,7 @@ def _part(model: Model, given: list[Crystal | Rejection], config: Config, target
     unseen = (composition != 0) & ~np.isin(np.array(SYMBOLS), model.header.elements)
     table = pd.DataFrame(
         {
-            "formula": [one[0].formula for one in outcomes if not isinstance(one, Rejection)],
+            "formula": prepared.facts.formulas,
             "prediction": found.mean,
             "lower": found.lower,
             "upper": found.upper,
@@ -107,5 +95,6 @@ def _part(model: Model, given: list[Crystal | Rejection], config: Config, target
         },
         index=np.flatnonzero(used),
     ).reindex(range(len(given)))
-    why = [f"{one.code.value}: {one.detail}" if isinstance(one, Rejection) else "" for one in outcomes]
+    refused = prepared.refused
+    why = [f"{refused[k].code.value}: {refused[k].detail}" if k in refused else "" for k in range(len(given))]
     return table.assign(rejected=why)[[*_COLUMNS]]
