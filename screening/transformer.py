@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from screening.config import CHANNELS, Config, read_config
 from screening.crystals import Crystal, as_crystals
 from screening.errors import ConfigError, InputError, Rejection
-from screening.features import assemble, columns, persist
+from screening.features import assemble, columns, persist, prepared_of
 
 BATCH = 64  # structures computed at a time
 FORMAT = "screening-transformer"

@@ -174,7 +174,7 @@ def read_items(items: Sequence[Item], config: Config) -> tuple[CrystalBatch, dic
 
 
 def prepared_of(crystals: Sequence[Crystal | Rejection], config: Config, *, stage: str = "featurize") -> Prepared:
-    """Return crystals that are there already as inputs of a shard; `stage` is where those without clouds are refused."""
+    """Return crystals that are there already as inputs of a shard; `stage`: where those without clouds are refused."""
     refused = {place: crystal for place, crystal in enumerate(crystals) if isinstance(crystal, Rejection)}
     places = [place for place in range(len(crystals)) if place not in refused]
     batch = CrystalBatch.from_crystals([crystal for crystal in crystals if isinstance(crystal, Crystal)])
