@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import pickle
 import statistics
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from builds import EARLIER, build, start
 
 # Crystals that one of the two reads before it is the other's turn.
 TURN = 25
@@ -38,18 +38,6 @@ def write_items(paths: list[str], every: int, target: Path) -> int:
     chosen = items[::every]
     target.write_bytes(pickle.dumps(chosen))
     return len(chosen)
-
-
-def start(package: Path, items: Path) -> subprocess.Popen[str]:
-    """Start one reader. Without `site`, so that an editable installation of this tree does not come first."""
-    paths = [str(package), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    return subprocess.Popen(
-        [sys.executable, "-S", __file__, "--work", str(items)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def function(name: str, *modules: str) -> Any:
@@ -99,7 +87,7 @@ def answered(process: subprocess.Popen[str], turn: tuple[int, int]) -> list[floa
 
 def one_round(packages: dict[str, Path], items: Path, count: int) -> dict[str, list[float]]:
     """Return milliseconds a crystal of both steps for each package."""
-    readers = {name: start(package, items) for name, package in packages.items()}
+    readers = {name: start(__file__, package, items) for name, package in packages.items()}
     totals = {name: [0.0, 0.0] for name in packages}
     for number, begin in enumerate(range(0, count, TURN)):
         # Who begins changes, so that neither always finds the caches of the processor as the other left them.
@@ -130,7 +118,7 @@ def report(rounds: list[dict[str, list[float]]]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*")
-    parser.add_argument("--against", default="f823789", help="the earlier commit")
+    parser.add_argument("--against", default=EARLIER, help="the earlier commit")
     parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--built", type=Path, help="where builds of commits are kept")
@@ -140,8 +128,6 @@ def main() -> None:
     if options.work:
         work(options.work)
         return
-    from bench_engine import build
-
     with tempfile.TemporaryDirectory() as folder:
         items = Path(folder) / "items"
         count = write_items(options.paths, options.every, items)
