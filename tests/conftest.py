@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 from distributed import LocalCluster
 from finished import Finished, finish
@@ -17,6 +18,7 @@ from screening.host.gpu import find_gpus
 from screening.learn.labels import Labels
 from screening.learn.model import Model
 from screening.learn.train import train
+from screening.locations import Remote, location
 from screening.store.tables import FeatureTable
 
 # Threads of LightGBM that wait for work sleep, and so do those of commands that tests start: spinning took 40 % of the
@@ -80,3 +82,13 @@ def scheduler() -> Iterator[str]:
         n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
     ) as workers:
         yield workers.scheduler_address
+
+
+@pytest.fixture
+def memory() -> Iterator[Remote]:
+    """An empty folder of fsspec's store in memory."""
+    fsspec.filesystem("memory").store.clear()
+    found = location("memory://bucket/folder")
+    assert isinstance(found, Remote)
+    yield found
+    fsspec.filesystem("memory").store.clear()

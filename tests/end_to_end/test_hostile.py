@@ -1,6 +1,7 @@
 """A thousand files, bad ones mixed with good: every input is a row, every refusal has a code, the good are untouched.
 
-tests/hostile.py makes them. What holds: no crash, no hang, bounded memory, nothing written outside, no internal error.
+tests/support/hostile.py makes them. What holds: no crash, no hang, bounded memory, nothing written outside, no
+internal error.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import hostile
 import numpy as np
 import pytest
+from hostile_kinds import GOOD, READ
 from paths import ROOT
 
 from screening.config import Config
@@ -85,7 +87,7 @@ def rows(made: Path) -> list[tuple[Item, str, str, np.ndarray, float]]:
         started = time.perf_counter()
         result = featurize([item], CONFIG)
         seconds = waited + time.perf_counter() - started
-        code = str(result.strings[0, CODE]) if result.numbers[0, 0] == REJECTED else hostile.READ
+        code = str(result.strings[0, CODE]) if result.numbers[0, 0] == REJECTED else READ
         slim = Item(id=item.id, source=item.source, text=item.text[:0])
         found.append((slim, code, str(result.strings[0, DETAIL]), result.features[0], seconds))
     assert tree(made) == before
@@ -117,10 +119,10 @@ def test_every_refusal_has_a_code_of_its_kind_and_a_sentence(rows: list) -> None
     unexpected = []
     for item, code, detail, _, _ in rows:
         kind = kind_of(item.source)
-        allowed = {hostile.READ} if kind == hostile.GOOD else hostile.KINDS[kind].codes
+        allowed = {READ} if kind == GOOD else hostile.KINDS[kind].codes
         if code not in allowed:
             unexpected.append((item.source, code, detail))
-        if code != hostile.READ:
+        if code != READ:
             assert code in {known.value for known in Code}
             assert 5 < len(detail) <= 300, item.source
             assert detail.isprintable(), item.source
@@ -139,7 +141,7 @@ def test_every_file_is_a_row_and_every_id_is_one_of_a_kind(rows: list, made: Pat
         source = seen(path.as_posix())
         assert source in sources, source
     counts = Counter(kind_of(item.source) for item, *_ in rows)
-    assert counts[hostile.GOOD] == 200
+    assert counts[GOOD] == 200
     assert set(hostile.KINDS) <= set(counts)
 
 
