@@ -93,7 +93,7 @@ def runs(s3: Remote, finished_run: Finished) -> Finished:
         (s3 / f"crystals/{file.name}").write_bytes(file.read_bytes())
     screening_command(
         *("run", f"{s3}/crystals", "--labels", f"{s3}/crystals/labels.csv", "--out", f"{s3}/RUN"),
-        *("--config", finished_run.config, "--workers", "2"),
+        *("--config", finished_run.config, "--workers", "1"),
     )
     return finished_run
 
