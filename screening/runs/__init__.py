@@ -18,7 +18,7 @@ from screening.runs.read import (
 )
 from screening.runs.record import FORMAT_VERSION, Counts, RunRecord, read_record, write_record
 from screening.runs.status import status
-from screening.runs.verify import verify
+from screening.runs.verify import metadata_covered, repaired, verify
 
 __all__ = [
     "FORMAT_VERSION",
@@ -28,6 +28,7 @@ __all__ = [
     "Run",
     "RunPaths",
     "RunRecord",
+    "metadata_covered",
     "model_scores",
     "output_digests",
     "ranking_path",
@@ -41,6 +42,7 @@ __all__ = [
     "read_run",
     "read_stability",
     "read_training",
+    "repaired",
     "run_folder",
     "status",
     "unguard",
