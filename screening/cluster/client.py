@@ -7,7 +7,6 @@ the GPU to itself, while the other threads parse the next crystals and write the
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import dask
 from distributed import Client, LocalCluster
 
 from screening.cluster.deploy import kubernetes_cluster, machines_cluster
+from screening.cluster.scratch import scratch_folder
 from screening.config import ClusterConfig, Config, SlurmConfig
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, InputError, MissingExtraError
 from screening.host import Device, cores
@@ -55,7 +55,7 @@ def open_client(config: Config, device: Device) -> Iterator[Client]:
         return
     with (
         dask.config.set(scheduler_settings(config.cluster) | WITH_TEXTS),
-        tempfile.TemporaryDirectory(prefix="screening-dask-") as scratch,
+        scratch_folder() as scratch,
         _started(config, device, scratch) as cluster,
         Client(cluster) as client,
     ):

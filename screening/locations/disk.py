@@ -68,19 +68,23 @@ def beside(target: Path) -> Path:
     return target.with_name(os.fsdecode(stem) + token)
 
 
-def write_whole(target: Path, data: bytes, *, disk: Disk | None = None) -> None:
-    """Write a file whole or not at all; on return it would survive a power loss."""
+def write_whole(target: Path, data: bytes, *, disk: Disk | None = None, safe: bool = True) -> None:
+    """Write a file whole or not at all; on return it would survive a power loss, unless it need not be `safe`."""
     disk = disk or DISK
     temporary = beside(target)
-    disk.write_new(temporary, data)
     try:
-        disk.sync(temporary)
+        disk.write_new(temporary, data)
+        if safe:
+            disk.sync(temporary)
         disk.move(temporary, target)
+    except FileExistsError:  # what has that name is not ours
+        raise
     except OSError:
         with suppress(OSError):
             disk.remove(temporary)
         raise
-    disk.sync(target.parent)
+    if safe:
+        disk.sync(target.parent)
 
 
 @contextmanager
@@ -104,9 +108,10 @@ def replaced(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def new_folder(target: Path, *, disk: Disk | None = None) -> Iterator[Path]:
-    """Yield a new folder beside the target; moved there at the end, where there must be nothing, removed on an error.
+    """Yield a new folder beside the target, moved there at the end, removed on an error.
 
-    What was written into it must have been synced.
+    Nothing may be at the target but an empty folder. The new one survives a power loss if what was written into it was
+    synced.
     """
     disk = disk or DISK
     temporary = beside(target)

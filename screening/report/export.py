@@ -17,6 +17,7 @@ import pandas as pd
 from screening.config import InputLimits
 from screening.crystals import contradictions_among, flag_sentence
 from screening.errors import InputError, MissingExtraError
+from screening.locations import write_whole
 from screening.ranking import COUNT_COLUMNS, CellKind, kind_of
 from screening.report.structures import p1_cif
 from screening.report.text import level, number, power
@@ -68,9 +69,7 @@ def export_candidates(run_dir: Path, target: Path, *, top: int | None = None, id
     frame = chosen(run_dir, top=top, ids=ids)
     content = writers[target.suffix](run_dir, frame)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.new")
-    temporary.write_bytes(content)
-    temporary.replace(target)
+    write_whole(target, content)
     return len(frame)
 
 
