@@ -45,6 +45,7 @@ LIBRARIES = {
     "lightgbm": {"learn"},
     "shap": {"ranking"},
     "distributed": {"cluster"},
+    "tornado": {"cluster"},
     "dask": {"cluster"},
     "dask_cuda": {"cluster"},
     "dask_jobqueue": {"cluster"},
