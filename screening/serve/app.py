@@ -227,6 +227,8 @@ def serve(run_dir: Path, *, host: str, port: int, say: Callable[[str], None]) ->
     app = application(run_dir, host=host)
     import uvicorn
 
+    from screening.serve.patience import server_config
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     with listening:
@@ -239,8 +241,7 @@ def serve(run_dir: Path, *, host: str, port: int, say: Callable[[str], None]) ->
         shown = f"[{host}]" if ":" in host else host
         where = f"http://{shown}:{listening.getsockname()[1]}/"
         say(where if app.token is None else f"{where}?token={app.token}")
-        config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", server_header=False)
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(server_config(app)).run(sockets=[listening])
 
 
 def _started(store: Path) -> Future[dict[str, int]]:

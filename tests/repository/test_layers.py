@@ -56,6 +56,7 @@ LIBRARIES = {
     "polars": {"serve"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
+    "h11": {"serve"},
     "typer": {"cli", "commands"},
     "rich": {"cli", "commands"},
 }
