@@ -95,14 +95,14 @@ def parsed_line(line: bytes) -> tuple[LedgerEntry | dict[str, str], str]:
             texts = fields["metadata"]
             if all(isinstance(text, str) for text in texts.values()):
                 return dict(texts), stated
-            raise ValueError("its metadata are no texts")
+            raise ValueError("its metadata are not text")
         fields["fallbacks"] = tuple(tuple(fallback) for fallback in fields["fallbacks"])
         entry = LedgerEntry(**fields)
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError(str(error)) from error
     counts = (entry.shard, entry.rows, entry.rejected, entry.cut)
     if not all(type(count) is int and count >= 0 for count in counts) or not isinstance(entry.chunks, dict):
-        raise ValueError("its numbers cannot be")
+        raise ValueError("a number in it is impossible")
     return entry, stated
 
 
