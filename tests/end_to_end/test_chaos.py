@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,7 @@ N_CRYSTALS = 1000
 SHARD = 16
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "10"))
 MOST_FAULTS = 6
+KINDS = ("client", "worker", "all workers", "freeze a worker", "freeze the client")
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +41,11 @@ def faults(seed: int) -> Iterator[tuple[str, int]]:
     """Yield what happens, and after how many shards more."""
     rng = random.Random(seed)
     for _ in range(rng.randint(2, MOST_FAULTS)):
-        yield (
-            rng.choice(["client", "worker", "all workers", "freeze a worker", "freeze the client"]),
-            rng.randint(0, 12),
-        )
+        yield rng.choice(KINDS), rng.randint(0, 12)
+
+
+def has(store: Path, wanted: int) -> bool:
+    return lines(store) >= wanted
 
 
 def strike(kind: str, run: subprocess.Popen[str]) -> None:
@@ -73,7 +76,7 @@ def test_whatever_dies_when_the_bytes_are_the_same(undisturbed: Path, tmp_path: 
             run = start(undisturbed / "crystals", store, settings, "--workers", "2")
         wanted = min(lines(store) + after, N_CRYSTALS // SHARD)
         with suppress(AssertionError):  # it may end first
-            wait_for(lambda wanted=wanted: lines(store) >= wanted, run, seconds=600)
+            wait_for(partial(has, store, wanted), run, seconds=600)
         strike(kind, run)
         if kind == "client":
             run.communicate()
