@@ -4,14 +4,16 @@
 scripts/mutants.py [--only WORDS] [--list]
 
 A fault is a replaced piece of text (`mutants.toml`), and the tests of its room. One that these tests do not notice has
-survived: a test is missing, or the text says why it does no harm. The copy is built once; processes that tests start
-get it too.
+survived: a test is missing, or the text says why it does no harm. The copy takes the compiled kernels as they are
+installed; processes that tests start by `sys.executable` without `-S` get the package that is installed, not the copy.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -21,7 +23,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from builds import ROOT, build
+from builds import ROOT
 
 LIMIT = 600.0  # s for the tests of one fault; what hangs is noticed
 
@@ -47,6 +49,18 @@ def planted(fault: Fault, text: str) -> str:
     if text.count(fault.old) != 1:
         raise SystemExit(f"{fault.name}: its text stands {text.count(fault.old)} times in {fault.file}")
     return text.replace(fault.old, fault.new)
+
+
+def copied(folder: Path) -> Path:
+    """Return a folder with a copy of the package, its compiled kernels included."""
+    found = importlib.util.find_spec("screening._kernels")
+    if found is None or found.origin is None:
+        raise SystemExit("screening is not installed here: scripts/setup dev")
+    shutil.copytree(
+        ROOT / "screening", folder / "screening", ignore=shutil.ignore_patterns("__pycache__", "_kernels*.so")
+    )
+    shutil.copy(found.origin, folder / "screening")
+    return folder
 
 
 def noticed(fault: Fault, package: Path) -> bool:
@@ -80,7 +94,7 @@ def main() -> None:
         return
     survivors = []
     with tempfile.TemporaryDirectory() as folder:
-        package = build(None, Path(folder))
+        package = copied(Path(folder))
         for number, fault in enumerate(chosen, start=1):
             began = time.monotonic()
             seen = noticed(fault, package)
