@@ -66,7 +66,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, little_room: None) -> Path:
     return path
 
 
-def n_steps(tmp_path: Path) -> int:
+def steps_of(tmp_path: Path) -> list[str]:
+    """Return what a run asks of the disk, in order."""
     root = tmp_path / "count"
     root.mkdir()
     counting = ForgetfulDisk(root)
@@ -74,7 +75,7 @@ def n_steps(tmp_path: Path) -> int:
         use(counting, patch)
         run(root / "s")
     shutil.rmtree(root)
-    return counting.steps
+    return counting.log
 
 
 def cut_short(root: Path, stop: int) -> tuple[ForgetfulDisk, set[int], bool]:
@@ -94,7 +95,7 @@ def cut_short(root: Path, stop: int) -> tuple[ForgetfulDisk, set[int], bool]:
     ("seeds", "every"), [(1, 9), pytest.param(3, 1, marks=pytest.mark.slow)], ids=["some", "at every step"]
 )
 def test_nothing_that_was_reported_is_lost_by_a_power_loss(whole: Path, tmp_path: Path, seeds: int, every: int) -> None:
-    steps = n_steps(tmp_path)
+    steps = len(steps_of(tmp_path))
     assert steps > 150
     points = 0
     for stop in range(0, steps + 1, every):
@@ -115,6 +116,25 @@ def test_nothing_that_was_reported_is_lost_by_a_power_loss(whole: Path, tmp_path
             points += 1
         shutil.rmtree(tmp_path / "before")
     assert points >= (500 if every == 1 else 20)
+
+
+def test_what_a_killed_process_left_unsynced_is_synced_by_the_next(whole: Path, tmp_path: Path) -> None:
+    """The machine lives on, so the folder is there; only a power loss after the second run would take it."""
+    steps = steps_of(tmp_path)
+    made = [number for number, name in enumerate(steps, start=1) if name == "make_folder"]
+    for stop in made[-6::2]:  # folders of chunks
+        disk, _, _ = cut_short(tmp_path / "before", stop)
+        disk.go_on()
+        with pytest.MonkeyPatch.context() as patch:
+            use(disk, patch)
+            run(tmp_path / "before" / "s")
+        for seed in range(4):
+            after = tmp_path / "after"
+            disk.after_power_loss(after, seed=seed)
+            assert files(after / "s") == files(whole)
+            assert verify(after / "s") == []
+            shutil.rmtree(after)
+        shutil.rmtree(tmp_path / "before")
 
 
 def only(sync: Callable[[Path], None], spared: Callable[[int], bool] | None) -> Callable[[Path], None]:
@@ -153,7 +173,7 @@ def test_a_model_that_never_syncs_loses_what_was_reported(tmp_path: Path, monkey
 def test_a_disk_that_refuses_ends_the_run_in_words_and_the_next_goes_on(
     whole: Path, tmp_path: Path, error: int, every: int
 ) -> None:
-    for step in range(0, n_steps(tmp_path), every):
+    for step in range(0, len(steps_of(tmp_path)), every):
         store = tmp_path / f"s{step}"
         committed: set[int] = set()
         with pytest.MonkeyPatch.context() as patch:

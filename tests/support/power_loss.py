@@ -68,15 +68,22 @@ class ForgetfulDisk(Disk):
 
     def __init__(self, root: Path, *, stop: int | None = None) -> None:
         self.root = root
-        self.steps = 0
-        self.syncs = 0
+        self.log: list[str] = []
         self._stop = stop
         self._tree = Tree()
 
-    def _step(self) -> None:
+    @property
+    def steps(self) -> int:
+        return len(self.log)
+
+    def _step(self, name: str) -> None:
         if self.steps == self._stop:
             raise PowerLossError
-        self.steps += 1
+        self.log.append(name)
+
+    def go_on(self) -> None:
+        """Stop no more: it was the process that ended there, not the machine."""
+        self._stop = None
 
     def _folder(self, path: Path) -> Tree:
         node: File | Tree = self._tree
@@ -87,12 +94,12 @@ class ForgetfulDisk(Disk):
         return node
 
     def write_new(self, path: Path, data: bytes) -> None:
-        self._step()
+        self._step("write_new")
         super().write_new(path, data)
         self._folder(path.parent).change(**{path.name: File(now=data)})
 
     def append(self, path: Path, data: bytes) -> None:
-        self._step()
+        self._step("append")
         super().append(path, data)
         folder = self._folder(path.parent)
         node = folder.now.get(path.name)
@@ -103,25 +110,24 @@ class ForgetfulDisk(Disk):
         node.now += data
 
     def make_folder(self, path: Path) -> None:
-        self._step()
+        self._step("make_folder")
         super().make_folder(path)
         self._folder(path.parent).change(**{path.name: Tree()})
 
     def move(self, source: Path, target: Path) -> None:
-        self._step()
+        self._step("move")
         super().move(source, target)
         assert source.parent == target.parent
         folder = self._folder(source.parent)
         folder.change(**{source.name: None, target.name: folder.now[source.name]})
 
     def remove(self, path: Path) -> None:
-        self._step()
+        self._step("remove")
         super().remove(path)
         self._folder(path.parent).change(**{path.name: None})
 
     def sync(self, path: Path) -> None:
-        self._step()
-        self.syncs += 1
+        self._step("sync")
         super().sync(path)
         node = self._folder(path.parent).now[path.name] if path != self.root else self._tree
         if isinstance(node, File):
