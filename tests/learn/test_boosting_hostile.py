@@ -132,5 +132,5 @@ def test_damaged_bytes_are_refused_or_read(tmp_path: Path, tries: int) -> None:
         time_limit=300.0,
     )
     count = json.loads(line)
-    assert count["refused"] > rounds
-    assert count["read"] > rounds // 10
+    assert count["refused"] > 1.5 * rounds
+    assert count["read"] >= rounds // 20
