@@ -605,17 +605,27 @@ def show_config(config: ConfigFile = None) -> None:
 @app.command()
 def verify(
     path: Annotated[Any, typer.Argument(metavar="RUN", parser=location, help="RUN folder or feature store")],
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Put a damaged store right: metadata from its ledger, then the ledger.")
+    ] = False,
 ) -> None:
     """Prove that a RUN or feature store is complete and unchanged; exit code 1 and what is wrong if not."""
     require(path)
+    from screening.runs import metadata_covered, repaired
     from screening.runs import verify as faults_of
 
+    if repair:
+        lines, lost = repaired(path)
+        for line in lines:
+            typer.echo(line)
+        raise typer.Exit(1 if lost else 0)
     faults = faults_of(path)
     for fault in faults:
         typer.echo(fault)
     if faults:
         raise typer.Exit(1)
-    typer.echo(f"{path}: complete and unchanged")
+    covered = "" if metadata_covered(path) else " (metadata not covered: the store was made by an earlier version)"
+    typer.echo(f"{path}: complete and unchanged{covered}")
 
 
 @app.command()

@@ -125,6 +125,11 @@ class ClusterConfig(Section):
         description="local: processes here; slurm: jobs, [slurm]; kubernetes: pods, [kubernetes]; cloud: [machines]",
     )
     scheduler: str | None = Field(None, description="address of a running Dask scheduler; none = start one")
+    security: Literal["tls", "none"] = Field(
+        "tls",
+        description="of workers started here: tls, keys made for the run; none: any user of this machine can run code"
+        " in them",
+    )
     workers: Annotated[int, Field(ge=0)] = Field(
         0, description="worker processes started here; 0 = one per core, with device cuda less one per GPU"
     )

@@ -16,22 +16,17 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import resource
-import shutil
 import statistics
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-ROOT = Path(__file__).resolve().parent.parent
-SOURCES = ("kernels", "screening", "CMakeLists.txt", "pyproject.toml", "README.md", "LICENSE")
+from builds import EARLIER, build, start
 
 
 def write_clouds(paths: list[str], every: int, target: Path) -> str:
@@ -48,35 +43,7 @@ def write_clouds(paths: list[str], every: int, target: Path) -> str:
     return f"{crystals} crystals, {sum(map(len, batches.values()))} clouds"
 
 
-def build(commit: str | None, folder: Path) -> Path:
-    """Build the package of a commit, or of this tree, and return the folder to import it from."""
-    source, target = folder / "source", folder / "package"
-    source.mkdir(parents=True)
-    if commit is None:
-        for name in SOURCES:
-            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            copy(ROOT / name, source / name)
-        for stale in (source / "screening").glob("_kernels*.so"):
-            stale.unlink()
-    else:
-        archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True).stdout
-        subprocess.run(["tar", "x"], cwd=source, input=archive, check=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([*pip, "--target", str(target), str(source)], check=True)
-    return target
-
-
-def start(package: Path, clouds: Path) -> subprocess.Popen[bytes]:
-    """Start one run. Without `site`, so that an editable installation of this tree does not come first."""
-    paths = [str(package), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    return subprocess.Popen(
-        [sys.executable, "-S", __file__, "--work", str(clouds)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"},
-        stdout=subprocess.PIPE,
-    )
-
-
-def finish(process: subprocess.Popen[bytes]) -> dict[str, Any]:
+def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     out, _ = process.communicate()
     if process.returncode:
         sys.exit(f"a run ended with {process.returncode}")
@@ -115,9 +82,9 @@ def compare(packages: dict[str, Path], clouds: Path, rounds: int) -> list[str]:
     paired: dict[str, list[dict[str, Any]]] = {name: [] for name in packages}
     for _ in range(rounds):
         for name, package in packages.items():
-            alone[name].append(finish(start(package, clouds)))
+            alone[name].append(finish(start(__file__, package, clouds)))
         for name, package in packages.items():
-            both = [start(package, clouds) for _ in range(2)]
+            both = [start(__file__, package, clouds) for _ in range(2)]
             paired[name] += [finish(process) for process in both]
     digests = {run["digest"] for runs in (*alone.values(), *paired.values()) for run in runs}
     if len(digests) != 1:
@@ -159,7 +126,7 @@ def reported(paths: list[str], *, against: str, every: int, rounds: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*")
-    parser.add_argument("--against", default="f823789", help="the earlier commit")
+    parser.add_argument("--against", default=EARLIER, help="the earlier commit")
     parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each, in turn")
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import fsspec
 import gpu_host
 import pytest
 from distributed import LocalCluster
@@ -18,6 +19,7 @@ from screening.host.gpu import find_gpus
 from screening.learn.labels import Labels
 from screening.learn.model import Model
 from screening.learn.train import train
+from screening.locations import Remote, location
 from screening.store.tables import FeatureTable
 
 # Threads of LightGBM that wait for work sleep, and so do those of commands that tests start: spinning took 40 % of the
@@ -87,3 +89,13 @@ def scheduler() -> Iterator[str]:
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The exact engine's CUDA source, compiled for the host with one lane a warp."""
     return gpu_host.build(tmp_path_factory.mktemp("gpu-host"))
+
+
+@pytest.fixture
+def memory() -> Iterator[Remote]:
+    """An empty folder of fsspec's store in memory."""
+    fsspec.filesystem("memory").store.clear()
+    found = location("memory://bucket/folder")
+    assert isinstance(found, Remote)
+    yield found
+    fsspec.filesystem("memory").store.clear()

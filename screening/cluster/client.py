@@ -7,7 +7,6 @@ the GPU to itself, while the other threads parse the next crystals and write the
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,13 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
+from distributed.security import Security
 
 from screening.cluster.deploy import kubernetes_cluster, machines_cluster
+from screening.cluster.host_check import check_host
 from screening.cluster.node import NODE, READER
 from screening.cluster.routes import GPU, batches
+from screening.cluster.scratch import scratch_folder
 from screening.config import ClusterConfig, Config, SlurmConfig
 from screening.errors import ConfigError, DeviceUnavailableError, EngineUnavailableError, InputError, MissingExtraError
 from screening.host import Device, cores
@@ -56,10 +58,12 @@ def open_client(config: Config, device: Device) -> Iterator[Client]:
         return
     with (
         dask.config.set(scheduler_settings(config.cluster) | WITH_TEXTS),
-        tempfile.TemporaryDirectory(prefix="screening-dask-") as scratch,
+        scratch_folder() as scratch,
         _started(config, device, scratch) as cluster,
         Client(cluster) as client,
     ):
+        if config.cluster.kind == "local":
+            check_host(cluster.scheduler.http_server)
         yield client
 
 
@@ -75,6 +79,8 @@ def scheduler_settings(config: ClusterConfig) -> dict[str, Any]:
         "distributed.admin.tick.interval": "500ms",
         "distributed.admin.system-monitor.interval": "5s",
         "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None,
+        # Workers serve no web pages: nobody asks them for any.
+        "distributed.worker.http.routes": [],
         # What is kept of tasks that have ended: with Dask's own bounds memory grows for the first 100,000 crystals.
         "distributed.admin.low-level-log-length": 100,
         "distributed.admin.log-length": 100,
@@ -94,6 +100,8 @@ def _started(config: Config, device: Device, scratch: str) -> Any:
         "host": "127.0.0.1",
         "dashboard_address": "127.0.0.1:0",
         "local_directory": scratch,
+        # Loopback keeps other machines out, not other users of this one: whoever reaches a scheduler can run code.
+        "security": Security.temporary() if config.cluster.security == "tls" else None,
         "memory_limit": config.cluster.memory_bytes(),
         # A worker whose heartbeat meets the closing scheduler logs an error with a traceback; what is wrong with a
         # task or a worker reaches the client as an exception.

@@ -124,6 +124,7 @@ def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who i
         progress.started = time.perf_counter()
         _tell_dashboard(client, progress)
         routes = Routes(client, path, config=config, device=device, progress=progress, known=known)
+        _tell_security(client, config, progress)
 
         asked = -math.inf
 
@@ -185,6 +186,13 @@ def _tell_dashboard(client: distributed.Client, progress: Progress) -> None:
     if "dashboard" in client.scheduler_info(n_workers=-1)["services"]:
         progress.dashboard = str(client.dashboard_link)
         progress.say(f"dashboard {progress.dashboard}")
+
+
+def _tell_security(client: distributed.Client, config: Config, progress: Progress) -> None:
+    """Say once where anyone who reaches the scheduler can run code on its workers."""
+    address = str(client.scheduler_info(n_workers=-1)["address"])
+    if config.cluster.kind == "local" and not address.startswith("tls://"):
+        progress.say(f"scheduler {address} is not protected: whoever can reach it can run code on its workers")
 
 
 def _check_versions(client: distributed.Client) -> None:

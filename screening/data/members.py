@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
-import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from screening.errors import InputError
+from screening.locations import new_folder, replaced
 
 Members = Iterable[tuple[str, bytes]]
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest that the format can say
@@ -43,30 +43,18 @@ def write_members(path: Path, members: Members) -> int:
         write = _write_folder
     if write is _write_folder and path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise InputError(f"{path}: is there already and is no empty folder")
-    part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(part)  # of a run that was killed
-        count = write(part, members)
-        if write is _write_folder and path.exists():
-            path.rmdir()
-        part.replace(path)
+        if write is _write_folder:
+            with new_folder(path) as folder:  # takes the place of an empty one
+                return write(folder, members)
+        with replaced(path) as file:
+            return write(file, members)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error}") from error
-    finally:
-        _remove(part)
-    return count
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    elif path.exists():
-        path.unlink()
 
 
 def _write_folder(path: Path, members: Members) -> int:
-    path.mkdir()
     count = 0
     for name, content in members:
         count += 1

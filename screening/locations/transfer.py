@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from screening.errors import InputError, ScreeningError
+from screening.locations.disk import write_whole
 from screening.locations.location import Location
 from screening.locations.remote import Remote
 
@@ -17,9 +18,7 @@ def replace_text(target: Location, text: str) -> None:
     if isinstance(target, Remote):
         target.write_bytes(text.encode())
         return
-    temporary = target.with_name(f"{target.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
+    write_whole(target, text.encode(), safe=False)
 
 
 def append_text(target: Location, text: str) -> None:

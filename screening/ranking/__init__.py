@@ -2,6 +2,7 @@
 
 from screening.ranking.batches import StoredTables
 from screening.ranking.columns import (
+    COUNT_COLUMNS,
     FLAG_COLUMNS,
     NUMBER_COLUMNS,
     REQUIRED_COLUMNS,
@@ -21,6 +22,7 @@ from screening.ranking.rank import confirming, duplicates_path, rank, write_rank
 from screening.ranking.stability import stability, write_stability
 
 __all__ = [
+    "COUNT_COLUMNS",
     "CURVES",
     "FLAG_COLUMNS",
     "NUMBER_COLUMNS",

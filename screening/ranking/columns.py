@@ -80,6 +80,7 @@ COLUMNS = tuple(column.name for column in SCHEMA)
 TEXT_COLUMNS = tuple(column.name for column in SCHEMA if column.kind == "text")
 FLAG_COLUMNS = tuple(column.name for column in SCHEMA if column.kind == "flag")
 NUMBER_COLUMNS = tuple(column.name for column in SCHEMA if column.kind == "number")
+COUNT_COLUMNS = ("rank", "duplicates")  # whole numbers
 REQUIRED_COLUMNS = tuple(column.name for column in SCHEMA if column.since == 1)
 # Columns that readers add.
 ADDED = {"family": Column("family", "text", "family, by anions")}

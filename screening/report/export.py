@@ -17,7 +17,8 @@ import pandas as pd
 from screening.config import InputLimits
 from screening.crystals import contradictions_among, flag_sentence
 from screening.errors import InputError, MissingExtraError
-from screening.ranking import CellKind, kind_of
+from screening.locations import write_whole
+from screening.ranking import COUNT_COLUMNS, CellKind, kind_of
 from screening.report.structures import p1_cif
 from screening.report.text import level, number, power
 from screening.report.words import BADGES, HELD_BACK, LIMITS, REFERENCES
@@ -78,9 +79,7 @@ def export_candidates(
     frame = chosen(run_dir, top=top, ids=ids)
     content = writers[target.suffix](run_dir, frame)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f"{target.name}.new")
-    temporary.write_bytes(content)
-    temporary.replace(target)
+    write_whole(target, content)
     return Exported(len(frame), tuple(lost))
 
 
@@ -124,6 +123,8 @@ def as_csv(frame: pd.DataFrame) -> str:
     for name, kind in _kinds(frame).items():
         if kind == "text":
             guarded[name] = frame[name].map(lambda cell: plain_cell(str(cell)))
+        elif name in COUNT_COLUMNS and (frame[name].dropna() % 1 == 0).all():
+            guarded[name] = frame[name].astype("Int64")
     return str(guarded.to_csv(index=False, lineterminator="\n"))
 
 

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from screening.crystals import FLAGS, families_among
 from screening.elements import SYMBOLS
+from screening.locations import write_whole
 from screening.ranking import SUBJECTS, cells_of, columns_of
 from screening.report import plots, svg, text
 from screening.report.bundle import bundle
@@ -56,9 +57,7 @@ def write_report(run_dir: Path, *, top: int, tell: Callable[[int, int], None] = 
     listed, kept = embedded(run, Details(run_dir, run.record), tell=tell)
     page = render(run, listed, kept=kept)
     path = run_dir / "report.html"
-    temporary = path.with_suffix(".html.new")
-    temporary.write_text(page, encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    write_whole(path, page.encode())
     return path
 
 

@@ -27,7 +27,7 @@ from screening.runs.read import (
 )
 from screening.runs.record import FORMAT_VERSION, Counts, RunRecord, read_record, write_record
 from screening.runs.status import status
-from screening.runs.verify import verify
+from screening.runs.verify import metadata_covered, repaired, verify
 
 __all__ = [
     "FORMAT_VERSION",
@@ -38,6 +38,7 @@ __all__ = [
     "RunPaths",
     "RunRecord",
     "foreign_names",
+    "metadata_covered",
     "model_scores",
     "output_digests",
     "passed_over",
@@ -53,6 +54,7 @@ __all__ = [
     "read_stability",
     "read_training",
     "rejected_beside",
+    "repaired",
     "run_folder",
     "status",
     "unguard",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from screening.errors import InputError
+from screening.locations import write_whole
 
 FORMAT_VERSION = 2
 
@@ -104,6 +105,4 @@ def read_record(path: Path, *, n_rejected: int | None = None) -> RunRecord:
 
 def write_record(path: Path, record: RunRecord) -> None:
     """Write run.json, whole or not at all."""
-    temporary = path.with_suffix(".new")
-    temporary.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, (record.model_dump_json(indent=2) + "\n").encode())

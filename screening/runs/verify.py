@@ -15,7 +15,7 @@ from screening.locations import Location
 from screening.ranking import duplicates_path
 from screening.runs.folder import FEATURES, RunPaths, output_digests, run_folder
 from screening.runs.record import Counts, read_record
-from screening.store import ARRAYS, FEATURIZED, REJECTED, STRINGS, FeatureStore, LedgerEntry
+from screening.store import ARRAYS, FEATURIZED, REJECTED, STRINGS, FeatureStore, LedgerEntry, repair
 
 
 def verify(path: Location) -> list[str]:
@@ -35,6 +35,30 @@ def verify(path: Location) -> list[str]:
     return [fault.replace(str(paths.root), str(path)) for fault in faults]
 
 
+def store_of(path: Location) -> Location:
+    """Return the feature store of a RUN, or the store itself."""
+    return path / FEATURES if (path / FEATURES).is_dir() else path
+
+
+def metadata_covered(path: Location) -> bool:
+    """Return whether the ledger of the store vouches for its metadata; those of older stores do not."""
+    return FeatureStore.open(store_of(path)).metadata_covered
+
+
+def repaired(path: Location) -> tuple[list[str], bool]:
+    """Return what was put right in the store of a RUN or the store itself, one sentence each, and whether any is lost.
+
+    Raises
+    ------
+    StoreError
+        As of `store.repair`.
+    """
+    found = repair(store_of(path))
+    lines = found.done or ["nothing was damaged"]
+    lines += [f"shard {shard} is lost; run the same command again to compute it again" for shard in found.lost]
+    return lines, bool(found.lost)
+
+
 def _store_faults(path: Location) -> Iterator[str]:
     """Yield the faults of a store: header, ledger, every chunk, every row."""
     try:
@@ -43,11 +67,10 @@ def _store_faults(path: Location) -> Iterator[str]:
     except StoreError as error:
         yield str(error)
         return
-    n_shards = (store.n_rows + store.shard_rows - 1) // store.shard_rows
-    missing = sorted(set(range(n_shards)) - entries.keys())
-    if missing:
-        yield f"{path} is unfinished: it holds {len(entries)} shards, and shard {missing[0]} is missing"
-    for index in sorted(entries.keys() - set(range(n_shards))):
+    n_shards, missing = store.n_shards, store.first_missing(entries)
+    if missing is not None:
+        yield f"{path} is unfinished: it holds {len(entries)} shards, and shard {missing} is missing"
+    for index in sorted(index for index in entries if index >= n_shards):
         yield f"{path}: the ledger holds shard {index}, which is beyond the {store.n_rows} rows"
     for name in ARRAYS:
         known = {str(index) for index in entries}

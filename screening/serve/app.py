@@ -231,6 +231,8 @@ def serve(run_dir: Path, *, host: str, port: int, say: Callable[[str], None]) ->
         say(f"{len(lost)} files that candidates came from are not there, so that no structure is shown: {lost[0]}, ...")
     import uvicorn
 
+    from screening.serve.patience import server_config
+
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     with listening:
@@ -243,8 +245,7 @@ def serve(run_dir: Path, *, host: str, port: int, say: Callable[[str], None]) ->
         shown = f"[{host}]" if ":" in host else host
         where = f"http://{shown}:{listening.getsockname()[1]}/"
         say(where if app.token is None else f"{where}?token={app.token}")
-        config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", server_header=False)
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(server_config(app)).run(sockets=[listening])
 
 
 def _started(store: Path) -> Future[dict[str, int]]:

@@ -14,6 +14,7 @@ from screening.store.read import (
     read_table,
     tables_by_id,
 )
+from screening.store.repair import Repair, repair
 from screening.store.store import FeatureStore, exists
 from screening.store.tables import ARRAYS, FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureTable, ShardRows
 
@@ -27,6 +28,7 @@ __all__ = [
     "FeatureStore",
     "FeatureTable",
     "LedgerEntry",
+    "Repair",
     "ShardRows",
     "count_flags",
     "differences",
@@ -41,6 +43,7 @@ __all__ = [
     "read_rejections",
     "read_some",
     "read_table",
+    "repair",
     "tables_by_id",
     "this_process",
 ]

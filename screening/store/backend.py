@@ -1,9 +1,13 @@
 """The files of a feature store, on a disk or on an object store: the same names and bytes, kept safe in two ways.
 
-A disk: chunks are written beside their place, renamed and synced; ledger lines are appended and synced.
-An object store: chunks are written whole; each ledger line is an object, ``ledger/<digest>/<number>.json``, put
+A disk: files are written beside their place, synced, moved there, and their folder synced; ledger lines are appended
+and synced.
+An object store: files are put whole; each ledger line is an object, ``ledger/<digest>/<number>.json``, put
 only if it is not there, and belongs to the ledger.jsonl with that digest (its first 16 digits). When a run ends they
 are packed into a new ledger.jsonl, and the store looks as it would on a disk.
+
+On both, Zarr encodes and decodes in memory: the bytes that are checked are the bytes that are decoded, and what is
+written is written by this program, in an order that survives a power loss.
 """
 
 from __future__ import annotations
@@ -11,7 +15,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import Protocol
 
 import zarr
@@ -32,20 +35,29 @@ class Storage(Protocol):
     def is_store(self) -> bool:
         """Return whether there is the header of a Zarr group."""
 
-    def create(self, fill: Callable[[Path | Store], object]) -> None:
-        """Make the store that `fill` writes, with an empty ledger; it is not seen before it is whole."""
+    def create(self, fill: Callable[[Store], object]) -> None:
+        """Make the store that `fill` writes, and a ledger whose first line keeps its metadata.
+
+        It is not seen before it is whole.
+        """
 
     def group(self) -> zarr.Group:
         """Return the Zarr group; chunks that are read must have been fetched, those written must be kept."""
 
+    def loaded(self) -> dict[str, bytes]:
+        """Return the files of metadata that the group was opened from."""
+
+    def metadata(self) -> dict[str, bytes]:
+        """Return the files of metadata that there are, by name, as they stand."""
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold the store for one run."""
 
-    def publish(self, arrays: Sequence[str]) -> None:
-        """Make the shapes of arrays known to others."""
+    def put(self, contents: dict[str, bytes]) -> None:
+        """Write files whole, one after the other; they are safe on return."""
 
     def keep(self, keys: Sequence[str]) -> list[str]:
-        """Make chunks that were just written safe, and return their SHA-256 (hex)."""
+        """Write chunks that were just encoded, and return their SHA-256 (hex); they are safe on return."""
 
     def fetch(self, keys: Sequence[str]) -> list[str | None]:
         """Return the SHA-256 (hex) of chunks about to be read, None for those that are not there."""
@@ -58,6 +70,9 @@ class Storage(Protocol):
 
     def ledger(self) -> bytes:
         """Return the ledger."""
+
+    def head(self) -> bytes:
+        """Return the first line of the ledger."""
 
     def append(self, line: str, *, number: int) -> None:
         """Add a line, which becomes the ledger's `number`-th, counted from 0; it is safe on return."""

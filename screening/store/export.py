@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screening.errors import InputError
-from screening.locations import Location, delivered
+from screening.locations import Location, delivered, replaced
 from screening.store.read import iter_tables
 from screening.store.tables import FeatureTable
 
@@ -29,9 +29,8 @@ def export_features(store: Location, target: Location) -> int:
         raise InputError(f"{target}: export writes .parquet or .csv")
     with delivered(target) as local:
         local.parent.mkdir(parents=True, exist_ok=True)
-        temporary = local.with_name(f"{local.name}.new")
-        count = _write_parquet(store, temporary) if local.suffix == ".parquet" else _write_csv(store, temporary)
-        temporary.replace(local)
+        with replaced(local) as new:
+            count = _write_parquet(store, new) if local.suffix == ".parquet" else _write_csv(store, new)
     return count
 
 

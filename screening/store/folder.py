@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import zarr
 from zarr.abc.store import Store
 
 from screening.errors import StoreError
-from screening.store.backend import GROUP, LEDGER, LOCK, digest_of
+from screening.locations import DISK, PARTIAL, new_folder, write_whole
+from screening.store.backend import GROUP, LEDGER, LOCK
+from screening.store.encoded import Encoded
 
 
-class Folder:
+class Folder(Encoded[Path]):
     """A folder of a file system."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
 
     def exists(self) -> bool:
         """Return whether the folder is there."""
@@ -30,48 +28,61 @@ class Folder:
         """Return whether there is the header of a Zarr group."""
         return (self._path / GROUP).is_file()
 
-    def create(self, fill: Callable[[Path | Store], object]) -> None:
-        """Make the store that `fill` writes."""
-        # Made beside its place and moved there, so that a store is never seen half made.
-        temporary = self._path.with_name(f"{self._path.name}.new")
-        shutil.rmtree(temporary, ignore_errors=True)
-        fill(temporary)
-        (temporary / LEDGER).touch()
-        temporary.rename(self._path)
-
-    def group(self) -> zarr.Group:
-        """Return the Zarr group."""
-        return zarr.open_group(self._path, mode="r+", zarr_format=3, use_consolidated=False)
+    def create(self, fill: Callable[[Store], object]) -> None:
+        """Make the store that `fill` writes, beside its place, and move it there: it is never seen half made."""
+        contents = self._made(fill)
+        with new_folder(self._path, disk=DISK) as folder:
+            for name in self._arrays:
+                DISK.make_folder(folder / name)
+                DISK.make_folder(folder / name / "c")
+            for name, data in contents.items():
+                DISK.write_new(folder / name, data)
+                DISK.sync(folder / name)
+            for made in (*(folder / name for name in self._arrays), folder):
+                DISK.sync(made)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the store for one run, until its process ends, however it ends."""
-        with (self._path / LOCK).open("a") as file:
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(self._path / LOCK, flags, 0o666)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise StoreError(f"{self._path / LOCK} is a symbolic link, which this program does not make") from error
+        try:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 raise StoreError(f"{self._path} is being written by another run; see `screening status`") from error
             yield
+        finally:
+            os.close(descriptor)
 
-    def publish(self, arrays: Sequence[str]) -> None:
-        """Do nothing: Zarr wrote the shapes."""
+    def put(self, contents: dict[str, bytes]) -> None:
+        """Write files whole and sync them, their folders, and the folders of these."""
+        for name, data in contents.items():
+            target = self._path / name
+            self._make_folder(target.parent)
+            write_whole(target, data, disk=DISK)
+        # A chunk has a folder of its own, which a writer that was killed may have left there without its name synced.
+        for folder in sorted({(self._path / name).parent.parent for name in contents if "/c/" in name}):
+            DISK.sync(folder)
 
-    def keep(self, keys: Sequence[str]) -> list[str]:
-        """Sync chunks and return their SHA-256 (hex)."""
-        for key in keys:
-            _sync(self._path / key)
-        return [digest_of((self._path / key).read_bytes()) for key in keys]
-
-    def fetch(self, keys: Sequence[str]) -> list[str | None]:
-        """Return the SHA-256 (hex) of chunks, None for those that are not there."""
-        return [_digest_of(self._path / key) for key in keys]
-
-    def release(self, keys: Sequence[str]) -> None:
-        """Do nothing: memory holds no chunk."""
+    def _make_folder(self, folder: Path) -> None:
+        if folder.is_dir():
+            return
+        if folder != self._path:
+            self._make_folder(folder.parent)
+        with suppress(FileExistsError):
+            DISK.make_folder(folder)
+        DISK.sync(folder.parent)
 
     def chunks(self, array: str) -> list[str]:
         """Return the names of the chunks that there are of an array."""
-        return sorted(path.name for path in (self._path / array / "c").glob("*"))
+        found = (self._path / array / "c").glob("*")
+        return sorted(path.name for path in found if not path.is_dir() or any(path.iterdir()))
 
     def ledger(self) -> bytes:
         """Return the ledger."""
@@ -80,41 +91,42 @@ class Folder:
         except OSError as error:
             raise StoreError(f"{self._path / LEDGER} cannot be read: {error.strerror}") from error
 
+    def head(self) -> bytes:
+        """Return the first line of the ledger."""
+        try:
+            with (self._path / LEDGER).open("rb") as file:
+                return file.readline()
+        except OSError as error:
+            raise StoreError(f"{self._path / LEDGER} cannot be read: {error.strerror}") from error
+
     def append(self, line: str, *, number: int) -> None:
         """Append a line and sync it."""
-        with (self._path / LEDGER).open("a", encoding="utf-8") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        DISK.append(self._path / LEDGER, line.encode())
+        DISK.sync(self._path / LEDGER)
 
     def replace_ledger(self, text: str) -> None:
         """Replace the ledger whole."""
-        temporary = self._path / f"{LEDGER}.new"
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path / LEDGER)
+        write_whole(self._path / LEDGER, text.encode(), disk=DISK)
 
     def settle(self, arrays: Sequence[str], *, n_chunks: int) -> None:
         """Delete leftovers of killed writers; keep exactly n_chunks chunks per array."""
+        for partial in self._path.glob(f"*{PARTIAL}"):
+            partial.unlink(missing_ok=True)
         for name in arrays:
-            for partial in (self._path / name).rglob("*.partial"):
+            for partial in (self._path / name).rglob(f"*{PARTIAL}"):
                 partial.unlink(missing_ok=True)
+            for chunk in (self._path / name / "c").glob("*"):
+                if not chunk.name.isdecimal() or int(chunk.name) >= n_chunks:
+                    (chunk / "0").unlink(missing_ok=True)
+                    with suppress(OSError):  # not empty: what is in it is not ours
+                        chunk.rmdir()
+
+    def _read(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [_content(self._path / key) for key in keys]
 
 
-def _digest_of(path: Path) -> str | None:
+def _content(path: Path) -> bytes | None:
     try:
-        return digest_of(path.read_bytes())
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
-
-
-def _sync(path: Path) -> None:
-    """Make a renamed file survive a power loss: its bytes and its directory entry."""
-    for target in (path, path.parent):
-        descriptor = os.open(target, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

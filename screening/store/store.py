@@ -8,8 +8,8 @@
       composition        (n_rows, 119) float32, atoms per cell by atomic number
       numbers            (n_rows, n_facts) float64, the columns named in the header: status, n_sites, volume, ...
       strings            (n_rows, 6) str: id, source, formula, flags, code, detail
-      ledger.jsonl       one line per finished shard: rows, digest of its inputs, checksums of its chunks, seconds,
-                         and a link to the line before it
+      ledger.jsonl       the metadata as the store was made; then one line per finished shard: rows, digest of its
+                         inputs, checksums of its chunks, seconds, and a link to the line before it
       lock               held by the run that writes
 
 It is a folder, or the same below a URL on an object store; `backend` says how either is kept safe.
@@ -21,10 +21,9 @@ ledger; chunks without a line are overwritten. Arrays depend on inputs and confi
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,8 @@ from screening.locations import Location, Remote
 from screening.store.backend import LEDGER, Storage
 from screening.store.bucket import Bucket
 from screening.store.folder import Folder
-from screening.store.ledger import LedgerEntry, ledger_line
+from screening.store.ledger import Ledger, LedgerEntry, ledger_line, ledger_text, read_ledger
+from screening.store.metadata import check, metadata_names, with_rows
 from screening.store.pointer import pointed
 from screening.store.tables import ARRAYS, FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureTable, ShardRows
 
@@ -58,10 +58,13 @@ class FeatureStore:
         Its opened Zarr group; use `create` or `open`.
     files
         What keeps its files.
+    covered
+        Whether the ledger vouches for the metadata; those of older stores do not.
     """
 
-    def __init__(self, path: Location, group: zarr.Group, files: Storage) -> None:
+    def __init__(self, path: Location, group: zarr.Group, files: Storage, *, covered: bool) -> None:
         self.path = path
+        self.metadata_covered = covered
         self._files = files
         self.header: dict[str, Any] = dict(group.attrs)
         self.columns: tuple[str, ...] = tuple(self.header["columns"])
@@ -125,18 +128,24 @@ class FeatureStore:
 
     @classmethod
     def open(cls, path: Location) -> FeatureStore:
-        """Return the store at `path`.
+        """Return the store at `path`, once its metadata are found to be those that its ledger keeps.
 
         Raises
         ------
         StoreError
-            There is none, it is not a feature store, or of a newer format.
+            There is none, it is not a feature store, of a newer format, or its metadata were changed.
         """
         path = pointed(path)
         files = storage(path, ARRAYS)
         if not files.is_store():
-            raise StoreError(f"{path} is not a feature store: there is no zarr.json in it")
+            lost = (path / LEDGER).is_file()
+            hint = f"; `screening verify --repair {path}` puts it back from the ledger" if lost else ""
+            raise StoreError(f"{path} is not a feature store: there is no zarr.json in it{hint}")
         try:
+            kept = None
+            with suppress(StoreError):  # what is wrong with a ledger is told by those who read it
+                kept = read_ledger(files.head(), chain="", path="").metadata
+            check(path, files.metadata(), kept)
             group = files.group()
             header = dict(group.attrs)
             if header.get("format") != FORMAT:
@@ -146,7 +155,7 @@ class FeatureStore:
                     f"{path} has format version {header.get('format_version')}, this program reads {FORMAT_VERSION}: "
                     "compute it again, or use the version that wrote it"
                 )
-            return cls(path, group, files)
+            return cls(path, group, files, covered=kept is not None)
         except (ValueError, KeyError, TypeError, OSError) as error:
             raise StoreError(f"{path} cannot be read as a feature store: {error!r}") from error
 
@@ -164,8 +173,8 @@ class FeatureStore:
 
     @property
     def n_rows(self) -> int:
-        """Number of rows, finished or not."""
-        return int(self._arrays["features"].shape[0])
+        """Number of rows, finished or not: those that all arrays have, which a power loss may leave unlike."""
+        return min(int(array.shape[0]) for array in self._arrays.values())
 
     def reserve(self, n_rows: int) -> None:
         """Make room for more than `n_rows` rows; called by the one process that hands out shards.
@@ -179,22 +188,38 @@ class FeatureStore:
     def finish(self, n_rows: int) -> None:
         """Set the final number of rows, and delete what lies beyond and what killed writers left behind."""
         last = (n_rows + self.shard_rows - 1) // self.shard_rows
-        kept = [entry for entry in self.ledger().values() if entry.shard < last]
-        if len(kept) < len(self.ledger()):
-            lines, chain = [], str(self.header["features_hash"])
-            for entry in kept:
-                line, chain = ledger_line(entry, chain)
-                lines.append(line)
-            self._files.replace_ledger("".join(lines))
-            self._end = chain, len(lines)
-        if n_rows != self.n_rows:
+        ledger = self._ledger()
+        kept = [entry for entry in ledger.entries.values() if entry.shard < last]
+        if len(kept) < len(ledger.entries):
+            self._rewrite(kept, ledger.metadata)
+        if any(array.shape[0] != n_rows for array in self._arrays.values()):
             self._resize(n_rows)
-        self._files.settle(ARRAYS, n_chunks=last)
+        with self._writing():
+            self._files.settle(ARRAYS, n_chunks=last)
+
+    def _rewrite(self, entries: Sequence[LedgerEntry], metadata: dict[str, str] | None) -> None:
+        """Replace the ledger by one of these entries, linked anew."""
+        text, chain, lines = ledger_text(entries, metadata, chain=str(self.header["features_hash"]))
+        with self._writing():
+            self._files.replace_ledger(text)
+        self._end = chain, lines
 
     def _resize(self, n_rows: int) -> None:
-        for array in self._arrays.values():
-            array.resize((n_rows, array.shape[1]))
-        self._files.publish(ARRAYS)
+        texts = self._files.loaded()
+        with self._writing():
+            self._files.put({name: with_rows(texts[name].decode(), n_rows).encode() for name in _array_metadata()})
+        group = self._files.group()
+        self._arrays = {name: _array(group, name) for name in ARRAYS}
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Tell the errors of a file system in words."""
+        try:
+            yield
+        except OSError as error:
+            self._end = None  # a line may be torn
+            told = error.strerror or str(error)
+            raise StoreError(f"{self.path} cannot be written: {told}; the same command goes on from here") from error
 
     def write_shard(self, index: int, rows: ShardRows, *, inputs: str) -> LedgerEntry:
         """Write one whole shard durably and return its ledger entry, which `commit` makes count.
@@ -227,10 +252,13 @@ class FeatureStore:
     def commit(self, entry: LedgerEntry) -> None:
         """Append a finished shard to the ledger and sync it; one process only."""
         if self._end is None:
-            self._end = self._read_ledger()[1:]
+            self.mend_ledger()
+            ledger = self._ledger()
+            self._end = ledger.end, ledger.lines
         chain, number = self._end
         line, chain = ledger_line(entry, chain)
-        self._files.append(line, number=number)
+        with self._writing():
+            self._files.append(line, number=number)
         self._end = chain, number + 1
 
     def ledger(self) -> dict[int, LedgerEntry]:
@@ -241,32 +269,18 @@ class FeatureStore:
         StoreError
             A line is damaged, or is not the one that was written after the line before it.
         """
-        return self._read_ledger()[0]
+        return self._ledger().entries
 
-    def _read_ledger(self) -> tuple[dict[int, LedgerEntry], str, int]:
-        """Return the finished shards by index, the link that the next line continues, and the number of lines."""
-        entries: dict[int, LedgerEntry] = {}
+    def _ledger(self) -> Ledger:
         chain = str(self.header["features_hash"])
-        lines = self._files.ledger().split(b"\n")[:-1]
-        for number, line in enumerate(lines, start=1):
-            try:
-                fields = json.loads(line)
-                stated = fields.pop("chain")
-                fields["fallbacks"] = tuple(tuple(fallback) for fallback in fields["fallbacks"])
-                entry = LedgerEntry(**fields)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise StoreError(f"{self.path / LEDGER}, line {number} is damaged: {error}") from error
-            written, chain = ledger_line(entry, chain)
-            if stated != chain or written.encode() != line + b"\n":
-                raise StoreError(f"{self.path / LEDGER}, line {number} is not as it was written, or lines are missing")
-            entries[entry.shard] = entry
-        return entries, chain, len(lines)
+        return read_ledger(self._files.ledger(), chain=chain, path=str(self.path / LEDGER))
 
     def mend_ledger(self) -> None:
         """Cut off a last line that a crash left torn; called before anything is appended."""
         text = self._files.ledger()
         if text and not text.endswith(b"\n"):
-            self._files.replace_ledger(text[: text.rfind(b"\n") + 1].decode())
+            with self._writing():
+                self._files.replace_ledger(text[: text.rfind(b"\n") + 1].decode())
             self._end = None
 
     def chunks(self, array: str) -> list[str]:
@@ -353,14 +367,22 @@ class FeatureStore:
             A shard is unfinished.
         """
         entries = self.ledger()
-        n_shards = (self.n_rows + self.shard_rows - 1) // self.shard_rows
-        unfinished = [index for index in range(n_shards) if index not in entries]
-        if unfinished:
+        missing = self.first_missing(entries)
+        if missing is not None:
             raise StoreError(
-                f"{self.path} is unfinished: it holds {len(entries)} shards, and shard {unfinished[0]} is missing; "
+                f"{self.path} is unfinished: it holds {len(entries)} shards, and shard {missing} is missing; "
                 "run the same command again to go on"
             )
-        return [entries[index] for index in range(n_shards)]
+        return [entries[index] for index in range(self.n_shards)]
+
+    @property
+    def n_shards(self) -> int:
+        """Number of shards that the rows make."""
+        return (self.n_rows + self.shard_rows - 1) // self.shard_rows
+
+    def first_missing(self, entries: Collection[int]) -> int | None:
+        """Return the first shard that is not among those finished, None where all are; however many rows are stated."""
+        return next((index for index in range(self.n_shards) if index not in entries), None)
 
     def table(self, rows: ShardRows) -> FeatureTable:
         """Return the featurized rows of a shard as a table."""
@@ -392,6 +414,11 @@ def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return member.with_config({"write_empty_chunks": True})
 
 
+def _array_metadata() -> list[str]:
+    """Return the names of the metadata of the arrays, in the order in which new shapes are written."""
+    return metadata_names(ARRAYS)[1:]
+
+
 def _keys(shard: int) -> list[str]:
     """Return the names of the chunks of a shard, one per array."""
     return [f"{name}/c/{shard}/0" for name in ARRAYS]
@@ -404,4 +431,4 @@ def exists(path: Location) -> bool:
 
 def storage(path: Location, arrays: Sequence[str]) -> Storage:
     """Return the storage for a store of these arrays at `path`."""
-    return Bucket(path, arrays) if isinstance(path, Remote) else Folder(path)
+    return Bucket(path, arrays) if isinstance(path, Remote) else Folder(path, arrays)

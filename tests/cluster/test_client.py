@@ -54,7 +54,7 @@ def test_steps_on_a_gpu_worker_write_what_one_task_writes(tmp_path: Path) -> Non
         whole.commit(featurize_shard(str(whole.path), index, shard, QUICK))
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=2, resources={"GPU": 1}, dashboard_address="127.0.0.1:0", silence_logs=50
+            n_workers=1, threads_per_worker=2, resources={"GPU": 1}, dashboard_address="127.0.0.1:0", silence_logs=50
         ) as workers,
         Client(workers) as client,
     ):
@@ -124,11 +124,8 @@ def test_one_task_at_a_time_has_the_gpu_while_others_parse(tmp_path: Path, monke
     assert max(Watched.most) == 1
 
 
-def test_without_a_gpu_worker_only_the_cpu_steps_run() -> None:
-    with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", silence_logs=50) as workers,
-        Client(workers) as client,
-    ):
+def test_without_a_gpu_worker_only_the_cpu_steps_run(scheduler: str) -> None:
+    with Client(scheduler) as client:
         prepared = client.submit(prepare, items(2)[0], QUICK, pure=False)
         held = client.submit(persist, prepared, QUICK, pure=False, resources=routes.GPU)
         assert len(prepared.result(timeout=30).names) == 2

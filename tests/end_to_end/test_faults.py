@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -12,12 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 from child_runs import CONFIG, end, lines, same, start, wait_for, workers_of
 from command import screening
-from made_crystals import random_crystal
+from made_crystals import crowded
 
 from screening.errors import Code
 from screening.runs.verify import verify
@@ -64,9 +62,10 @@ def go_on(whole: Path, store: Path, scheduler: str) -> None:
     )
 
 
-def test_a_killed_worker_is_replaced(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_a_killed_worker_is_replaced(whole: Path, tmp_path: Path, workers: str) -> None:
     store = tmp_path / "s.zarr"
-    run = start(whole / "crystals", store, whole / "small.toml")
+    run = start(whole / "crystals", store, whole / "small.toml", "--workers", workers)
     wait_for(lambda: lines(store) >= 3, run)
     workers_of(run)[0].kill()
     status, told = end(run)
@@ -104,21 +103,33 @@ def refused(store: Path) -> dict[str, str]:
     return {rejection.id: rejection.code.value for rejection in rows if rejection.code is not Code.PASSED_OVER}
 
 
-def test_crystals_that_kill_hang_or_fill_the_worker_are_rows(whole: Path, tmp_path: Path) -> None:
-    crystals = with_bad(whole, tmp_path, "poison1", "poison2", "hang1", "greedy1", "broken1")
+CODES = {
+    "poison": "worker-killed",
+    "hang": "time-limit",
+    "greedy": "worker-killed",
+    "broken": "worker-killed",
+}
+
+
+@pytest.mark.parametrize(
+    ("workers", "bad"),
+    [
+        ("1", ["poison1", "greedy1", "hang1"]),
+        pytest.param("2", ["poison1", "poison2", "hang1", "greedy1", "broken1"], marks=pytest.mark.slow),
+    ],
+    ids=["one of each", "several"],
+)
+def test_crystals_that_kill_hang_or_fill_the_worker_are_rows(
+    whole: Path, tmp_path: Path, workers: str, bad: list[str]
+) -> None:
+    crystals = with_bad(whole, tmp_path, *bad)
     config = tmp_path / "small.toml"
     config.write_text(CONFIG + "\n[input]\ntime_limit = 12.0\n[cluster]\nmemory = 1.0\n")
     store = tmp_path / "s.zarr"
-    run = start(crystals, store, config, env={"PYTHONPATH": str(tmp_path / "sabotage")})
+    run = start(crystals, store, config, "--workers", workers, env={"PYTHONPATH": str(tmp_path / "sabotage")})
     status, told = end(run)
     assert status == 0, told
-    assert refused(store) == {
-        "poison1": "worker-killed",
-        "poison2": "worker-killed",
-        "hang1": "time-limit",
-        "greedy1": "worker-killed",
-        "broken1": "worker-killed",
-    }
+    assert refused(store) == {name: CODES[name[:-1]] for name in bad}
     good = rows_of(whole / "whole.zarr")
     found = rows_of(store)
     assert {id: found[id] for id in good} == good
@@ -302,13 +313,13 @@ def test_a_read_only_store(whole: Path, small_disk: Path, scheduler: str) -> Non
     same(whole / "whole.zarr", store)
 
 
-def test_two_runs_on_one_store(whole: Path, tmp_path: Path) -> None:
+def test_two_runs_on_one_store(whole: Path, tmp_path: Path, scheduler: str) -> None:
     store = tmp_path / "s.zarr"
-    run = start(whole / "crystals", store, whole / "small.toml", "--workers", "1")
+    run = start(whole / "crystals", store, whole / "small.toml", "--scheduler", scheduler)
     wait_for(lambda: lines(store) >= 2, run)
     first = psutil.Process(run.pid)
     first.suspend()
-    status, told = end(start(whole / "crystals", store, whole / "small.toml", "--workers", "1"))
+    status, told = end(start(whole / "crystals", store, whole / "small.toml", "--scheduler", scheduler))
     first.resume()
     assert status == 1
     assert "is being written by another run" in told
@@ -331,19 +342,7 @@ def test_chunks_that_a_power_loss_took_are_computed_again(whole: Path, tmp_path:
     same(whole / "whole.zarr", store)
 
 
-def crowded(count: int, *, length: float) -> str:
-    """Return CIF text of `count` lithium at random places of a cube: no symmetry, long to compute."""
-    rng = np.random.default_rng(4)
-    head = random_crystal(0).split("Li0 Li")[0]
-    for axis in "abc":
-        head = re.sub(rf"(_cell_length_{axis}) \S+", rf"\1 {length}", head)
-    return (
-        head
-        + "\n".join(f"Li{n} Li {x:.4f} {y:.4f} {z:.4f}" for n, (x, y, z) in enumerate(rng.random((count, 3))))
-        + "\n"
-    )
-
-
+@pytest.mark.slow  # tests/features/test_isolate.py has it without workers
 def test_a_crystal_that_takes_too_long_is_ended_and_its_neighbours_are_not_lost(whole: Path, tmp_path: Path) -> None:
     """The kernel itself is busy, in native code, not a sleep of Python's."""
     shutil.copytree(whole / "crystals", tmp_path / "crystals")

@@ -45,25 +45,28 @@ def test_a_run_holds_what_it_says(finished_run: Finished) -> None:
         assert (run / name).stat().st_size > 100
 
 
-def test_the_stages_one_by_one_give_what_run_gives(finished_run: Finished, tmp_path: Path) -> None:
-    """Every file: the store but for its ledger's wall times, the model, the ranking, the explanation, the page."""
+def test_the_stages_one_by_one_give_what_run_gives(finished_run: Finished, scheduler: str, tmp_path: Path) -> None:
+    """Every file: the store but for its ledger's wall times, the model, the ranking, the explanation, the page.
+
+    The run had a process of its own and its own workers; the stages have this one, and a worker that did other work.
+    """
     config, run = finished_run.config, finished_run.copy(tmp_path)
     store, model = tmp_path / "features.zarr", tmp_path / "model"
-    in_a_process("featurize", finished_run.crystals, "--out", store, "--config", config, "--workers", "1")
+    screening("featurize", finished_run.crystals, "--out", store, "--config", config, "--scheduler", scheduler)
     assert arrays(store) == arrays(finished_run.store)
     stored, settings = ("--features", store), ("--config", config)
-    in_a_process("train", *stored, "--labels", finished_run.labels, "--out", model, *settings)
+    screening("train", *stored, "--labels", finished_run.labels, "--out", model, *settings)
     assert bytes_of(model) == bytes_of(finished_run.run / "model")
-    in_a_process("rank", *stored, "--model", model, "--out", tmp_path / "ranking.csv", *settings)
+    screening("rank", *stored, "--model", model, "--out", tmp_path / "ranking.csv", *settings)
     for name in ("ranking.csv", "duplicates.csv"):
         assert (tmp_path / name).read_bytes() == (finished_run.run / name).read_bytes(), name
     screening("rank", *stored, "--model", model, "--out", tmp_path / "r.parquet", "--rank-labelled")
     assert len(pd.read_parquet(tmp_path / "r.parquet")) == 36
-    in_a_process("explain", *stored, "--model", model, "--out", tmp_path / "why", *settings)
+    screening("explain", *stored, "--model", model, "--out", tmp_path / "why", *settings)
     assert bytes_of(tmp_path / "why") == bytes_of(finished_run.run / "explanation")
     page = (run / "report.html").read_bytes()
     (run / "report.html").unlink()
-    in_a_process("report", run)
+    screening("report", run)
     assert (run / "report.html").read_bytes() == page
 
 
@@ -121,10 +124,13 @@ def kill_when(run: subprocess.Popen[str], store: Path, shards: int) -> None:
     run.communicate()
 
 
-def test_killed_and_run_again_gives_the_same(whole: Path, scheduler: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", [(9,), pytest.param((2, 17), marks=pytest.mark.slow)], ids=["once", "twice"])
+def test_killed_and_run_again_gives_the_same(
+    whole: Path, scheduler: str, tmp_path: Path, kills: tuple[int, ...]
+) -> None:
     """The run that goes on keeps what the killed ones finished; the store and all that is made of it come out equal."""
     store = tmp_path / "killed.zarr"
-    for shards in (2, 17):
+    for shards in kills:
         kill_when(start(whole / "crystals", store, whole / "small.toml"), store, shards)
         finished = FeatureStore.open(store).ledger()
         assert shards <= len(finished) < 30
@@ -200,6 +206,6 @@ def test_mistakes_are_one_line_and_an_exit_code(
 
 
 def test_doctor_and_config_and_version() -> None:
-    assert "engine periodic" in in_a_process("doctor").stdout
+    assert "engine periodic" in screening("doctor").stdout
     assert "[homology]" in screening("config").stdout
     assert in_a_process("--version").stdout.strip()

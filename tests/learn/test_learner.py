@@ -398,6 +398,7 @@ train(crystals, labels(crystals, 90, seed=1, n_bounds=20), QUICK, learner=learne
 """
 
 
+@pytest.mark.slow  # one training of the OpenCL learner is compared in the quick tests
 @pytest.mark.usefixtures("pocl")
 def test_a_model_trained_on_opencl_is_that_of_the_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_testsuite_property: Callable[[str, object], None]

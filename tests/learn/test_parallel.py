@@ -14,7 +14,7 @@ from screening.learn.train import train
 from screening.ranking.stability import stability
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("threads", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 def test_results_come_in_the_order_of_the_calls(threads: int) -> None:
     calls = [partial(divmod, number, 3) for number in range(7)]
     assert parallel.all_of(calls, threads=threads, size=10**9) == [divmod(number, 3) for number in range(7)]

@@ -109,8 +109,8 @@ def test_shaps_gpu_explainer_gives_lightgbms_values(
 @pytest.mark.parametrize(
     ("fault", "error", "why"),
     [
-        ("pass", "2e-4", "refused"),
-        ("pass", "float('nan')", "refused"),
+        pytest.param("pass", "2e-4", "refused", marks=pytest.mark.slow),
+        pytest.param("pass", "float('nan')", "refused", marks=pytest.mark.slow),
         ("pass", "__import__('numpy').arange(20)[:, None, None] // 16 * 2e-4", "refused"),  # rows computed once alone
         ("raise RuntimeError('no kernel image')", "0.0", "no kernel image"),
     ],

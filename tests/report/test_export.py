@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from command import screening
+from finished import Finished
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_run import HOSTILE, make_run
@@ -41,6 +42,14 @@ def test_a_table_is_the_ranking(run_dir: Path, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(frame, read_ranking(run_dir / "ranking.csv", top=5))
     assert frame["id"][1].startswith("=HYPERLINK")
     assert frame["in_domain"].dtype == bool
+
+
+def test_a_table_of_a_real_run_has_its_bytes(finished_run: Finished, tmp_path: Path) -> None:
+    """Counts stay whole numbers: a column that can be empty is read as floats."""
+    export_candidates(finished_run.run, tmp_path / "a.csv")
+    written = (finished_run.run / "ranking.csv").read_text(encoding="utf-8")
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == written
+    assert "duplicates" in written.splitlines()[0].split(",")
 
 
 def test_a_shortlist_of_the_page_is_read_and_keeps_the_order_of_the_ranking(run_dir: Path, tmp_path: Path) -> None:

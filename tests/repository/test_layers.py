@@ -51,6 +51,7 @@ LIBRARIES = {
     "lightgbm": {"learn"},
     "shap": {"ranking"},
     "distributed": {"cluster"},
+    "tornado": {"cluster"},
     "dask": {"cluster"},
     "dask_cuda": {"cluster"},
     "dask_jobqueue": {"cluster"},
@@ -61,6 +62,7 @@ LIBRARIES = {
     "polars": {"serve"},
     "starlette": {"serve"},
     "uvicorn": {"serve"},
+    "h11": {"serve"},
     "typer": {"cli", "commands"},
     "rich": {"cli", "commands"},
 }

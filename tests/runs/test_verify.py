@@ -84,8 +84,10 @@ def stray_chunk(run: Path) -> None:
 
 
 def edit_ledger(run: Path, change: Callable[[list[str]], list[str]]) -> None:
+    """Change the lines of shards; the first line of the ledger holds the metadata."""
     ledger = run / "features.zarr" / "ledger.jsonl"
-    ledger.write_text("".join(change(ledger.read_text().splitlines(keepends=True))))
+    head, *lines = ledger.read_text().splitlines(keepends=True)
+    ledger.write_text("".join([head, *change(lines)]))
 
 
 def edited_line(run: Path) -> None:
@@ -94,7 +96,7 @@ def edited_line(run: Path) -> None:
 
 def edited_digest(run: Path) -> None:
     """The chunk and the digest in the ledger are both changed: the link gives it away."""
-    old = json.loads((run / "features.zarr" / "ledger.jsonl").read_text().splitlines()[0])["chunks"]["features"]
+    old = json.loads((run / "features.zarr" / "ledger.jsonl").read_text().splitlines()[1])["chunks"]["features"]
     edit_ledger(run, lambda lines: [lines[0].replace(old, "0" * 64), *lines[1:]])
 
 
@@ -168,12 +170,12 @@ CORRUPTIONS = [
     (swapped_rows, "shard 0 of array features is missing or damaged"),
     (swapped_chunks, "shard 0 of array features is missing or damaged"),
     (stray_chunk, "a chunk 900 that the ledger does not list"),
-    (edited_line, "line 1 is not as it was written"),
-    (edited_digest, "line 1 is not as it was written"),
-    (reordered_ledger, "line 1 is not as it was written"),
-    (line_taken_out, "line 2 is not as it was written"),
+    (edited_line, "line 2 is not as it was written"),
+    (edited_digest, "line 2 is not as it was written"),
+    (reordered_ledger, "line 2 is not as it was written"),
+    (line_taken_out, "line 3 is not as it was written"),
     (repeated_line, "is not as it was written"),
-    (changed_settings, "line 1 is not as it was written"),
+    (changed_settings, "zarr.json is not what the store was made with"),
     (edited_ranking, "ranking.csv has changed"),
     (shortened_ranking, "rows, not"),
     (edited_booster, "booster-0.txt has changed"),

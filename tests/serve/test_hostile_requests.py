@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -17,7 +18,7 @@ pytest.importorskip("polars", reason="no polars here: nothing is served")
 pytest.importorskip("starlette", reason="no starlette here: nothing is served")
 uvicorn = pytest.importorskip("uvicorn", reason="no uvicorn here: nothing is served")
 
-from screening.serve import question  # noqa: E402
+from screening.serve import patience, question  # noqa: E402
 from screening.serve.app import Guard, application  # noqa: E402
 
 ALL: dict[str, Any] = {"search": "", "sort": "rank", "from": 0, "count": 50}
@@ -120,31 +121,77 @@ def test_a_body_that_stalls_is_given_up(app: Guard, chunks: list[bytes], monkeyp
     assert time.monotonic() - begin < 5.0
 
 
-def test_a_connection_that_stalls_is_cut_off(app: Guard, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One real socket: a body that begins, and then nothing; others are answered meanwhile."""
+HEAD = b"POST /api/rows HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+BODY = json.dumps(ALL).encode()
+WHOLE = HEAD + b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+LAST = HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+
+
+@pytest.fixture
+def address(app: Guard, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """Where the application listens, on a real socket, with little patience."""
     monkeypatch.setattr(question, "SLOWEST", 1.0)
+    monkeypatch.setattr(patience.Impatient, "longest", 1.0)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
+        server = uvicorn.Server(patience.server_config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
             while not server.started:
                 time.sleep(0.02)
-            address = listening.getsockname()
-            head = b"POST /api/rows HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            with socket.create_connection(address, timeout=20) as stalled:
-                stalled.sendall(head + b'Content-Length: 1000\r\n\r\n{"search": "')
-                body = json.dumps(ALL).encode()
-                with socket.create_connection(address, timeout=20) as other:
-                    other.sendall(head + b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
-                    assert _all(other).startswith(b"HTTP/1.1 200")
-                answer = _all(stalled)  # ends only because the server closes
-            assert answer.startswith(b"HTTP/1.1 408")
-            assert b"connection: close" in answer.lower()
+            yield listening.getsockname()
         finally:
             server.should_exit = True
             thread.join(20)
+
+
+def others_are_answered(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=20) as other:
+        other.sendall(LAST)
+        assert _all(other).startswith(b"HTTP/1.1 200")
+
+
+def test_a_connection_that_stalls_is_cut_off(address: tuple[str, int]) -> None:
+    """A body that begins, and then nothing."""
+    with socket.create_connection(address, timeout=20) as stalled:
+        stalled.sendall(HEAD + b'Content-Length: 1000\r\n\r\n{"search": "')
+        others_are_answered(address)
+        answer = _all(stalled)  # ends only because the server closes
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize("begin", [b"", HEAD[:9], HEAD], ids=["nothing", "a line", "no end"])
+def test_a_head_that_stalls_is_cut_off(address: tuple[str, int], begin: bytes) -> None:
+    with socket.create_connection(address, timeout=20) as stalled:
+        stalled.sendall(begin)
+        others_are_answered(address)
+        assert _all(stalled) == b""
+
+
+def trickle(connection: socket.socket, seconds: float) -> None:
+    """Send a head that never ends, a line at a time."""
+    began = time.monotonic()
+    connection.sendall(HEAD)
+    while time.monotonic() - began < seconds:
+        connection.sendall(b"X-Slow: 1\r\n")
+        time.sleep(0.05)
+
+
+def test_a_head_that_trickles_is_cut_off(address: tuple[str, int]) -> None:
+    began = time.monotonic()
+    with socket.create_connection(address, timeout=20) as slow, pytest.raises(OSError, match=r"reset|pipe|abort"):
+        trickle(slow, 15.0)
+    assert time.monotonic() - began < 10.0
+
+
+def test_a_second_head_that_stalls_is_cut_off(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=20) as stalled:
+        stalled.sendall(WHOLE + HEAD)
+        answer = _all(stalled)
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.startswith(b"HTTP/1.1 200")
 
 
 def _all(connection: socket.socket) -> bytes:

@@ -33,7 +33,7 @@ def start(
 
 def lines(store: Path) -> int:
     ledger = store / "ledger.jsonl"
-    return ledger.read_bytes().count(b"\n") if ledger.exists() else 0
+    return ledger.read_bytes().count(b'{"shard":') if ledger.exists() else 0
 
 
 def wait_for(condition: Callable[[], bool], run: subprocess.Popen[str] | None = None, seconds: float = 120) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +61,16 @@ def write_set(folder: Path, *, labelled: int = 24, candidates: int = 12) -> Path
     table = folder / "labels.csv"
     table.write_text("\n".join(lines) + "\n")
     return table
+
+
+def crowded(count: int, *, length: float) -> str:
+    """Return CIF text of `count` lithium at random places of a cube: no symmetry, long to compute."""
+    rng = np.random.default_rng(4)
+    head = random_crystal(0).split("Li0 Li")[0]
+    for axis in "abc":
+        head = re.sub(rf"(_cell_length_{axis}) \S+", rf"\1 {length}", head)
+    return (
+        head
+        + "\n".join(f"Li{n} Li {x:.4f} {y:.4f} {z:.4f}" for n, (x, y, z) in enumerate(rng.random((count, 3))))
+        + "\n"
+    )

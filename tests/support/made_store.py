@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from screening.store.backend import LEDGER
+from screening.store.backend import LEDGER, LOCK
 from screening.store.store import FeatureStore
 from screening.store.tables import FEATURIZED, NUMBERS, REJECTED, ShardRows
 
@@ -49,5 +49,7 @@ def filled(path: Path, *, order: tuple[int, ...] = (0, 1, 2), total: int = 10) -
 
 def files(path: Path) -> dict[str, bytes]:
     return {
-        str(p.relative_to(path)): p.read_bytes() for p in sorted(path.rglob("*")) if p.is_file() and p.name != LEDGER
+        str(p.relative_to(path)): p.read_bytes()
+        for p in sorted(path.rglob("*"))
+        if p.is_file() and p.name not in (LEDGER, LOCK)
     }
