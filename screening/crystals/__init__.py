@@ -1,7 +1,7 @@
 """Crystals: CIF text to flat arrays, their chemistry, and the point set of each channel."""
 
 from screening.crystals.arrays import BoolArray, FloatArray, IntArray, wrap
-from screening.crystals.chemistry import RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced
+from screening.crystals.chemistry import ANIONS, RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced, chemical_scale
 from screening.crystals.cif import read_cif
 from screening.crystals.clouds import Cloud, Members, channel_clouds, channel_label, channel_members
 from screening.crystals.crystal import CloudBatch, Crystal
@@ -11,6 +11,7 @@ from screening.crystals.flags import FLAGS, contradictions_among, flag_sentence
 from screening.crystals.formulas import (
     WRITTEN_SYMBOL,
     anonymous_formula,
+    parsed_formula,
     reduced_formula,
     written_amounts,
     written_formula,
@@ -18,6 +19,7 @@ from screening.crystals.formulas import (
 from screening.crystals.neighbours import periodic_pairs
 
 __all__ = [
+    "ANIONS",
     "FLAGS",
     "RADIOACTIVE",
     "SCARCE",
@@ -36,11 +38,13 @@ __all__ = [
     "channel_label",
     "channel_members",
     "charge_balanced",
+    "chemical_scale",
     "contradictions_among",
     "families_among",
     "family_words",
     "flag_sentence",
     "parsed",
+    "parsed_formula",
     "periodic_pairs",
     "read_cif",
     "reduced_formula",

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from screening.crystals import BoolArray, FloatArray
+from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import InputError
+from screening.learn.compounds import cells_of, spacegroups_of, stated_bounds
 
 ObjectArray = NDArray[np.object_]
 
@@ -33,6 +34,8 @@ class Labels:
     publication: ObjectArray | None = None  # (n,) str, "" = unknown; equal ones stay on one side of a split
     family: ObjectArray | None = None  # (n,) str, "" = unknown
     composition: ObjectArray | None = None  # (n,) str, "" = unknown
+    spacegroup: IntArray | None = None  # (n,) international number, 0 = unknown
+    cell: FloatArray | None = None  # (n, 6) a, b, c in Å, alpha, beta, gamma in degrees; NaN = unknown
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -81,10 +84,12 @@ def read_labels(
     return Labels(
         ids=_ids(table[id_name], path=path),
         log_sigma=np.array([value for value, _ in parsed], dtype=np.float64),
-        is_bound=np.array([bound for _, bound in parsed], dtype=np.bool_),
+        is_bound=np.array([bound for _, bound in parsed], dtype=np.bool_) | stated_bounds(table),
         publication=_texts(table, publication),
         family=_texts(table, family),
         composition=_texts(table, composition),
+        spacegroup=spacegroups_of(table),
+        cell=cells_of(table),
     )
 
 

@@ -16,7 +16,7 @@ from screening.errors import ModelError
 from screening.learn.space import FeatureSpace
 
 NEAR_DUPLICATE = 0.1  # root mean square distance of standardised columns below which two crystals are one
-SAME_COMPOSITION = 2e-3  # largest difference of an atomic fraction between equal compositions: refinement digits
+SAME_COMPOSITION = 3e-3  # largest difference of an atomic fraction between equal compositions: refinement digits
 N_STRATA = 5  # quantile bins of the target that folds are balanced over
 
 Pairs = NDArray[np.int64]  # (n_pairs, 2) row indices that must not be parted
