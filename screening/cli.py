@@ -21,7 +21,9 @@ from screening.commands.flags import (
     IdColumn,
     Ion,
     Labels,
+    MaybeLabels,
     ModelDir,
+    MoreLabels,
     Objective,
     Out,
     OutHere,
@@ -72,8 +74,9 @@ def settings(path: Path | None, **flags: Any) -> Config:
 @app.command()
 def run(
     crystals: Crystals,
-    labels: Labels,
     out_dir: Out,
+    labels: MaybeLabels = None,
+    more_labels: MoreLabels = None,
     config: ConfigFile = None,
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
@@ -96,7 +99,7 @@ def run(
 
     The same command again on an existing RUN goes on where it stopped.
     """
-    require(*crystals, labels, config)
+    require(*crystals, labels, more_labels, config)
     from screening.pipeline import LabelOptions, RunOptions
     from screening.pipeline import run as run_pipeline
 
@@ -116,7 +119,9 @@ def run(
     )
     options = RunOptions(
         crystals=tuple(crystals),
-        labels=LabelOptions(labels, id_column, target_column, group_column),
+        labels=None
+        if labels is None
+        else LabelOptions(labels, id_column, target_column, group_column, more=more_labels),
         out=out_dir,
         rank_labelled=rank_labelled,
     )
@@ -164,17 +169,18 @@ def train(
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
+    more_labels: MoreLabels = None,
     device: Device = None,
     seed: Seed = None,
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train LightGBM on log10 conductivity with grouped cross-validation."""
-    require(features, labels, config)
+    """Train on log10 conductivity with grouped cross-validation."""
+    require(features, labels, more_labels, config)
     from screening.host import resolve
     from screening.pipeline import LabelOptions, train_model
 
-    table = LabelOptions(labels, id_column, target_column, group_column).read()
+    table = LabelOptions(labels, id_column, target_column, group_column, more=more_labels).read()
     chosen = settings(config, seed=seed, device=device)
     with shown_progress(quiet=quiet) as progress, delivered(out_dir) as folder:
         model, _ = train_model(

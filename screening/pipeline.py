@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,9 +14,12 @@ import pandas as pd
 import screening
 from screening.cluster import Progress, fill, settle
 from screening.config import Config
-from screening.errors import Rejection
+from screening.crystals import Crystal
+from screening.data import write_measured, write_members
+from screening.errors import InputError, Rejection
+from screening.generation import crystal_cif
 from screening.host import Device, cores, versions
-from screening.learn import Labels, Learner, Model, choose_learner, read_labels, train
+from screening.learn import Labels, Learner, Made, Model, choose_learner, make, read_labels, train
 from screening.locations import Location, fetched, location, make_folder, publish
 from screening.ranking import (
     StoredTables,
@@ -39,10 +42,13 @@ from screening.runs import (
     run_folder,
     write_record,
 )
-from screening.store import FeatureStore, count_flags, read_rejections, read_some
+from screening.sources import Wanted, find_crystals
+from screening.spreadsheet import plain_cell
+from screening.store import FeatureStore, FeatureTable, count_flags, read_rejections, read_some
 
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
 EXPLAINED_OTHERS = 2_000
+EMBEDDED = "known"  # folder of a RUN for the measured crystals that train where no labels are given
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +59,21 @@ class LabelOptions:
     id_column: str | None = None
     target_column: str | None = None
     group_column: str | None = None
+    more: Location | None = None  # a second table: labels of compounds without a crystal
 
     def read(self) -> Labels:
         """Return the labels."""
         with fetched(self.file) as table:
-            return read_labels(
+            labels = read_labels(
                 table,
                 id_column=self.id_column,
                 target_column=self.target_column,
                 group_column=self.group_column,
             )
+        if self.more is None:
+            return labels
+        with fetched(self.more) as table:
+            return labels.joined(read_labels(table))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +81,7 @@ class RunOptions:
     """What a run is given beside its settings."""
 
     crystals: tuple[str, ...]
-    labels: LabelOptions
+    labels: LabelOptions | None  # None: the embedded table of measured conductors trains
     out: Location
     rank_labelled: bool = False
 
@@ -130,9 +141,55 @@ def train_model(  # noqa: PLR0913
     if rejections is None:
         rejections = read_rejections(features)
     labelled = read_some(features, ids=set(labels.ids))
-    model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads or cores())
+    made, crystals = make_isotypes(labelled, labels, config, progress=progress)
+    model = train(
+        labelled, labels, config, rejections=rejections, learner=learner, threads=threads or cores(), made=made
+    )
     model.save(folder)
+    if made is not None:
+        write_isotypes(made, crystals, folder)
     return model, learner
+
+
+def make_isotypes(
+    labelled: FeatureTable, labels: Labels, config: Config, *, progress: Progress
+) -> tuple[Made | None, list[Crystal]]:
+    """Return what is made of the labels that no crystal of a store stands for, on those that one does; None if nothing.
+
+    The labelled crystals are read again from where they were found; those that are no longer there are no templates.
+    """
+    placed = {str(id) for id in labelled.ids}
+    if labels.composition is None or not config.learn.isotypes or placed >= {str(id) for id in labels.ids}:
+        return None, []
+    facts = labelled.facts
+    wanted = [
+        Wanted(str(id), str(source), str(formula))
+        for id, source, formula in zip(labelled.ids, facts["source"], facts["formula"], strict=True)
+    ]
+    found = find_crystals(wanted, config.input)
+    templates = {id: one for id, one in found.items() if isinstance(one, Crystal)}
+    if len(templates) < len(found):
+        progress.say(f"{len(found) - len(templates)} labelled crystals cannot be read again: nothing is made on them")
+    settings = labelled.settings
+    of_store = config.model_copy(
+        update={name: getattr(settings, name) for name in ("cloud", "homology", "curves")}
+    )
+    made, crystals = make(labels, placed, templates, of_store)
+    if made is not None:
+        progress.say(f"{len(made)} labels without a crystal were put onto the nearest one, {len(made.refused)} refused")
+    return made, crystals
+
+
+def write_isotypes(made: Made, crystals: Sequence[Crystal], folder: Path) -> None:
+    """Write `isotypes.csv` (template, rule, distance and reason by label) and the structures, as a .zip, to `folder`."""
+    frame = made.frame()
+    texts = {name: frame[name].map(plain_cell) for name in ("id", "template", "reason")}
+    folder.mkdir(parents=True, exist_ok=True)
+    frame.assign(**texts).to_csv(folder / "isotypes.csv", index=False, float_format="%.6g", lineterminator="\n")
+    members = (
+        (f"{number:04d}.cif", crystal_cif(one).encode()) for number, one in enumerate(crystals)
+    )
+    write_members(folder / "isotypes.zip", members)
 
 
 def explain_model(  # noqa: PLR0913
@@ -198,6 +255,8 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     seconds: dict[str, float] = {}
     for path in options.crystals:
         location(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
+    if options.labels is None:
+        options = _embedded(options, paths, progress)
     labels = options.labels.read()
     config, device = settle(config, progress)
     make_folder(options.out)
@@ -268,6 +327,20 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     publish(paths.root, options.out, last=paths.record.name, without=paths.features.name)
     progress.enter("finished")
     return record
+
+
+def _embedded(options: RunOptions, paths: RunPaths, progress: Progress) -> RunOptions:
+    """Return the options with the embedded measured crystals in front of the user's, and their labels."""
+    if options.out != paths.root:
+        raise InputError("a RUN at a URL needs --labels: write the embedded ones with `screening known --measured`")
+    folder = paths.root / EMBEDDED
+    count = write_measured(folder)
+    progress.say(f"no labels are given: {count} measured crystals of the embedded table train, see docs/citing.md")
+    return replace(
+        options,
+        crystals=(str(folder), *options.crystals),
+        labels=LabelOptions(folder / "labels.csv"),
+    )
 
 
 def _device_record(config: Config, device: Device, learner: Learner) -> dict[str, object]:

@@ -7,6 +7,7 @@ from screening.learn.header import Training
 from screening.learn.labels import Labels, read_labels
 from screening.learn.learner import Learner, choose_learner
 from screening.learn.load import load_model
+from screening.learn.made import Made, make
 from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of
 from screening.learn.scores import score_lines
@@ -17,6 +18,7 @@ __all__ = [
     "Dataset",
     "Labels",
     "Learner",
+    "Made",
     "Model",
     "Prediction",
     "Rows",
@@ -29,6 +31,7 @@ __all__ = [
     "fit",
     "join",
     "load_model",
+    "make",
     "parameters",
     "read_booster",
     "read_labels",

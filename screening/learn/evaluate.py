@@ -165,12 +165,15 @@ class Admission:
 
     def __init__(self, data: Dataset, split: str, groups: IntArray) -> None:
         self._relation = data.relation
-        self._groups = groups if split in PATHS else None
+        self._groups: IntArray | None = None
         if self._relation is None or data.made is None:
             return
+        if split in PATHS:
+            # Families may share a publication; no path may lead through it.
+            self._groups = self._relation.whole(groups)
         self._open = np.ones(len(data.made), dtype=np.bool_)
         if self._groups is not None:
-            self._hung = self._relation.hung_on(groups)
+            self._hung = self._relation.hung_on(self._groups)
             self._open = self._hung != JOINS
         if split == "family":
             family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}

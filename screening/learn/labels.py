@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,36 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def joined(self, other: Labels) -> Labels:
+        """Return these labels and those of another table.
+
+        Raises
+        ------
+        InputError
+            An id stands in both.
+        """
+        ids = np.concatenate([self.ids, other.ids])
+        values, counts = np.unique(ids.astype(str), return_counts=True)
+        if (counts > 1).any():
+            raise InputError(f"label {values[counts > 1][0]!r} stands in both tables")
+        found: dict[str, Any] = {}
+        for name, kind in (("publication", ""), ("family", ""), ("composition", ""), ("spacegroup", 0), ("cell", None)):
+            parts = []
+            for one in (self, other):
+                values = getattr(one, name)
+                if values is None and kind is None:
+                    values = np.full((len(one), 6), np.nan)
+                elif values is None:
+                    values = np.full(len(one), kind, dtype=object if kind == "" else np.int64)
+                parts.append(values)
+            found[name] = np.concatenate(parts)
+        return Labels(
+            ids=ids,
+            log_sigma=np.concatenate([self.log_sigma, other.log_sigma]),
+            is_bound=np.concatenate([self.is_bound, other.is_bound]),
+            **found,
+        )
 
 
 def read_labels(

@@ -97,6 +97,12 @@ class Relation:
     def _n_nodes(self) -> int:
         return int(max(self.template.max(initial=-1), self.n_crystals + self.n_made - 1)) + 1
 
+    def whole(self, groups: IntArray) -> IntArray:
+        """Return groups (n_crystals,) joined wherever two of their crystals are related."""
+        pairs = {name: rows[(rows < self.n_crystals).all(axis=1)] for name, rows in self.pairs.items()}
+        pairs["groups"] = equal_pairs(groups.astype(str).astype(object))
+        return connected_groups(self.n_crystals, pairs)
+
     def hung_on(self, groups: IntArray) -> IntArray:
         """Return the group (n_made,) that each compound hangs on by a path, `FREE` for none, `JOINS` for those left out.
 
