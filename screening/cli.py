@@ -460,11 +460,65 @@ def generate(
 
 
 @app.command()
-def known(out_dir: OutHere) -> None:
+def known(
+    out_dir: OutHere,
+    measured: Annotated[
+        bool, typer.Option("--measured", help="the measured crystals and compounds that train where no labels are given")
+    ] = False,
+) -> None:
     """Write the embedded table of well-known lithium crystals as CIF files and labels.csv."""
-    from screening.data import write_known
+    from screening.data import write_known, write_measured
 
-    typer.echo(f"{write_known(out_dir)} crystals; {out_dir}")
+    typer.echo(f"{write_measured(out_dir) if measured else write_known(out_dir)} crystals; {out_dir}")
+
+
+@app.command()
+def isotypes(
+    labels: Annotated[Path, typer.Argument(help="CSV table of conductivities with composition, space group and cell")],
+    templates: Annotated[
+        list[str], typer.Option("--templates", help="crystals that structures are made on; repeatable")
+    ],
+    out_dir: OutHere,
+    config: ConfigFile = None,
+) -> None:
+    """Make structures for compounds without one, each on the nearest crystal of its space group."""
+    require(labels, *templates, config)
+    from screening.commands import write_isotypes_of
+
+    count, refused = write_isotypes_of(labels, templates, out_dir, config=settings(config))
+    typer.echo(f"{count} structures made, {refused} compounds refused; {out_dir}")
+
+
+@app.command()
+def freeze(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
+    out_file: OutHere,
+    date: Annotated[str | None, typer.Option(help="as it is to stand in the file; today if not given")] = None,
+) -> None:
+    """Freeze the predictions of a RUN in one .zip with a SHA-256 over all, to be published before anything is measured."""
+    require(run_dir)
+    from datetime import UTC, datetime
+
+    from screening.commands import freeze as write_frozen
+
+    digest = write_frozen(run_dir, out_file, date=date or datetime.now(UTC).date().isoformat())
+    typer.echo(f"SHA-256 {digest}; {out_file}")
+
+
+@app.command()
+def score(
+    frozen: Annotated[Path, typer.Argument(help="file of `screening freeze`")],
+    measured: Annotated[Path, typer.Argument(help="CSV table of what was measured since")],
+    id_column: IdColumn = None,
+    target_column: TargetColumn = None,
+) -> None:
+    """Score frozen predictions against what was measured since, beside the mean, the nearest neighbour and composition."""
+    require(frozen, measured)
+    from screening.commands import read_frozen, score_frozen, score_words
+    from screening.learn import read_labels
+
+    labels = read_labels(measured, id_column=id_column, target_column=target_column)
+    typer.echo("\n".join(score_words(score_frozen(read_frozen(frozen), labels))))
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +15,20 @@ import screening
 from screening.cluster import Progress, fill, settle
 from screening.config import Config
 from screening.crystals import Crystal
-from screening.data import write_measured, write_members
+from screening.data import write_measured
 from screening.errors import InputError, Rejection
-from screening.generation import crystal_cif
 from screening.host import Device, cores, versions
-from screening.learn import Labels, Learner, Made, Model, choose_learner, make, read_labels, train
+from screening.learn import (
+    Labels,
+    Learner,
+    Made,
+    Model,
+    choose_learner,
+    make,
+    read_labels,
+    train,
+    write_isotypes,
+)
 from screening.locations import Location, fetched, location, make_folder, publish
 from screening.ranking import (
     StoredTables,
@@ -43,7 +52,6 @@ from screening.runs import (
     write_record,
 )
 from screening.sources import Wanted, find_crystals
-from screening.spreadsheet import plain_cell
 from screening.store import FeatureStore, FeatureTable, count_flags, read_rejections, read_some
 
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
@@ -178,18 +186,6 @@ def make_isotypes(
     if made is not None:
         progress.say(f"{len(made)} labels without a crystal were put onto the nearest one, {len(made.refused)} refused")
     return made, crystals
-
-
-def write_isotypes(made: Made, crystals: Sequence[Crystal], folder: Path) -> None:
-    """Write `isotypes.csv` (template, rule, distance and reason by label) and the structures, as a .zip, to `folder`."""
-    frame = made.frame()
-    texts = {name: frame[name].map(plain_cell) for name in ("id", "template", "reason")}
-    folder.mkdir(parents=True, exist_ok=True)
-    frame.assign(**texts).to_csv(folder / "isotypes.csv", index=False, float_format="%.6g", lineterminator="\n")
-    members = (
-        (f"{number:04d}.cif", crystal_cif(one).encode()) for number, one in enumerate(crystals)
-    )
-    write_members(folder / "isotypes.zip", members)
 
 
 def explain_model(  # noqa: PLR0913

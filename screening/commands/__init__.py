@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from screening.commands.bench import config_lines, measure, sample
     from screening.commands.compare import ENGINES, compare_crystals
     from screening.commands.doctor import findings
+    from screening.commands.freeze import freeze, read_frozen, score_frozen, score_words
     from screening.commands.inspect import Inspected, inspected
+    from screening.commands.isotypes import write_isotypes_of
 
 __all__ = [
     "ENGINES",
@@ -22,10 +24,15 @@ __all__ = [
     "config_lines",
     "draw",
     "findings",
+    "freeze",
     "inspected",
     "measure",
+    "read_frozen",
     "read_one",
     "sample",
+    "score_frozen",
+    "score_words",
+    "write_isotypes_of",
 ]
 _HOMES = {
     "ENGINES": "compare",
@@ -33,11 +40,16 @@ _HOMES = {
     "config_lines": "bench",
     "draw": "barcode",
     "findings": "doctor",
+    "freeze": "freeze",
     "Inspected": "inspect",
     "inspected": "inspect",
     "measure": "bench",
+    "read_frozen": "freeze",
     "read_one": "barcode",
     "sample": "bench",
+    "score_frozen": "freeze",
+    "score_words": "freeze",
+    "write_isotypes_of": "isotypes",
 }
 
 

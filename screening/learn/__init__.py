@@ -4,13 +4,14 @@ from screening.learn.boosting import Rows, fit, parameters, read_booster
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import compare_bounds, evaluate, seeded
 from screening.learn.header import Training
+from screening.learn.isotype_files import write_isotypes
 from screening.learn.labels import Labels, read_labels
 from screening.learn.learner import Learner, choose_learner
 from screening.learn.load import load_model
 from screening.learn.made import Made, make
 from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of
-from screening.learn.scores import score_lines
+from screening.learn.scores import score_lines, spearman
 from screening.learn.train import train
 from screening.learn.view import band_below
 
@@ -37,5 +38,7 @@ __all__ = [
     "read_labels",
     "score_lines",
     "seeded",
+    "spearman",
     "train",
+    "write_isotypes",
 ]
