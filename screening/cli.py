@@ -463,7 +463,8 @@ def generate(
 def known(
     out_dir: OutHere,
     measured: Annotated[
-        bool, typer.Option("--measured", help="the measured crystals and compounds that train where no labels are given")
+        bool,
+        typer.Option("--measured", help="those that train where no labels are given: crystals and compounds"),
     ] = False,
 ) -> None:
     """Write the embedded table of well-known lithium crystals as CIF files and labels.csv."""
@@ -495,7 +496,7 @@ def freeze(
     out_file: OutHere,
     date: Annotated[str | None, typer.Option(help="as it is to stand in the file; today if not given")] = None,
 ) -> None:
-    """Freeze the predictions of a RUN in one .zip with a SHA-256 over all, to be published before anything is measured."""
+    """Freeze the predictions of a RUN in one .zip with one SHA-256, to be published before anything is measured."""
     require(run_dir)
     from datetime import UTC, datetime
 
@@ -512,7 +513,7 @@ def score(
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
 ) -> None:
-    """Score frozen predictions against what was measured since, beside the mean, the nearest neighbour and composition."""
+    """Score frozen predictions against what was measured since, beside mean, nearest neighbour and composition."""
     require(frozen, measured)
     from screening.commands import read_frozen, score_frozen, score_words
     from screening.learn import read_labels

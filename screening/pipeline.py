@@ -179,9 +179,7 @@ def make_isotypes(
     if len(templates) < len(found):
         progress.say(f"{len(found) - len(templates)} labelled crystals cannot be read again: nothing is made on them")
     settings = labelled.settings
-    of_store = config.model_copy(
-        update={name: getattr(settings, name) for name in ("cloud", "homology", "curves")}
-    )
+    of_store = config.model_copy(update={name: getattr(settings, name) for name in ("cloud", "homology", "curves")})
     made, crystals = make(labels, placed, templates, of_store)
     if made is not None:
         progress.say(f"{len(made)} labels without a crystal were put onto the nearest one, {len(made.refused)} refused")
@@ -251,9 +249,10 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     seconds: dict[str, float] = {}
     for path in options.crystals:
         location(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
-    if options.labels is None:
-        options = _embedded(options, paths, progress)
-    labels = options.labels.read()
+    label_options = options.labels
+    if label_options is None:
+        options, label_options = _embedded(options, paths, progress)
+    labels = label_options.read()
     config, device = settle(config, progress)
     make_folder(options.out)
     Journal(options.out).follow(progress, config=config, crystals=options.crystals)
@@ -289,7 +288,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         version=screening.__version__,
         versions=versions(),
         crystals=options.crystals,
-        labels=str(options.labels.file),
+        labels=str(label_options.file),
         engine=config.homology.engine,
         device=_device_record(config, device, learner),
         fallbacks=dict(sorted(progress.fallbacks.items())),
@@ -325,18 +324,15 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     return record
 
 
-def _embedded(options: RunOptions, paths: RunPaths, progress: Progress) -> RunOptions:
+def _embedded(options: RunOptions, paths: RunPaths, progress: Progress) -> tuple[RunOptions, LabelOptions]:
     """Return the options with the embedded measured crystals in front of the user's, and their labels."""
     if options.out != paths.root:
         raise InputError("a RUN at a URL needs --labels: write the embedded ones with `screening known --measured`")
     folder = paths.root / EMBEDDED
     count = write_measured(folder)
     progress.say(f"no labels are given: {count} measured crystals of the embedded table train, see docs/citing.md")
-    return replace(
-        options,
-        crystals=(str(folder), *options.crystals),
-        labels=LabelOptions(folder / "labels.csv"),
-    )
+    labels = LabelOptions(folder / "labels.csv")
+    return replace(options, crystals=(str(folder), *options.crystals), labels=labels), labels
 
 
 def _device_record(config: Config, device: Device, learner: Learner) -> dict[str, object]:

@@ -3,7 +3,7 @@
 
     scripts/measured_table.py CIFS LABELS MORE_LABELS
 
-CIFS: one P1-free CIF per crystal as pymatgen writes it; LABELS: OBELiX's table; MORE_LABELS: compounds without a crystal.
+CIFS: one CIF per crystal, as pymatgen writes it; LABELS: OBELiX's table; MORE_LABELS: compounds without a crystal.
 """
 
 from __future__ import annotations
@@ -25,18 +25,17 @@ SOURCES = {"obelix-nocif": OBELIX, "laskowski": "Laskowski 2023", "liverpool": "
 def crystal(path: Path) -> dict[str, object]:
     """Return what the embedded table keeps of a CIF file."""
     block = gemmi.cif.read_string(path.read_text()).sole_block()
-    number = lambda name: float(block.find_value(name))  # noqa: E731
-    edges = [number(f"_cell_length_{name}") for name in "abc"]
-    angles = [number(f"_cell_angle_{name}") for name in ("alpha", "beta", "gamma")]
+    edges = [float(block.find_value(f"_cell_length_{name}")) for name in "abc"]
+    angles = [float(block.find_value(f"_cell_angle_{name}")) for name in ("alpha", "beta", "gamma")]
     names = ["type_symbol", "fract_x", "fract_y", "fract_z", "occupancy"]
-    sites = [
-        [row[0], *(float(row[at]) for at in (1, 2, 3, 4))] for row in block.find("_atom_site_", names)
+    sites = [[row[0], *(float(row[at]) for at in (1, 2, 3, 4))] for row in block.find("_atom_site_", names)]
+    operations = [
+        gemmi.cif.as_string(text).replace(" ", "") for text in block.find_values("_symmetry_equiv_pos_as_xyz")
     ]
-    operations = [gemmi.cif.as_string(text).replace(" ", "") for text in block.find_values("_symmetry_equiv_pos_as_xyz")]
     return {
         "id": path.stem,
         "cell": [*edges, *angles],
-        "spacegroup": int(number("_symmetry_Int_Tables_number")),
+        "spacegroup": int(block.find_value("_symmetry_Int_Tables_number")),
         "operations": operations,
         "sites": sites,
     }

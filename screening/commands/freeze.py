@@ -132,7 +132,8 @@ def read_frozen(path: Path) -> Frozen:
         numbers = table[[name for name in NUMBERS if name in table]].astype(np.float64)
     except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, RuntimeError) as error:
         raise InputError(f"{path} cannot be read as frozen predictions: {error!s:.300}") from error
-    return Frozen(digest, record, table.assign(**{name: numbers[name] for name in numbers}))
+    table[list(numbers.columns)] = numbers
+    return Frozen(digest, record, table)
 
 
 def score_frozen(frozen: Frozen, measured: Labels) -> dict[str, Any]:
@@ -189,9 +190,13 @@ def _judged(guess: FloatArray, value: FloatArray, bound: Any) -> dict[str, float
     }
 
 
+def number(value: float | None) -> str:
+    """Return a score with two digits, or that there is none."""
+    return "n/a" if value is None else f"{value:.2f}"
+
+
 def score_words(found: dict[str, Any]) -> list[str]:
     """Return the scores of frozen predictions as lines for a person."""
-    number = lambda value: "n/a" if value is None else f"{value:.2f}"  # noqa: E731
     lines = [f"frozen {found['date']}, SHA-256 {found['digest']}"]
     lines.append(
         f"{found['n_measured']} measured values and {found['n_bounds']} upper bounds of crystals that were predicted; "
@@ -204,7 +209,7 @@ def score_words(found: dict[str, Any]) -> list[str]:
     ]
     lines.append(f"inside the interval: {number(found['coverage'])}")
     lines += [
-        f"first {top}: {one['n']} measured, {number(one['good'])} of them good (of all measured: {number(found['good'])})"
+        f"first {top}: {one['n']} measured, {number(one['good'])} of them good (of all: {number(found['good'])})"
         for top, one in found["hits"].items()
     ]
     return lines

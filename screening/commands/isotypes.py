@@ -1,4 +1,4 @@
-"""Structures for a table of compounds without one: `screening isotypes LABELS.csv --templates CRYSTALS --out FOLDER`."""
+"""Structures for a table of compounds without one: `screening isotypes LABELS.csv --templates CRYSTALS --out DIR`."""
 
 from __future__ import annotations
 

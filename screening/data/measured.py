@@ -1,7 +1,8 @@
 """Measured lithium conductors that train a model where nobody gives labels: 254 crystals, and compounds without one.
 
-Facts from OBELiX (Therrien et al., arXiv:2502.14234, 2025; its training part), Laskowski et al., Energy Environ. Sci. 16
-(2023) 1264, and Hargreaves et al., npj Comput. Mater. 9 (2023) 9, the last two as OBELiX redistributes them; CC BY 4.0.
+Facts from OBELiX (Therrien et al., arXiv:2502.14234, 2025; its training part), Laskowski et al., Energy Environ. Sci.
+16 (2023) 1264, and Hargreaves et al., npj Comput. Mater. 9 (2023) 9, the last two as OBELiX redistributes them; CC BY
+4.0.
 `scripts/measured_table.py` writes both files. The crystals' positions carry OBELiX's small random displacements.
 """
 

@@ -67,7 +67,9 @@ def exchanged(  # noqa: PLR0913
             return None, "there is no room for the atoms of the composition"
         rows += placed
     lithium = _scaled_ion(template, mobile, rows, wanted[NUMBERS[ion]] * factor)
-    rows += [(row, NUMBERS[ion], filled) for row, filled in zip(np.flatnonzero(mobile), lithium, strict=True)]
+    rows += [
+        (int(row), NUMBERS[ion], float(filled)) for row, filled in zip(np.flatnonzero(mobile), lithium, strict=True)
+    ]
     rows = sorted((int(row), number, filled) for row, number, filled in rows if filled > LEAST)
     crystal = _crystal(template, rows, id=id, cell=cell)
     if _difference(crystal, wanted) > LOST:
@@ -175,7 +177,7 @@ def _lattice(cell: tuple[float, ...]) -> FloatArray:
 
 def _difference(crystal: Crystal, wanted: Mapping[int, float]) -> float:
     """Return the largest difference of an atomic fraction between a crystal and a composition."""
-    made = {number: 0.0 for number in wanted}
+    made = dict.fromkeys(wanted, 0.0)
     for number, amount in zip(crystal.numbers.tolist(), crystal.occupancies.tolist(), strict=True):
         made[number] = made.get(number, 0.0) + amount
     total, held = sum(wanted.values()), sum(made.values())

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+
 from screening.crystals import ANIONS, BoolArray, Crystal, FloatArray, charge_balanced, chemical_scale
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import InputError
@@ -74,7 +75,9 @@ class Templates:
 
     def __init__(self, crystals: Iterable[Crystal], *, ion: str = "Li") -> None:
         self._ion = NUMBERS[ion]
-        kept = sorted((one for one in crystals if (one.numbers == self._ion).any()), key=lambda one: (len(one.id), one.id))
+        kept = sorted(
+            (one for one in crystals if (one.numbers == self._ion).any()), key=lambda one: (len(one.id), one.id)
+        )
         if not kept:
             raise InputError(f"none of the templates holds {ion}")
         self._crystals: Sequence[Crystal] = kept
@@ -106,14 +109,12 @@ class Templates:
         chemical = np.abs(self._cumulated - cumulated)[:, :-1] @ self._steps
         return np.asarray(chemical + np.abs(self._shares[:, self._ion] - shares[self._ion]), dtype=np.float64)
 
-    def made(
-        self, compound: Unplaced, *, limit: float = MAX_DISTANCE, rules: Sequence[str] = RULES
-    ) -> Isotype:
+    def made(self, compound: Unplaced, *, limit: float = MAX_DISTANCE, rules: Sequence[str] = RULES) -> Isotype:
         """Return the structure of a compound on its nearest template.
 
-        `rules` says which are tried. A template of the same space group and cell comes first, then one of the same space group, then an ordered one
-        with the same anions; within a rule the nearest, of equally near ones the first by id. A template that has no
-        room for the compound's atoms is passed over.
+        A template of the same space group and cell comes first, then one of the same space group, then an ordered one
+        with the same anions, as far as `rules` names these; within a rule the nearest, of equally near ones the first
+        by id. A template that has no room for the compound's atoms is passed over.
 
         Raises
         ------

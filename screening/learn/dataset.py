@@ -82,7 +82,8 @@ class Dataset:
         """Return pairs and groups of a split by chemical family, or None where the labels state no family."""
         if not (self.family != "").any():
             return None
-        pairs = links(fractions=self.fractions, features=self.features, names=(self.family,))
+        names_stated = (publication_keys(texts["publication"]), texts["composition"])
+    pairs = links(fractions=self.fractions, features=self.features, names=(self.family,))
         return pairs, connected_groups(len(self), pairs)
 
 
@@ -115,7 +116,9 @@ def join(
     names, conventional = conventional_features(table)
     fractions = atomic_fractions(table)[rows]
     texts = {name: _chosen(getattr(labels, name), chosen) for name in ("publication", "family", "composition")}
-    pairs = links(fractions=fractions, features=features, names=(publication_keys(texts["publication"]), texts["composition"]))
+    pairs = links(
+        fractions=fractions, features=features, names=(publication_keys(texts["publication"]), texts["composition"])
+    )
     return Dataset(
         ids=labels.ids[chosen],
         target=labels.log_sigma[chosen],
@@ -157,9 +160,7 @@ def _chosen(texts: ObjectArray | None, rows: IntArray) -> ObjectArray:
     return np.full(len(rows), "", dtype=object) if texts is None else texts[rows]
 
 
-def _missing(
-    ids: ObjectArray, rejections: Sequence[Rejection], made: Made | None
-) -> tuple[dict[str, str], ...]:
+def _missing(ids: ObjectArray, rejections: Sequence[Rejection], made: Made | None) -> tuple[dict[str, str], ...]:
     """Return the labels that are not used, with the reason; those that a structure was made for are used."""
     reasons: dict[str, str] = {} if made is None else {one["id"]: one["reason"] for one in made.refused}
     reasons |= {rejection.id: f"rejected: {rejection.code.value}" for rejection in rejections}

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.config import Config
-from screening.crystals import FloatArray, IntArray, contradictions_among
+from screening.crystals import IntArray, contradictions_among
 from screening.errors import ModelError
 from screening.learn.boosting import Rows, base_score, fit, parameters
 from screening.learn.dataset import Dataset, join
@@ -62,6 +62,7 @@ def evaluate(  # noqa: PLR0913
     repeats: int | None = None,
     device_type: str = "cpu",
     threads: int = 1,
+    composition: bool = True,
 ) -> Evaluation:
     """Return out-of-fold predictions and scores under a split.
 
@@ -81,6 +82,8 @@ def evaluate(  # noqa: PLR0913
         LightGBM's learner.
     threads
         Folds trained at a time; no value depends on it.
+    composition
+        Whether the model of curves and composition is judged too.
 
     Raises
     ------
@@ -98,10 +101,12 @@ def evaluate(  # noqa: PLR0913
             held = folds == fold
             tasks.append(Fold(repeat=repeat, index=fold, held=held, made=admission(held)))
 
-    judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type)
+    judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type, composition=composition)
     judged = all_of([partial(judge, fold) for fold in tasks], threads=threads, size=len(data) * settings.trees)
     predictions = pd.concat(judged, ignore_index=True)
-    return Evaluation(predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED if name in predictions})
+    return Evaluation(
+        predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED if name in predictions}
+    )
 
 
 def flagged_scores(data: Dataset, grouped: Evaluation) -> dict[str, Any]:
@@ -192,7 +197,7 @@ class Admission:
 
 
 def rows_for(data: Dataset, own: NDArray[Any], made: NDArray[Any], *, kept: NDArray[np.bool_], used: Any) -> Rows:
-    """Return what is trained on: crystals `kept` (n,) with columns `own`, and compounds `used` (n_made,) with `made`."""
+    """Return what is trained on: crystals `kept` (n,) with columns `own`, compounds `used` (n_made,) with `made`."""
     rows = Rows(own, data.target, data.is_bound, data.groups)[kept]
     if data.made is None or not used.any():
         return rows
@@ -211,7 +216,9 @@ def seen_of(data: Dataset, view: View) -> tuple[NDArray[Any], NDArray[Any]]:
     return own, own[:0] if data.made is None else view(data.made.features)
 
 
-def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config, device_type: str) -> pd.DataFrame:
+def _judge_fold(  # noqa: PLR0913
+    data: Dataset, fold: Fold, *, groups: IntArray, config: Config, device_type: str, composition: bool
+) -> pd.DataFrame:
     """Return the predictions of every model for the held-out crystals of one fold."""
     settings, held = config.learn, fold.held
     seed = seeded(config.seed, 2, fold.repeat, fold.index)
@@ -221,6 +228,7 @@ def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config, 
     columns: dict[str, Any] = {"curves": said.mean}
     if said.ridge is not None:
         columns |= {"trees": said.trees, "ridge": said.ridge, "process": said.process, "deviation": said.deviation}
+    if said.ridge is not None and composition:
         own = with_composition(own, data.fractions)
         made = own[:0] if data.made is None else with_composition(made, data.made.fractions)
         both = fit_predictor(rows(own, made), settings, seeds=[seed], device_type=device_type)

@@ -1,4 +1,4 @@
-"""What was made of labels without a crystal, written for people: a table of templates and reasons, and the structures."""
+"""What was made of labels without a crystal, for people: a table of templates and reasons, and the structures."""
 
 from __future__ import annotations
 

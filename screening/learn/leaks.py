@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from screening.crystals import BoolArray, FloatArray, IntArray
-from screening.errors import ModelError
+from screening.errors import LeakError
 from screening.learn.made import Made
 from screening.learn.names import publication_keys
 from screening.learn.space import FeatureSpace
@@ -104,7 +104,7 @@ class Relation:
         return connected_groups(self.n_crystals, pairs)
 
     def hung_on(self, groups: IntArray) -> IntArray:
-        """Return the group (n_made,) that each compound hangs on by a path, `FREE` for none, `JOINS` for those left out.
+        """Return the group (n_made,) that each compound hangs on by a path, `FREE` for none, `JOINS` if left out.
 
         Nearest to their templates first, each compound is taken unless it would join two groups of crystals through
         those taken before it.
@@ -145,7 +145,7 @@ class Relation:
 
         Raises
         ------
-        ModelError
+        LeakError
             There is a leak; the message names the compound and the relation.
         """
         sides = np.zeros(self._n_nodes, dtype=np.bool_)
@@ -156,7 +156,7 @@ class Relation:
             for reason, pairs in self.pairs.items():
                 near = pairs[np.isin(pairs, list(nodes)).any(axis=1)]
                 if sides[near].any() or sides[list(nodes)].any():
-                    raise ModelError(f"leak: {self.ids[compound]} trains and is related to a test crystal ({reason})")
+                    raise LeakError(f"leak: {self.ids[compound]} trains and is related to a test crystal ({reason})")
         if groups is None:
             return
         keep = np.ones(self._n_nodes, dtype=np.bool_)
@@ -171,7 +171,7 @@ class Relation:
         leaking = np.isin(parts[compounds], parts[: self.n_crystals][held])
         if leaking.any():
             name = self.ids[np.flatnonzero(used)[leaking][0]]
-            raise ModelError(f"leak: {name} trains and a path of relations leads from it to a test crystal")
+            raise LeakError(f"leak: {name} trains and a path of relations leads from it to a test crystal")
 
 
 class _Sets:

@@ -126,9 +126,7 @@ def make(
         ids=labels.ids[chosen],
         target=labels.log_sigma[chosen],
         is_bound=labels.is_bound[chosen],
-        publication=np.full(len(kept), "", dtype=object)
-        if labels.publication is None
-        else labels.publication[chosen],
+        publication=np.full(len(kept), "", dtype=object) if labels.publication is None else labels.publication[chosen],
         template=np.array([names.index(found[at][2].template) for at in kept], dtype=np.int64),
         rule=np.array([found[at][2].rule for at in kept], dtype=object),
         distance=np.array([found[at][2].distance for at in kept], dtype=np.float64),

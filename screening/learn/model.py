@@ -141,7 +141,7 @@ class Model:
     def interval(
         self, mean: FloatArray, *, deviation: FloatArray | None = None, trees: FloatArray | None = None
     ) -> Prediction:
-        """Return `mean` (n,) with the interval around it; `deviation` (n,) is that of the process, where there is one."""
+        """Return `mean` (n,) with the interval around it; `deviation` (n,) is that of the process, if there is one."""
         lower, upper = self._bands.at(mean, deviation)
         return Prediction(mean=mean, lower=mean + lower, upper=mean + upper, trees=trees, deviation=deviation)
 

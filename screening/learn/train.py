@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from screening.config import Config
 from screening.crystals import FloatArray, IntArray
 from screening.elements import SYMBOLS
-from screening.errors import ModelError, Rejection
+from screening.errors import LeakError, ModelError, Rejection
 from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import Evaluation, evaluate, flagged_scores, rows_for, seeded, seen_of
@@ -72,9 +71,10 @@ def train(  # noqa: PLR0913
     )
     group = {str(id): int(one) for id, one in zip(data.ids, groups, strict=True)}
     family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
-    bands, interval = interval_scores(calibration, level=config.learn.interval, group=group, family=family)
+    bands, interval = interval_scores(calibration.predictions, level=config.learn.interval, group=group, family=family)
     interval["by"] = calibrated_by
-    scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type, threads=threads)
+    known = {"grouped": grouped, calibrated_by: calibration}
+    scores = _summary(data, labels, config, known=known, device_type=learner.device_type, threads=threads)
     scores["trees"] = config.learn.trees
     scores["headline"] = headline(scores["splits"])
     scores["domain"] = _domain(data, grouped)
@@ -83,11 +83,9 @@ def train(  # noqa: PLR0913
     scores["flagged"] = flagged_scores(data, grouped)
     scores["interval"] = interval
     scores["y_randomisation"] = y_randomisation(
-        data, config, split="grouped", repeats=config.learn.repeats, threads=threads
+        data, config, split="grouped", repeats=min(2, config.learn.repeats), threads=threads
     )
-    scores["learning_curve"] = learning_curve(
-        data, config, split="grouped", repeats=config.learn.repeats, threads=threads
-    )
+    scores["learning_curve"] = learning_curve(data, config, split="grouped", repeats=1, threads=threads)
     curves, both = _predictors(data, config, device_type=learner.device_type)
     texts = tuple(booster.model_to_string() for booster in curves.boosters)
     header = ModelHeader(
@@ -165,7 +163,7 @@ def _domain(data: Dataset, grouped: Evaluation) -> dict[str, float | None]:
         others = np.setdiff1d(np.arange(len(data)), held)
         distance[rows.index] = FeatureSpace.of(data.features[others]).nearest(data.features[held])[1]
     known = ~folds["is_bound"].to_numpy(dtype=np.bool_)
-    error = np.abs(folds["measured"] - folds["curves"]).to_numpy(dtype=np.float64)[known]
+    error = np.abs(folds["measured"].to_numpy(np.float64) - folds["curves"].to_numpy(np.float64))[known]
     found = {"distance": spearman(distance[known], error)}
     if "deviation" in folds:
         found["deviation"] = spearman(folds["deviation"].to_numpy(dtype=np.float64)[known], error)
@@ -179,8 +177,8 @@ def _fractions(data: Dataset) -> FloatArray:
 
 def _calibration(
     data: Dataset, config: Config, *, grouped: Evaluation, device_type: str, threads: int
-) -> tuple[pd.DataFrame, str, IntArray]:
-    """Return the out-of-fold predictions that intervals are taken from, the split they are of, and its groups.
+) -> tuple[Evaluation, str, IntArray]:
+    """Return the evaluation that intervals are taken from, the split it is of, and its groups.
 
     Candidates are mostly of families that nobody has measured, so where labels state families whole ones are left out;
     else what the grouped folds keep whole. Where groups are too few for the level, crystals are the units, as if they
@@ -190,13 +188,15 @@ def _calibration(
     families = data.family_groups()
     if families is not None and _enough(families[1][~data.is_bound], level):
         try:
-            left_out = evaluate(data, config, split="family", device_type=device_type, threads=threads)
+            left_out = evaluate(data, config, split="family", repeats=1, device_type=device_type, threads=threads)
+        except LeakError:
+            raise
         except ModelError:  # one family: nothing can be left out
             pass
         else:
-            return left_out.predictions, "family", families[1]
+            return left_out, "family", families[1]
     units = data.groups if _enough(data.groups[~data.is_bound], level) else np.arange(len(data), dtype=np.int64)
-    return grouped.predictions, "grouped", units
+    return grouped, "grouped", units
 
 
 def _enough(groups: IntArray, level: float) -> bool:
@@ -223,18 +223,31 @@ def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Pre
 
 
 def _summary(  # noqa: PLR0913
-    data: Dataset, labels: Labels, config: Config, *, grouped: Evaluation, device_type: str, threads: int
+    data: Dataset, labels: Labels, config: Config, *, known: dict[str, Evaluation], device_type: str, threads: int
 ) -> dict[str, Any]:
+    """Return counts, and the scores under every split; `known` are evaluations that were made already."""
+    grouped = known["grouped"]
     splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
     splits["random"] = evaluate(
         data, config, split="random", repeats=1, device_type=device_type, threads=threads
     ).scores
     left_out: dict[str, str] = {}
     for split in ("publication", "family", "cluster"):
+        if split in known:
+            splits[split] = known[split].scores
+            continue
         try:
             splits[split] = evaluate(
-                data, config, split=split, repeats=1, device_type=device_type, threads=threads
+                data,
+                config,
+                split=split,
+                repeats=1,
+                device_type=device_type,
+                threads=threads,
+                composition=split != "cluster",
             ).scores
+        except LeakError:
+            raise
         except ModelError as error:  # none stated, or all crystals hang together: said in the scores
             left_out[split] = str(error)
     _, sizes = np.unique(data.groups, return_counts=True)

@@ -1,4 +1,4 @@
-"""Structures of compounds without one: composition, sites and cell of what is made, and which template it is made on."""
+"""Structures of compounds without one: composition, sites and cell of what is made, and the template it is made on."""
 
 from __future__ import annotations
 
@@ -40,18 +40,20 @@ def of_formula(known: dict[str, Crystal], formula: str) -> Crystal:
 
 def test_a_compound_of_a_template_is_that_template(known: dict[str, Crystal], templates: Templates) -> None:
     """Its own composition, space group and cell give back every crystal's sites, or those of an equal one."""
+    refused = []
     for one in list(known.values())[:40]:
         if one.spacegroup < 2 or not (one.numbers == NUMBERS["Li"]).any():
             continue
         stated = Unplaced("x", one.composition(), one.spacegroup, one.cell_parameters())
         try:
             made = templates.made(stated)
-        except NoTemplateError as error:
-            assert "usual oxidation states" in str(error) or "no room" in str(error)
+        except NoTemplateError:
+            refused.append(one.id)
             continue
         assert made.distance < 1e-3
         assert made.rule == "cell"
         np.testing.assert_allclose(made.crystal.cell_parameters(), one.cell_parameters(), rtol=1e-6)
+    assert len(refused) < 5
 
 
 def test_composition_cell_and_species_of_a_substituted_argyrodite(

@@ -104,7 +104,9 @@ def test_a_file_gives_back_the_same_bits(fitted: Kernels, columns: np.ndarray, t
         write_kernels(fitted, tmp_path / f"{name}.parquet")
     assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
     header = kernel_header(fitted)
-    again = read_kernels(tmp_path / "one.parquet", type(header).model_validate_json(header.model_dump_json()), n_columns=25)
+    again = read_kernels(
+        tmp_path / "one.parquet", type(header).model_validate_json(header.model_dump_json()), n_columns=25
+    )
     for name in ("ridge", "process", "factor", "points", "fill", "mean", "spread"):
         np.testing.assert_array_equal(getattr(again, name), getattr(fitted, name))
     np.testing.assert_array_equal(np.array(again.predict(columns[60:])), np.array(fitted.predict(columns[60:])))
@@ -147,7 +149,9 @@ def test_a_damaged_file_is_refused(fitted: Kernels, tmp_path: Path) -> None:
 
 
 def test_intervals_widen_with_the_deviation() -> None:
-    bands = Bands(edges=(), lower=(-1.0,), upper=(2.0,), quantiles=((-1.0, 0.0, 1.0) * 16 + (1.0, 1.0),), normalised=True)
+    bands = Bands(
+        edges=(), lower=(-1.0,), upper=(2.0,), quantiles=((-1.0, 0.0, 1.0) * 16 + (1.0, 1.0),), normalised=True
+    )
     low, high = bands.at(np.array([-5.0, -5.0]), np.array([0.5, 3.0]))
     assert low.tolist() == [-0.5, -3.0]
     assert high.tolist() == [1.0, 6.0]

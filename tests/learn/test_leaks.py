@@ -162,9 +162,7 @@ def test_whatever_is_related_what_is_admitted_passes_the_check(
     edges: list[tuple[int, int]], groups: list[int], out: int
 ) -> None:
     """Random relations of six crystals and four compounds on two templates: the choice holds what the check asks."""
-    plain = relation(
-        publication=("", "", "", ""), template=(0, 0, 1, 1), templates=("outside", "beyond")
-    )
+    plain = relation(publication=("", "", "", ""), template=(0, 0, 1, 1), templates=("outside", "beyond"))
     pairs = np.array(edges, dtype=np.int64).reshape(-1, 2)
     found = dataclasses.replace(plain, pairs=plain.pairs | {"planted": pairs[pairs[:, 0] != pairs[:, 1]]})
     whole = found.whole(np.array(groups))
@@ -178,5 +176,7 @@ def test_names_of_publications_and_families() -> None:
     assert publication_key(" https://dx.doi.org/10.1016/J.SSI.2015.10.016 ") == "10.1016/j.ssi.2015.10.016"
     assert publication_key("doi: 10.1/x") == publication_key("DOI.org/10.1/X") == "10.1/x"
     assert publication_key("Journal de  Physique 26") == "journal de physique 26"
-    stated = np.array(["argyrodites", "Argyrodite", "argyrodites", "cholorides", "chlorides", "chlorides", ""], dtype=object)
+    stated = np.array(
+        ["argyrodites", "Argyrodite", "argyrodites", "cholorides", "chlorides", "chlorides", ""], dtype=object
+    )
     assert merged_families(stated).tolist() == [*["argyrodites"] * 3, *["chlorides"] * 3, ""]
