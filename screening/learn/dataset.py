@@ -82,8 +82,7 @@ class Dataset:
         """Return pairs and groups of a split by chemical family, or None where the labels state no family."""
         if not (self.family != "").any():
             return None
-        names_stated = (publication_keys(texts["publication"]), texts["composition"])
-    pairs = links(fractions=self.fractions, features=self.features, names=(self.family,))
+            pairs = links(fractions=self.fractions, features=self.features, names=(self.family,))
         return pairs, connected_groups(len(self), pairs)
 
 
