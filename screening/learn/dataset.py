@@ -82,7 +82,7 @@ class Dataset:
         """Return pairs and groups of a split by chemical family, or None where the labels state no family."""
         if not (self.family != "").any():
             return None
-            pairs = links(fractions=self.fractions, features=self.features, names=(self.family,))
+        pairs = links(fractions=self.fractions, features=self.features, names=(self.family,))
         return pairs, connected_groups(len(self), pairs)
 
 
