@@ -82,8 +82,8 @@ class Dataset:
         """Return pairs and groups of a split by chemical family, or None where the labels state no family."""
         if not (self.family != "").any():
             return None
-        pairs = links(fractions=self.fractions, features=self.features, names=(self.family,))
-        return pairs, connected_groups(len(self), pairs)
+        related = links(fractions=self.fractions, features=self.features, names=(self.family,))
+        return related, connected_groups(len(self), related)
 
 
 def join(

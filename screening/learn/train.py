@@ -27,6 +27,8 @@ from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.store import FeatureTable
 
+LARGE_FAMILY = 10  # measured crystals from which a family is judged by itself
+
 
 def train(  # noqa: PLR0913
     table: FeatureTable,
@@ -78,6 +80,8 @@ def train(  # noqa: PLR0913
     scores["trees"] = config.learn.trees
     scores["headline"] = headline(scores["splits"])
     scores["domain"] = _domain(data, grouped)
+    if "family" in known:
+        scores["headline"]["family"]["families"] = by_family(known["family"].predictions, family)
     scores["n_made"] = 0 if made is None else len(made)
     scores["made_refused"] = [] if made is None else list(made.refused)
     scores["flagged"] = flagged_scores(data, grouped)
@@ -148,6 +152,29 @@ def headline(splits: dict[str, dict[str, Score]]) -> dict[str, Any]:
                 one["mae"] is not None and dummy["mae"] is not None and one["mae"] < dummy["mae"]
             )
     return found
+
+
+def by_family(predictions: pd.DataFrame, family: dict[str, str]) -> list[dict[str, Any]]:
+    """Return error and error of the mean by stated family of `LARGE_FAMILY` measured crystals or more, left out whole.
+
+    Parameters
+    ----------
+    predictions
+        Out-of-fold, families left out.
+    family
+        By id, "" = unknown.
+    """
+    known = predictions[~predictions["is_bound"]]
+    names = known["id"].map(lambda id: family[str(id)])
+    rows: list[dict[str, Any]] = []
+    for name, part in known.groupby(names):
+        n = int(part["id"].nunique())
+        if name and n >= LARGE_FAMILY:
+            error, of_mean = (float((part["measured"] - part[one]).abs().mean()) for one in ("curves", "dummy"))
+            rows.append(
+                {"family": str(name), "n": n, "mae": error, "mae_of_mean": of_mean, "beats_mean": error < of_mean}
+            )
+    return rows
 
 
 def _domain(data: Dataset, grouped: Evaluation) -> dict[str, float | None]:
