@@ -167,7 +167,7 @@ def by_family(predictions: pd.DataFrame, family: dict[str, str]) -> list[dict[st
         By id, "" = unknown.
     """
     known = predictions[~predictions["is_bound"]]
-    names = known["id"].map(lambda id: family[str(id)])
+    names = known["id"].map(lambda name: family[str(name)])
     rows: list[dict[str, Any]] = []
     for name, part in known.groupby(names):
         n = int(part["id"].nunique())
