@@ -500,7 +500,7 @@ def freeze(
     require(run_dir)
     from datetime import UTC, datetime
 
-    from screening.commands import freeze as write_frozen
+    from screening.commands import write_frozen
 
     digest = write_frozen(run_dir, out_file, date=date or datetime.now(UTC).date().isoformat())
     typer.echo(f"SHA-256 {digest}; {out_file}")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from screening.commands.bench import config_lines, measure, sample
     from screening.commands.compare import ENGINES, compare_crystals
     from screening.commands.doctor import findings
-    from screening.commands.freeze import freeze, read_frozen, score_frozen, score_words
+    from screening.commands.freeze import read_frozen, score_frozen, score_words, write_frozen
     from screening.commands.inspect import Inspected, inspected
     from screening.commands.isotypes import write_isotypes_of
 
@@ -24,7 +24,6 @@ __all__ = [
     "config_lines",
     "draw",
     "findings",
-    "freeze",
     "inspected",
     "measure",
     "read_frozen",
@@ -32,6 +31,7 @@ __all__ = [
     "sample",
     "score_frozen",
     "score_words",
+    "write_frozen",
     "write_isotypes_of",
 ]
 _HOMES = {
@@ -40,7 +40,7 @@ _HOMES = {
     "config_lines": "bench",
     "draw": "barcode",
     "findings": "doctor",
-    "freeze": "freeze",
+    "write_frozen": "freeze",
     "Inspected": "inspect",
     "inspected": "inspect",
     "measure": "bench",

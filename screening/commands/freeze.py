@@ -43,7 +43,7 @@ class Frozen:
     table: pd.DataFrame  # `TEXTS` and `NUMBERS`, in order of rank
 
 
-def freeze(run: Path, out: Path, *, date: str) -> str:
+def write_frozen(run: Path, out: Path, *, date: str) -> str:
     """Return the digest of the file written: predictions, intervals, model card, data digests and date of a RUN.
 
     Parameters

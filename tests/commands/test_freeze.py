@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from finished import Finished
 
-from screening.commands import freeze, read_frozen, score_frozen, score_words
+from screening.commands import read_frozen, score_frozen, score_words, write_frozen
 from screening.commands.freeze import DIGEST, RECORD, TABLE, Frozen
 from screening.errors import InputError
 from screening.learn import Labels
@@ -20,7 +20,7 @@ from screening.learn import Labels
 @pytest.fixture(scope="module")
 def frozen(finished_run: Finished, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("frozen") / "frozen.zip"
-    digest = freeze(finished_run.run, out, date="2026-11-27")
+    digest = write_frozen(finished_run.run, out, date="2026-11-27")
     assert len(digest) == 64
     assert read_frozen(out).digest == digest
     return out
@@ -28,9 +28,9 @@ def frozen(finished_run: Finished, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_the_same_run_and_date_give_the_same_bytes(finished_run: Finished, frozen: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.zip"
-    assert freeze(finished_run.run, again, date="2026-11-27") == read_frozen(frozen).digest
+    assert write_frozen(finished_run.run, again, date="2026-11-27") == read_frozen(frozen).digest
     assert again.read_bytes() == frozen.read_bytes()
-    assert freeze(finished_run.run, again, date="2026-11-28") != read_frozen(frozen).digest
+    assert write_frozen(finished_run.run, again, date="2026-11-28") != read_frozen(frozen).digest
 
 
 def test_it_holds_the_whole_ranking_and_the_card(finished_run: Finished, frozen: Path) -> None:
@@ -65,7 +65,7 @@ def test_what_is_no_frozen_file_is_refused(tmp_path: Path, finished_run: Finishe
     with pytest.raises(InputError, match="does not hold"):
         read_frozen(path)
     with pytest.raises(InputError, match=r"\.zip"):
-        freeze(finished_run.run, tmp_path / "frozen.csv", date="2026-11-27")
+        write_frozen(finished_run.run, tmp_path / "frozen.csv", date="2026-11-27")
 
 
 def test_scores_by_hand() -> None:
