@@ -170,9 +170,14 @@ def _crystal(
 
 
 def _lattice(cell: tuple[float, ...]) -> FloatArray:
-    from pymatgen.core.lattice import Lattice
-
-    return np.array(Lattice.from_parameters(*cell).matrix, dtype=np.float64)
+    """Return the cell vectors (3, 3) as rows, Å: a along x, b in the xy plane."""
+    a, b, c = cell[:3]
+    cos_alpha, cos_beta, cos_gamma = np.cos(np.radians(cell[3:]))
+    sin_gamma = float(np.sin(np.radians(cell[5])))
+    y = (cos_alpha - cos_beta * cos_gamma) / sin_gamma
+    z = float(np.sqrt(max(0.0, 1.0 - cos_beta**2 - y**2)))
+    rows = [[a, 0.0, 0.0], [b * cos_gamma, b * sin_gamma, 0.0], [c * cos_beta, c * y, c * z]]
+    return np.array(rows, dtype=np.float64)
 
 
 def _difference(crystal: Crystal, wanted: Mapping[int, float]) -> float:

@@ -152,7 +152,7 @@ def test_a_model_says_what_was_made_and_is_read_back(
             getattr(again.predict(fresh.features), name), getattr(model.predict(fresh.features), name)
         )
     both = [one.predict_with_composition(fresh.features, fresh.composition) for one in (model, again)]
-    np.testing.assert_array_equal(*both)
+    np.testing.assert_array_equal(both[0], both[1])
     part = model.predict_with_composition(fresh.features[3:4], fresh.composition[3:4])
     np.testing.assert_array_equal(part, both[0][3:4])
     widths = model.predict(fresh.features).upper - model.predict(fresh.features).lower
