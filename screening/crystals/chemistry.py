@@ -134,7 +134,7 @@ def chemical_scale() -> FloatArray:
     """Return places (119,) on the chemical scale by atomic number, 0.01 to 1.03; NaN of elements that stand on none.
 
     Elements near each other on it form the same structures with the same partners. Source: Pettifor, Solid State
-    Commun. 51 (1984) 31, as tabulated in pymatgen; over 100.
+    Communications 51 (1984) 31, as tabulated in pymatgen; over 100.
     """
     places = np.full(len(SYMBOLS), np.nan)
     for number, symbol in enumerate(SYMBOLS):

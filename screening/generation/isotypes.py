@@ -5,8 +5,9 @@ role (mobile ion, anions, other cations) and the occupancies of the mobile ion s
 is as good as the template is near, so each row records template, rule and distance, and beyond a limit it is not used.
 
 Source: ours. Isotypy as the International Tables use the word; the distance is an earth mover's distance along
-Pettifor's chemical scale (Solid State Communications 51 (1984) 31) as Hargreaves et al., Chem. Mater. 32 (2020) 10610 use it
-between compositions, here of all atoms but the mobile ion, plus the difference of the mobile ion's share of the atoms.
+Pettifor's chemical scale (Solid State Communications 51 (1984) 31) as Hargreaves et al., Chem. Mater. 32 (2020) 10610
+use it between compositions, here of all atoms but the mobile ion, plus the difference of the mobile ion's share of
+the atoms.
 """
 
 from __future__ import annotations
