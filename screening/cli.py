@@ -24,6 +24,7 @@ from screening.commands.flags import (
     Labels,
     LabelsOrNone,
     ModelDir,
+    MoreLabels,
     Objective,
     Out,
     OutHere,
@@ -81,6 +82,7 @@ def run(
     out_dir: Out,
     labels: LabelsOrNone = None,
     properties: Properties = None,
+    more_labels: MoreLabels = None,
     config: ConfigFile = None,
     id_column: IdColumn = None,
     target_column: TargetColumn = None,
@@ -105,7 +107,7 @@ def run(
     Without labels it trains on the embedded known conductors. The same command again on an existing RUN goes on where
     it stopped.
     """
-    require(*crystals, labels, properties, config)
+    require(*crystals, labels, more_labels, properties, config)
     from screening.pipeline import LabelOptions, RunOptions
     from screening.pipeline import run as run_pipeline
 
@@ -125,7 +127,9 @@ def run(
     )
     options = RunOptions(
         crystals=tuple(crystals),
-        labels=LabelOptions(labels, id_column, target_column, group_column, any_temperature) if labels else None,
+        labels=None
+        if labels is None
+        else LabelOptions(labels, id_column, target_column, group_column, any_temperature, more=more_labels),
         out=out_dir,
         rank_labelled=rank_labelled,
         properties=properties,
@@ -186,17 +190,18 @@ def train(
     target_column: TargetColumn = None,
     group_column: GroupColumn = None,
     any_temperature: AnyTemperature = False,
+    more_labels: MoreLabels = None,
     device: Device = None,
     seed: Seed = None,
     threads: Threads = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train LightGBM on log10 conductivity with grouped cross-validation."""
-    require(features, labels, config)
+    """Train on log10 conductivity with grouped cross-validation."""
+    require(features, labels, more_labels, config)
     from screening.host import resolve
     from screening.pipeline import LabelOptions, train_model
 
-    table = LabelOptions(labels, id_column, target_column, group_column, any_temperature).read()
+    table = LabelOptions(labels, id_column, target_column, group_column, any_temperature, more=more_labels).read()
     for note in table.notes:
         say(f"labels: {note}")
     chosen = settings(config, seed=seed, device=device)
@@ -557,11 +562,66 @@ def generate(
 
 
 @app.command()
-def known(out_dir: OutHere) -> None:
+def known(
+    out_dir: OutHere,
+    measured: Annotated[
+        bool,
+        typer.Option("--measured", help="those that train where no labels are given: crystals and compounds"),
+    ] = False,
+) -> None:
     """Write the embedded table of well-known lithium crystals as CIF files and labels.csv."""
-    from screening.data import write_known
+    from screening.data import write_known, write_measured
 
-    typer.echo(f"{write_known(out_dir)} crystals; {out_dir}")
+    typer.echo(f"{write_measured(out_dir) if measured else write_known(out_dir)} crystals; {out_dir}")
+
+
+@app.command()
+def isotypes(
+    labels: Annotated[Path, typer.Argument(help="CSV table of conductivities with composition, space group and cell")],
+    templates: Annotated[
+        list[str], typer.Option("--templates", help="crystals that structures are made on; repeatable")
+    ],
+    out_dir: OutHere,
+    config: ConfigFile = None,
+) -> None:
+    """Make structures for compounds without one, each on the nearest crystal of its space group."""
+    require(labels, *templates, config)
+    from screening.commands import write_isotypes_of
+
+    count, refused = write_isotypes_of(labels, templates, out_dir, config=settings(config))
+    typer.echo(f"{count} structures made, {refused} compounds refused; {out_dir}")
+
+
+@app.command()
+def freeze(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
+    out_file: OutHere,
+    date: Annotated[str | None, typer.Option(help="as it is to stand in the file; today if not given")] = None,
+) -> None:
+    """Freeze the predictions of a RUN in one .zip with one SHA-256, to be published before anything is measured."""
+    require(run_dir)
+    from datetime import UTC, datetime
+
+    from screening.commands import write_frozen
+
+    digest = write_frozen(run_dir, out_file, date=date or datetime.now(UTC).date().isoformat())
+    typer.echo(f"SHA-256 {digest}; {out_file}")
+
+
+@app.command()
+def score(
+    frozen: Annotated[Path, typer.Argument(help="file of `screening freeze`")],
+    measured: Annotated[Path, typer.Argument(help="CSV table of what was measured since")],
+    id_column: IdColumn = None,
+    target_column: TargetColumn = None,
+) -> None:
+    """Score frozen predictions against what was measured since, beside mean, nearest neighbour and composition."""
+    require(frozen, measured)
+    from screening.commands import read_frozen, score_frozen, score_words
+    from screening.learn import read_labels
+
+    labels = read_labels(measured, id_column=id_column, target_column=target_column)
+    typer.echo("\n".join(score_words(score_frozen(read_frozen(frozen), labels))))
 
 
 @app.command()

@@ -238,6 +238,12 @@ class LearnConfig(Section):
         "censored", description="upper bounds (<1E-10): one-sided loss, taken as the value, or left out"
     )
     interval: Annotated[float, Field(gt=0, lt=1)] = Field(0.8, description="nominal coverage of the intervals")
+    model: Literal["mean", "lightgbm"] = Field(
+        "mean", description="mean of LightGBM, kernel ridge and a Gaussian process, or LightGBM alone"
+    )
+    isotypes: Annotated[float, Field(ge=0)] = Field(
+        0.08, description="largest distance of a label without a crystal from the crystal it is made on; 0 = none is"
+    )
     band: Annotated[float, Field(ge=0)] = Field(
         1.0, description="width of the radius bands that curves are averaged over for the trees, Å; 0 = none"
     )
@@ -262,6 +268,9 @@ class LearnConfig(Section):
 class RankConfig(Section):
     """What the ranking shows."""
 
+    model: Literal["topology", "composition"] = Field(
+        "topology", description="whose prediction orders: curves alone, or curves with composition"
+    )
     top: PositiveInt = Field(1_000, description="candidates shown in the report")
     objective: Literal["mean", "lower", "chance"] = Field(
         "mean", description="ordered by predicted conductivity, its lower bound, or the chance of reaching the target"

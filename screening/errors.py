@@ -38,6 +38,10 @@ class ModelError(ScreeningError):
     """A model directory cannot be read, or does not fit the features offered to it."""
 
 
+class LeakError(ModelError):
+    """A fold would train on what it is judged by: a fault of this program, never passed over."""
+
+
 class UnavailableError(ScreeningError):
     """Something that was asked for is not to be had here; the message says what to do."""
 

@@ -16,21 +16,25 @@ import pandas as pd
 import screening
 from screening.cluster import Progress, fill, settle
 from screening.config import Config
-from screening.data import write_known
-from screening.errors import Rejection
+from screening.crystals import Crystal
+from screening.data import write_measured
+from screening.errors import InputError, Rejection
 from screening.host import Device, cores, versions
 from screening.learn import (
     Labels,
     Learner,
+    Made,
     Model,
     at_a_time,
     check_count,
     check_match,
     choose_learner,
     composition_notes,
+    make,
     read_labels,
     train,
     training_rows,
+    write_isotypes,
 )
 from screening.locations import Location, fetched, location, make_folder, publish
 from screening.ranking import (
@@ -63,12 +67,20 @@ from screening.runs import (
     run_folder,
     write_record,
 )
-from screening.sources import absent, iter_items
-from screening.store import FeatureStore, count_flags, exists, read_properties, read_rejections, read_some
+from screening.sources import Wanted, absent, find_crystals, iter_items
+from screening.store import (
+    FeatureStore,
+    FeatureTable,
+    count_flags,
+    exists,
+    read_properties,
+    read_rejections,
+    read_some,
+)
 
 # Candidates that SHAP values are averaged over, beside all labelled crystals.
 EXPLAINED_OTHERS = 2_000
-KNOWN = "known"  # folder of a RUN for the embedded conductors, where these are what it was trained on
+EMBEDDED = "known"  # folder of a RUN for the measured crystals that train where no labels are given
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +92,22 @@ class LabelOptions:
     target_column: str | None = None
     group_column: str | None = None
     any_temperature: bool = False
+    more: Location | None = None  # a second table: labels of compounds without a crystal
 
     def read(self) -> Labels:
         """Return the labels."""
         with fetched(self.file) as table:
-            return read_labels(
+            labels = read_labels(
                 table,
                 id_column=self.id_column,
                 target_column=self.target_column,
                 group_column=self.group_column,
                 any_temperature=self.any_temperature,
             )
+        if self.more is None:
+            return labels
+        with fetched(self.more) as table:
+            return labels.joined(read_labels(table, any_temperature=self.any_temperature))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +115,7 @@ class RunOptions:
     """What a run is given beside its settings."""
 
     crystals: tuple[str, ...]
-    labels: LabelOptions | None  # None: the embedded known conductors
+    labels: LabelOptions | None  # None: the embedded table of measured conductors trains
     out: Location
     rank_labelled: bool = False
     properties: Location | None = None  # table of further columns by id
@@ -168,9 +185,39 @@ def train_model(  # noqa: PLR0913
     progress.say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
     for note in composition_notes(labels, labelled):
         progress.say(note)
-    model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads)
+    made, crystals = make_isotypes(labelled, labels, config, progress=progress)
+    model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads, made=made)
     model.save(folder)
+    if made is not None:
+        write_isotypes(made, crystals, folder)
     return model, learner
+
+
+def make_isotypes(
+    labelled: FeatureTable, labels: Labels, config: Config, *, progress: Progress
+) -> tuple[Made | None, list[Crystal]]:
+    """Return what is made of the labels that no crystal of a store stands for, on those that one does; None if nothing.
+
+    The labelled crystals are read again from where they were found; those that are no longer there are no templates.
+    """
+    placed = {str(id) for id in labelled.ids}
+    if labels.composition is None or not config.learn.isotypes or placed >= {str(id) for id in labels.ids}:
+        return None, []
+    facts = labelled.facts
+    wanted = [
+        Wanted(str(id), str(source), str(formula))
+        for id, source, formula in zip(labelled.ids, facts["source"], facts["formula"], strict=True)
+    ]
+    found = find_crystals(wanted, config.input)
+    templates = {id: one for id, one in found.items() if isinstance(one, Crystal)}
+    if len(templates) < len(found):
+        progress.say(f"{len(found) - len(templates)} labelled crystals cannot be read again: nothing is made on them")
+    settings = labelled.settings
+    of_store = config.model_copy(update={name: getattr(settings, name) for name in ("cloud", "homology", "curves")})
+    made, crystals = make(labels, placed, templates, of_store)
+    if made is not None:
+        progress.say(f"{len(made)} labels without a crystal were put onto the nearest one, {len(made.refused)} refused")
+    return made, crystals
 
 
 def explain_model(  # noqa: PLR0913
@@ -261,11 +308,11 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     seconds: dict[str, float] = {}
     for path in options.crystals:
         location(path.removeprefix("@"))  # a URL that is refused, for credentials in it, must not reach the log
-    crystals, labels = _labelled(options, paths, progress)
+    crystals, labels, table = _labelled(options, paths, progress)
     given = None
     if options.properties is not None:
-        with fetched(options.properties) as table:
-            given = read_property_table(table)
+        with fetched(options.properties) as properties:
+            given = read_property_table(properties)
     config, device = settle(config, progress)
     check_count(labels)
     if foreign := foreign_names(options.out):
@@ -314,7 +361,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         version=screening.__version__,
         versions=versions(),
         crystals=options.crystals,
-        labels="embedded" if options.labels is None else str(options.labels.file),
+        labels=table,
         engine=config.homology.engine,
         device=_device_record(config, device, learner, progress),
         fallbacks=dict(sorted(progress.fallbacks.items())),
@@ -352,18 +399,26 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     return record
 
 
-def _labelled(options: RunOptions, paths: RunPaths, progress: Progress) -> tuple[tuple[str, ...], Labels]:
-    """Return what is listed and the labels; without a table the embedded known conductors stand before the rest."""
+def _labelled(options: RunOptions, paths: RunPaths, progress: Progress) -> tuple[tuple[str, ...], Labels, str]:
+    """Return what is listed, the labels, and their table; without one the embedded measured crystals come first.
+
+    Raises
+    ------
+    InputError
+        The RUN is at a URL and there is no table: the embedded crystals would not be found again.
+    """
     if options.labels is None:
-        known = paths.root / KNOWN
-        count = write_known(known)
-        progress.say(f"no --labels: trained on the {count} embedded known conductors")
-        labels = LabelOptions(known / "labels.csv").read()
-        return (*sorted(str(file) for file in known.glob("*.cif")), *options.crystals), labels
+        if options.out != paths.root:
+            raise InputError("a RUN at a URL needs --labels: write the embedded ones with `screening known --measured`")
+        folder = paths.root / EMBEDDED
+        count = write_measured(folder)
+        progress.say(f"no --labels: {count} measured crystals of the embedded table train, see docs/citing.md")
+        labels = LabelOptions(folder / "labels.csv").read()
+        return (*sorted(str(file) for file in folder.rglob("*.cif")), *options.crystals), labels, "embedded"
     labels = options.labels.read()
     for note in labels.notes:
         progress.say(f"labels: {note}")
-    return options.crystals, labels
+    return options.crystals, labels, str(options.labels.file)
 
 
 def _device_record(config: Config, device: Device, learner: Learner, progress: Progress) -> dict[str, object]:

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench_engine import build
+from builds import build
 
 # Crystals that one of the two reads before it is the other's turn: a shard of this tree.
 TURN = 128

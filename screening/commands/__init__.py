@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from screening.commands.compare import ENGINES, compare_crystals
     from screening.commands.doctor import LEGEND, findings
     from screening.commands.fetch import Query, fetch_optimade, list_cod
+    from screening.commands.freeze import read_frozen, score_frozen, score_words, write_frozen
     from screening.commands.inspect import Inspected, inspected
+    from screening.commands.isotypes import write_isotypes_of
 
 __all__ = [
     "ENGINES",
@@ -29,8 +31,13 @@ __all__ = [
     "inspected",
     "list_cod",
     "measure",
+    "read_frozen",
     "read_one",
     "sample",
+    "score_frozen",
+    "score_words",
+    "write_frozen",
+    "write_isotypes_of",
 ]
 _HOMES = {
     "ENGINES": "compare",
@@ -42,11 +49,16 @@ _HOMES = {
     "fetch_optimade": "fetch",
     "list_cod": "fetch",
     "findings": "doctor",
+    "write_frozen": "freeze",
     "Inspected": "inspect",
     "inspected": "inspect",
     "measure": "bench",
+    "read_frozen": "freeze",
     "read_one": "barcode",
     "sample": "bench",
+    "score_frozen": "freeze",
+    "score_words": "freeze",
+    "write_isotypes_of": "isotypes",
 }
 
 

@@ -48,6 +48,24 @@ Properties = Annotated[
         help="table of further columns by id, such as energy above hull: CSV, XLSX or Parquet",
     ),
 ]
+MaybeLabels = Annotated[
+    Any,
+    typer.Option(
+        "--labels",
+        parser=location,
+        metavar="PATH",
+        help="CSV table of measured conductivities; if not given, the embedded table of measured conductors trains",
+    ),
+]
+MoreLabels = Annotated[
+    Any,
+    typer.Option(
+        "--more-labels",
+        parser=location,
+        metavar="PATH",
+        help="second table: compounds without a crystal, with composition, space group and cell",
+    ),
+]
 RunAt = Annotated[Any, typer.Argument(metavar="RUN", parser=location, help="folder of `screening run`")]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file of settings; see `screening config`")

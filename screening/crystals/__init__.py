@@ -3,7 +3,7 @@
 from screening.crystals.arrays import BoolArray, FloatArray, IntArray, wrap
 from screening.crystals.batch import CrystalBatch
 from screening.crystals.cells import crystals_of
-from screening.crystals.chemistry import RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced
+from screening.crystals.chemistry import ANIONS, RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced, chemical_scale
 from screening.crystals.cif import Unit, read_cif, read_unit
 from screening.crystals.clouds import (
     Cloud,
@@ -23,6 +23,7 @@ from screening.crystals.foreign import kind_of_text
 from screening.crystals.formulas import (
     WRITTEN_SYMBOL,
     anonymous_formula,
+    parsed_formula,
     reduced_formula,
     written_amounts,
     written_formula,
@@ -31,6 +32,7 @@ from screening.crystals.given import as_crystal, as_crystals
 from screening.crystals.neighbours import periodic_pairs
 
 __all__ = [
+    "ANIONS",
     "FLAGS",
     "RADIOACTIVE",
     "SCARCE",
@@ -56,6 +58,7 @@ __all__ = [
     "channel_label",
     "channel_members",
     "charge_balanced",
+    "chemical_scale",
     "contradictions_among",
     "crystal_of_arrays",
     "crystals_of",
@@ -64,6 +67,7 @@ __all__ = [
     "flag_sentence",
     "kind_of_text",
     "parsed",
+    "parsed_formula",
     "periodic_pairs",
     "pymatgen_arrays",
     "read_cif",

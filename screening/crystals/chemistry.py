@@ -105,6 +105,23 @@ def oxidation_states() -> tuple[FloatArray, FloatArray]:
     return low, high
 
 
+@cache
+def chemical_scale() -> FloatArray:
+    """Return places (119,) on the chemical scale by atomic number, 0.01 to 1.03; NaN of elements that stand on none.
+
+    Elements near each other on it form the same structures with the same partners. Source: Pettifor, Solid State
+    Communications 51 (1984) 31, as tabulated in pymatgen; over 100.
+    """
+    from pymatgen.core.periodic_table import Element  # workers that featurize do without it
+
+    places = np.full(len(SYMBOLS), np.nan)
+    for number, symbol in enumerate(SYMBOLS):
+        if 0 < number <= NUMBERS["Lr"]:
+            place = Element(symbol).mendeleev_no
+            places[number] = np.nan if place is None else place / 100.0
+    return places
+
+
 def charge_balanced(composition: NDArray[Any]) -> NDArray[np.bool_]:
     """Return (n,) whether usual oxidation states can sum to zero, for compositions (n, 119), atoms by atomic number.
 

@@ -2,6 +2,7 @@
 
 from screening.data.ions import ionic_radius, substitutes, usual_charges
 from screening.data.known import known_conductors, write_known
+from screening.data.measured import write_measured
 from screening.data.members import write_members
 from screening.data.templates import Template, prototype_templates, template_of
 
@@ -14,5 +15,6 @@ __all__ = [
     "template_of",
     "usual_charges",
     "write_known",
+    "write_measured",
     "write_members",
 ]

@@ -5,14 +5,16 @@ from screening.learn.boosting import Rows, fit, parameters, read_booster
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import compare_bounds, evaluate, seeded
 from screening.learn.header import Training
+from screening.learn.isotype_files import write_isotypes
 from screening.learn.labels import Labels, read_labels
 from screening.learn.learner import Learner, choose_learner, training_rows
 from screening.learn.load import load_model
+from screening.learn.made import Made, make
 from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of, at_a_time
 from screening.learn.precheck import check_count, check_match
 from screening.learn.predict import predict_structures
-from screening.learn.scores import score_lines
+from screening.learn.scores import score_lines, spearman
 from screening.learn.table import read_table
 from screening.learn.train import train
 from screening.learn.view import band_below
@@ -21,6 +23,7 @@ __all__ = [
     "Dataset",
     "Labels",
     "Learner",
+    "Made",
     "Model",
     "Prediction",
     "Rows",
@@ -37,6 +40,7 @@ __all__ = [
     "fit",
     "join",
     "load_model",
+    "make",
     "parameters",
     "predict_structures",
     "read_booster",
@@ -44,6 +48,8 @@ __all__ = [
     "read_table",
     "score_lines",
     "seeded",
+    "spearman",
     "train",
     "training_rows",
+    "write_isotypes",
 ]

@@ -55,9 +55,11 @@ def card(header: ModelHeader, training: Training, scores: dict[str, Any]) -> str
         f"settings {header.features_hash[:12]}.",
         f"- {header.boosters} LightGBM models of {header.learn['trees']} trees, averaged; seed {header.seed}"
         + (f"; LightGBM {header.learner.lightgbm} on {header.learner.device_type}." if header.learner else "."),
+        *_kernels(header),
         "",
         "## Scores on crystals left out",
         "",
+        *_headline(scores),
         "Over measured values; R², mean absolute error (log10 units), Spearman rank correlation.",
         "",
         "| left out by | model | R² | MAE | Spearman |",
@@ -76,6 +78,38 @@ def card(header: ModelHeader, training: Training, scores: dict[str, Any]) -> str
         *(f"- {text}" for text in LIMITS),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _kernels(header: ModelHeader) -> list[str]:
+    """Return what stands beside the trees, and what was trained on without a crystal of its own."""
+    lines: list[str] = []
+    if header.kernels is not None:
+        lines.append(
+            "- The prediction is the mean of these, kernel ridge and a Gaussian process (Laplacian kernel); LightGBM "
+            "is the one that is explained. Beside it a second model of curves and composition."
+        )
+    if header.made:
+        lines.append(
+            f"- {header.made} labels without a crystal trained too, put onto the nearest labelled crystal; none "
+            "judges, and none trains for a fold that it or its template is related to."
+        )
+    return lines
+
+
+def _headline(scores: dict[str, Any]) -> list[str]:
+    """Return one line for each split that leads: the error beside that of the mean, and families that are not met."""
+    lines: list[str] = []
+    for split, one in (scores.get("headline") or {}).items():
+        beaten = "" if one["beats_mean"] else " **It does not beat the mean.**"
+        worse = [
+            f"{plain_text(row['family'])} ({row['n']})" for row in one.get("families", []) if not row["beats_mean"]
+        ]
+        among = f" In {', '.join(worse)} it does not beat the mean." if worse else ""
+        lines.append(
+            f"- Left out by {SPLIT_WORDS[split]}: error {_cell(one['mae'])}, of the mean {_cell(one['mae_of_mean'])}."
+            f"{beaten}{among}"
+        )
+    return [*lines, ""] if lines else []
 
 
 def _families(found: dict[str, dict[str, Any]]) -> list[str]:

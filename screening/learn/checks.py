@@ -9,10 +9,11 @@ import numpy as np
 
 from screening.config import Config
 from screening.crystals import BoolArray, FloatArray
-from screening.learn.boosting import Rows, fit, parameters
+from screening.learn.boosting import Rows
 from screening.learn.dataset import Dataset
 from screening.learn.evaluate import seeded, split_groups
 from screening.learn.parallel import all_of
+from screening.learn.predictor import fit_predictor
 from screening.learn.scores import score
 from screening.learn.splits import grouped_folds
 from screening.learn.view import View
@@ -115,8 +116,7 @@ def _judged(  # noqa: PLR0913
         chosen = rng.permutation(names)[: max(2, round(share * len(names)))]
         kept = ~held & np.isin(groups, chosen)
         rows = Rows(features, target, is_bound, groups)[kept].under(config.learn.bounds)
-        params = parameters(config.learn, seed=seeded(config.seed, 2, repeat, index))
-        booster, base = fit(rows, params=params, trees=config.learn.trees)
-        predicted[held] = np.asarray(booster.predict(features[held]), dtype=np.float64) + base
+        fitted = fit_predictor(rows, config.learn, seeds=[seeded(config.seed, 2, repeat, index)])
+        predicted[held] = fitted.predict(features[held]).mean
         sizes.append(len(rows.target))
     return score(measured=target, predicted=predicted, is_bound=is_bound) | {"n_training": float(np.mean(sizes))}

@@ -14,6 +14,9 @@ from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError, Rejection
 from screening.learn.conventional import atomic_fractions, conventional_features
 from screening.learn.labels import Labels, ObjectArray
+from screening.learn.leaks import Relation
+from screening.learn.made import Made
+from screening.learn.names import merged_families, publication_keys
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import Pairs, connected_groups, equal_pairs, links
 from screening.store import FeatureTable
@@ -24,7 +27,7 @@ MIN_LABELS = 10  # fewer measured values cannot be split, stopped early and judg
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Labelled crystals with features, in order of id."""
+    """Labelled crystals with features, in order of id, and what was made for labels without a crystal."""
 
     ids: ObjectArray  # (n,) str
     target: FloatArray  # (n,) log10 S/cm, or the bound
@@ -41,6 +44,8 @@ class Dataset:
     groups: IntArray  # (n,) connected components of the pairs
     missing: tuple[dict[str, str], ...]  # labelled ids without features, with reason
     flags: ObjectArray  # (n,) str, names of flags joined by ;
+    made: Made | None = None  # labelled compounds without a crystal, which train and never judge
+    relation: Relation | None = None  # of these to the crystals
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -55,7 +60,7 @@ class Dataset:
         """
         if not (self.publication != "").any():
             raise ModelError("the labels state no publication")
-        pairs = {"publication": equal_pairs(self.publication)}
+        pairs = {"publication": equal_pairs(publication_keys(self.publication))}
         return pairs, connected_groups(len(self), pairs)
 
     def cluster_groups(self) -> tuple[dict[str, Pairs], IntArray]:
@@ -77,11 +82,13 @@ class Dataset:
         """Return pairs and groups of a split by chemical family, or None where the labels state no family."""
         if not (self.family != "").any():
             return None
-        pairs = links(fractions=self.fractions, features=self.features, names=(self.family,))
-        return pairs, connected_groups(len(self), pairs)
+        related = links(fractions=self.fractions, features=self.features, names=(self.family,))
+        return related, connected_groups(len(self), related)
 
 
-def join(table: FeatureTable, labels: Labels, *, rejections: Sequence[Rejection] = ()) -> Dataset:
+def join(
+    table: FeatureTable, labels: Labels, *, rejections: Sequence[Rejection] = (), made: Made | None = None
+) -> Dataset:
     """Return the labelled crystals of `table`.
 
     Raises
@@ -108,7 +115,9 @@ def join(table: FeatureTable, labels: Labels, *, rejections: Sequence[Rejection]
     names, conventional = conventional_features(table)
     fractions = atomic_fractions(table)[rows]
     texts = {name: _chosen(getattr(labels, name), chosen) for name in ("publication", "family", "composition")}
-    pairs = links(fractions=fractions, features=features, names=(texts["publication"], texts["composition"]))
+    pairs = links(
+        fractions=fractions, features=features, names=(publication_keys(texts["publication"]), texts["composition"])
+    )
     return Dataset(
         ids=labels.ids[chosen],
         target=labels.log_sigma[chosen],
@@ -120,11 +129,21 @@ def join(table: FeatureTable, labels: Labels, *, rejections: Sequence[Rejection]
         fractions=fractions,
         formula=table.facts["formula"].to_numpy(dtype=object)[rows],
         publication=texts["publication"],
-        family=texts["family"],
+        family=merged_families(texts["family"]),
         pairs=pairs,
         groups=connected_groups(len(rows), pairs),
-        missing=_missing(labels.ids[~found], rejections),
+        missing=_missing(labels.ids[~found], rejections, made),
         flags=table.facts["flags"].to_numpy(dtype=object)[rows],
+        made=made,
+        relation=None
+        if made is None
+        else Relation.of(
+            ids=labels.ids[chosen],
+            features=features,
+            fractions=fractions,
+            publication=texts["publication"],
+            made=made,
+        ),
     )
 
 
@@ -140,6 +159,9 @@ def _chosen(texts: ObjectArray | None, rows: IntArray) -> ObjectArray:
     return np.full(len(rows), "", dtype=object) if texts is None else texts[rows]
 
 
-def _missing(ids: ObjectArray, rejections: Sequence[Rejection]) -> tuple[dict[str, str], ...]:
-    reasons = {rejection.id: f"rejected: {rejection.code.value}" for rejection in rejections}
-    return tuple({"id": str(id), "reason": reasons.get(id, "not in the features")} for id in ids)
+def _missing(ids: ObjectArray, rejections: Sequence[Rejection], made: Made | None) -> tuple[dict[str, str], ...]:
+    """Return the labels that are not used, with the reason; those that a structure was made for are used."""
+    reasons: dict[str, str] = {} if made is None else {one["id"]: one["reason"] for one in made.refused}
+    reasons |= {rejection.id: f"rejected: {rejection.code.value}" for rejection in rejections}
+    used = set() if made is None else set(made.ids.tolist())
+    return tuple({"id": str(id), "reason": reasons.get(id, "not in the features")} for id in ids if id not in used)

@@ -11,13 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.config import Config
-from screening.crystals import FloatArray, IntArray, contradictions_among
+from screening.crystals import IntArray, contradictions_among
 from screening.errors import ModelError
 from screening.learn.boosting import Rows, base_score, fit, parameters
 from screening.learn.dataset import Dataset, join
 from screening.learn.enrichment import screening_scores
 from screening.learn.labels import Labels
+from screening.learn.leaks import JOINS, PATHS
 from screening.learn.parallel import all_of
+from screening.learn.predictor import fit_predictor, with_composition
 from screening.learn.scores import Score, score, summarise
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import check_no_leak, grouped_folds
@@ -26,7 +28,7 @@ from screening.store import FeatureTable
 
 SPLITS = ("grouped", "publication", "family", "cluster", "random")
 GOOD = (-4.0, -3.0)  # log10 S/cm from which a conductor is called good
-JUDGED = ("curves", "conventional", "nearest", "dummy")
+JUDGED = ("curves", "composition", "trees", "ridge", "process", "conventional", "nearest", "dummy")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,7 @@ class Fold:
     repeat: int
     index: int
     held: NDArray[np.bool_]  # (n,) crystals judged; the others are trained on
+    made: NDArray[np.bool_]  # (n_made,) compounds without a crystal that are trained on beside them
 
 
 def seeded(seed: int, *words: int) -> int:
@@ -59,6 +62,7 @@ def evaluate(  # noqa: PLR0913
     repeats: int | None = None,
     device_type: str = "cpu",
     threads: int = 1,
+    composition: bool = True,
 ) -> Evaluation:
     """Return out-of-fold predictions and scores under a split.
 
@@ -78,6 +82,8 @@ def evaluate(  # noqa: PLR0913
         LightGBM's learner.
     threads
         Folds trained at a time; no value depends on it.
+    composition
+        Whether the model of curves and composition is judged too.
 
     Raises
     ------
@@ -87,15 +93,20 @@ def evaluate(  # noqa: PLR0913
     pairs, groups = split_groups(data, split)
     settings = config.learn
     tasks: list[Fold] = []
+    admission = Admission(data, split, groups)
     for repeat in range(config.learn.repeats if repeats is None else repeats):
         folds = split_folds(data, groups, split, folds=settings.folds, seed=seeded(config.seed, 1, repeat))
         check_no_leak(folds, groups, pairs)
-        tasks += [Fold(repeat=repeat, index=fold, held=folds == fold) for fold in range(int(folds.max()) + 1)]
+        for fold in range(int(folds.max()) + 1):
+            held = folds == fold
+            tasks.append(Fold(repeat=repeat, index=fold, held=held, made=admission(held)))
 
-    judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type)
+    judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type, composition=composition)
     judged = all_of([partial(judge, fold) for fold in tasks], threads=threads, size=len(data) * settings.trees)
     predictions = pd.concat(judged, ignore_index=True)
-    return Evaluation(predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED})
+    return Evaluation(
+        predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED if name in predictions}
+    )
 
 
 def flagged_scores(data: Dataset, grouped: Evaluation) -> dict[str, Any]:
@@ -111,7 +122,7 @@ def flagged_scores(data: Dataset, grouped: Evaluation) -> dict[str, Any]:
     rest = grouped.predictions[~grouped.predictions["id"].isin(list(found))]
     without = None
     if found and not rest.empty:
-        without = {name: _scores(rest, name) for name in JUDGED}
+        without = {name: _scores(rest, name) for name in JUDGED if name in rest}
     return {"crystals": [{"id": id, "flags": list(names)} for id, names in found.items()], "without": without}
 
 
@@ -154,28 +165,90 @@ def split_folds(data: Dataset, groups: IntArray, split: str, *, folds: int, seed
     return groups
 
 
-def _judge_fold(data: Dataset, fold: Fold, *, groups: IntArray, config: Config, device_type: str) -> pd.DataFrame:
+class Admission:
+    """Which compounds without a crystal train for a test fold, by `screening.learn.leaks`; a leak is an error."""
+
+    def __init__(self, data: Dataset, split: str, groups: IntArray) -> None:
+        self._relation = data.relation
+        self._groups: IntArray | None = None
+        if self._relation is None or data.made is None:
+            return
+        if split in PATHS:
+            # Families may share a publication; no path may lead through it.
+            self._groups = self._relation.whole(groups)
+        self._open = np.ones(len(data.made), dtype=np.bool_)
+        if self._groups is not None:
+            self._hung = self._relation.hung_on(self._groups)
+            self._open = self._hung != JOINS
+        if split == "family":
+            family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
+            stated = [family.get(str(id), "") != "" for id in data.made.template_ids]
+            self._open &= np.array(stated, dtype=np.bool_)[data.made.template]
+
+    def __call__(self, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the compounds (n_made,) that may train where the crystals `held` (n,) are judged."""
+        if self._relation is None:
+            return np.zeros(0, dtype=np.bool_)
+        used = self._open & ~self._relation.near(held)
+        if self._groups is not None:
+            used &= ~np.isin(self._hung, np.unique(self._groups[held]))
+        self._relation.check(used, held, groups=self._groups)
+        return np.asarray(used, dtype=np.bool_)
+
+
+def rows_for(data: Dataset, own: NDArray[Any], made: NDArray[Any], *, kept: NDArray[np.bool_], used: Any) -> Rows:
+    """Return what is trained on: crystals `kept` (n,) with columns `own`, compounds `used` (n_made,) with `made`."""
+    rows = Rows(own, data.target, data.is_bound, data.groups)[kept]
+    if data.made is None or not used.any():
+        return rows
+    beside = data.made
+    return Rows(
+        np.concatenate([rows.features, made[used]]),
+        np.concatenate([rows.target, beside.target[used]]),
+        np.concatenate([rows.is_bound, beside.is_bound[used]]),
+        np.concatenate([rows.groups, np.full(int(used.sum()), -1, dtype=np.int64)]),
+    )
+
+
+def seen_of(data: Dataset, view: View) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the bands of the curves of the crystals and of what was made beside them."""
+    own = view(data.features)
+    return own, own[:0] if data.made is None else view(data.made.features)
+
+
+def _judge_fold(  # noqa: PLR0913
+    data: Dataset, fold: Fold, *, groups: IntArray, config: Config, device_type: str, composition: bool
+) -> pd.DataFrame:
     """Return the predictions of every model for the held-out crystals of one fold."""
-    params = parameters(config.learn, seed=seeded(config.seed, 2, fold.repeat, fold.index), device_type=device_type)
+    settings, held = config.learn, fold.held
+    seed = seeded(config.seed, 2, fold.repeat, fold.index)
+    own, made = seen_of(data, View.of(data.columns, band=settings.band))
+    rows = partial(rows_for, data, kept=~held, used=fold.made)
+    said = fit_predictor(rows(own, made), settings, seeds=[seed], device_type=device_type).predict(own[held])
+    columns: dict[str, Any] = {"curves": said.mean}
+    if said.ridge is not None:
+        columns |= {"trees": said.trees, "ridge": said.ridge, "process": said.process, "deviation": said.deviation}
+    if said.ridge is not None and composition:
+        own = with_composition(own, data.fractions)
+        made = own[:0] if data.made is None else with_composition(made, data.made.fractions)
+        both = fit_predictor(rows(own, made), settings, seeds=[seed], device_type=device_type)
+        columns["composition"] = both.predict(own[held]).mean
 
-    training = Rows(data.features, data.target, data.is_bound, groups)[~fold.held].under(config.learn.bounds)
-
-    def boosted(features: NDArray[Any]) -> FloatArray:
-        rows = Rows(features, data.target, data.is_bound, groups)[~fold.held].under(config.learn.bounds)
-        booster, base = fit(rows, params=params, trees=config.learn.trees)
-        return np.asarray(booster.predict(features[fold.held]), dtype=np.float64) + base
-
-    nearest, _ = FeatureSpace.of(training.features).nearest(data.features[fold.held])
+    training = Rows(data.features, data.target, data.is_bound, groups)[~held].under(settings.bounds)
+    params = parameters(settings, seed=seed, device_type=device_type)
+    plain = Rows(data.conventional, data.target, data.is_bound, groups)[~held].under(settings.bounds)
+    booster, base = fit(plain, params=params, trees=settings.trees)
+    nearest, _ = FeatureSpace.of(training.features).nearest(data.features[held])
     return pd.DataFrame(
         {
             "repeat": fold.repeat,
             "fold": fold.index,
-            "id": data.ids[fold.held],
-            "formula": data.formula[fold.held],
-            "is_bound": data.is_bound[fold.held],
-            "measured": data.target[fold.held],
-            "curves": boosted(View.of(data.columns, band=config.learn.band)(data.features)),
-            "conventional": boosted(data.conventional),
+            "id": data.ids[held],
+            "formula": data.formula[held],
+            "is_bound": data.is_bound[held],
+            "measured": data.target[held],
+            **columns,
+            "conventional": np.asarray(booster.predict(data.conventional[held]), dtype=np.float64) + base,
             "dummy": base_score(training.target, training.is_bound),
             "nearest": training.target[nearest],
         }

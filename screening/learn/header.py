@@ -25,13 +25,28 @@ class TrainedBy(BaseModel):
     lightgbm: str = Field(max_length=64)  # version
 
 
+class KernelHeader(BaseModel):
+    """What model.json says of kernels: how columns are scaled, and what is added."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    crystals: int = Field(ge=1, le=20_000)  # rows of the Parquet file
+    used: tuple[int, ...] = Field(max_length=1_000_000)  # columns, rising
+    fill: tuple[FiniteFloat, ...]  # for values that were not computed
+    mean: tuple[FiniteFloat, ...]
+    spread: tuple[FiniteFloat, ...]
+    ridge_base: FiniteFloat  # log10 S/cm
+    process_base: FiniteFloat
+    scale: FiniteFloat = Field(gt=0)  # log units
+
+
 class ModelHeader(BaseModel):
     """What model.json says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["screening-model"] = "screening-model"
-    format_version: Literal[1] = 1
+    format_version: Literal[1, 2] = 1  # 2 = with kernels and a second model, of composition too
     features_hash: str = Field(max_length=128)
     features_version: int = 1  # 1 = written before it was stated
     features_config: dict[str, Any]
@@ -48,6 +63,11 @@ class ModelHeader(BaseModel):
     elements: tuple[str, ...]  # that occur in training
     columns: tuple[str, ...] = Field(min_length=1, max_length=1_000_000)
     band: float = Field(0.0, ge=0)  # width of the radius bands that the trees see, Å; 0 = the columns themselves
+    normalised: bool = False  # intervals and residuals are in units of the process' deviation
+    kernels: KernelHeader | None = None  # of the curves; none in format 1
+    composition_kernels: KernelHeader | None = None  # of curves and composition
+    composition_base: FiniteFloat | None = None
+    made: int = 0  # compounds without a crystal that it was trained on beside the crystals
 
     @property
     def settings(self) -> FeatureSettings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,13 +25,22 @@ class Bands:
     lower: tuple[float, ...]  # (n_bands,) added to a prediction, log units
     upper: tuple[float, ...]  # (n_bands,)
     quantiles: tuple[tuple[float, ...], ...] = ()  # (n_bands, N_QUANTILES) of the residuals, log units, rising
+    normalised: bool = False  # all of these are in units of a crystal's own deviation, not log units
 
-    def at(self, prediction: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return (lower, upper), each (n,), to be added to predictions (n,)."""
+    def _unit(self, prediction: FloatArray, deviation: FloatArray | None) -> FloatArray:
+        if not self.normalised:
+            return np.ones(len(prediction))
+        if deviation is None:
+            raise ModelError("the intervals of this model ask for a deviation of each crystal")
+        return deviation
+
+    def at(self, prediction: FloatArray, deviation: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+        """Return (lower, upper), each (n,), to be added to predictions (n,); `deviation` (n,) where normalised."""
         band = np.searchsorted(np.array(self.edges), prediction, side="right")
-        return np.array(self.lower)[band], np.array(self.upper)[band]
+        unit = self._unit(prediction, deviation)
+        return np.array(self.lower)[band] * unit, np.array(self.upper)[band] * unit
 
-    def chance(self, prediction: FloatArray, target: float) -> FloatArray:
+    def chance(self, prediction: FloatArray, target: float, deviation: FloatArray | None = None) -> FloatArray:
         """Return the probability (n,) that the value is at or above `target`, NaN where no quantiles are known.
 
         By the residuals of crystals left out: the share of them that would lift the prediction to the target, between
@@ -43,9 +52,10 @@ class Bands:
         band = np.searchsorted(np.array(self.edges), prediction, side="right")
         levels = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
         chance = np.empty(len(prediction))
+        gap = (target - prediction) / self._unit(prediction, deviation)
         for index, quantiles in enumerate(self.quantiles):
             here = band == index
-            chance[here] = 1.0 - np.interp(target - prediction[here], quantiles, levels)
+            chance[here] = 1.0 - np.interp(gap[here], quantiles, levels)
         return chance
 
 
@@ -131,7 +141,9 @@ def interval_scores(
     Parameters
     ----------
     predictions
-        Of a cross-validation that keeps groups whole: repeat, fold, id, is_bound, measured, curves.
+        Of a cross-validation that keeps groups whole: repeat, fold, id, is_bound, measured, curves; where there is a
+        deviation of each crystal, errors are taken over it, so that an interval is wide where little was measured
+        (normalised conformal prediction: Papadopoulos et al., Neural Networks 24 (2011) 842).
     level
         Nominal coverage.
     group
@@ -146,9 +158,12 @@ def interval_scores(
     """
     known = predictions[~predictions["is_bound"]]
     predicted = known["curves"].to_numpy(dtype=np.float64)
-    residuals = known["measured"].to_numpy(dtype=np.float64) - predicted
+    normalised = "deviation" in known
+    unit = known["deviation"].to_numpy(dtype=np.float64) if normalised else np.ones(len(known))
+    residuals = (known["measured"].to_numpy(dtype=np.float64) - predicted) / unit
     groups = np.array([group[str(id)] for id in known["id"]], dtype=np.int64)
     bands = fit_bands(predicted, residuals, groups=groups, level=level, n_crystals=known["id"].nunique())
+    bands = replace(bands, normalised=normalised)
     held, judged = np.zeros(len(known), dtype=np.bool_), np.zeros(len(known), dtype=np.bool_)
     width = np.zeros(len(known))
     repeat, fold = (known[name].to_numpy() for name in ("repeat", "fold"))
@@ -162,13 +177,15 @@ def interval_scores(
             predicted[others], residuals[others], groups=groups[others], level=level, n_crystals=int(others.sum())
         ).at(predicted[here])
         held[here] = (residuals[here] >= low) & (residuals[here] <= high)
-        width[here] = high - low
+        width[here] = (high - low) * unit[here]
         judged |= here
     scores = {
         "level": level,
         "edges": list(bands.edges),
         "lower": list(bands.lower),
         "upper": list(bands.upper),
+        "normalised": normalised,
+        "spread_of_widths": float(np.std(width[judged])) if judged.any() else None,
         "coverage": float(held[judged].mean()) if judged.any() else None,
         "median_width": float(np.median(width[judged])) if judged.any() else None,
         "coverage_by_group": float(pd.Series(held[judged]).groupby(groups[judged]).mean().mean())

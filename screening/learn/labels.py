@@ -7,12 +7,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from screening.crystals import BoolArray, FloatArray
+from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import InputError
+from screening.learn.compounds import cells_of, spacegroups_of, stated_bounds
 from screening.learn.table import Table, read_table
 from screening.learn.units import Unit, celsius, is_unknown_unit, plain, unit_in, value_and_unit
 
@@ -42,9 +45,42 @@ class Labels:
     family: ObjectArray | None = None  # (n,) str, "" = unknown
     composition: ObjectArray | None = None  # (n,) str, "" = unknown
     notes: tuple[str, ...] = ()  # what was converted or left out, sentences for a person
+    spacegroup: IntArray | None = None  # (n,) international number, 0 = unknown
+    cell: FloatArray | None = None  # (n, 6) a, b, c in Å, alpha, beta, gamma in degrees; NaN = unknown
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def joined(self, other: Labels) -> Labels:
+        """Return these labels and those of another table.
+
+        Raises
+        ------
+        InputError
+            An id stands in both.
+        """
+        ids = np.concatenate([self.ids, other.ids])
+        values, counts = np.unique(ids.astype(str), return_counts=True)
+        if (counts > 1).any():
+            raise InputError(f"label {values[counts > 1][0]!r} stands in both tables")
+        found: dict[str, Any] = {}
+        for name, kind in (("publication", ""), ("family", ""), ("composition", ""), ("spacegroup", 0), ("cell", None)):
+            parts = []
+            for one in (self, other):
+                values = getattr(one, name)
+                if values is None and kind is None:
+                    values = np.full((len(one), 6), np.nan)
+                elif values is None:
+                    values = np.full(len(one), kind, dtype=object if kind == "" else np.int64)
+                parts.append(values)
+            found[name] = np.concatenate(parts)
+        return Labels(
+            ids=ids,
+            log_sigma=np.concatenate([self.log_sigma, other.log_sigma]),
+            is_bound=np.concatenate([self.is_bound, other.is_bound]),
+            notes=(*self.notes, *other.notes),
+            **found,
+        )
 
 
 def read_labels(
@@ -97,14 +133,17 @@ def read_labels(
         cells = table.column(name)
         return np.array([cells[row].strip() for row in kept], dtype=object)
 
+    rows = pd.DataFrame([table.rows[row] for row in kept], columns=list(table.columns), dtype=str)
     return Labels(
         ids=_ids(table, id_name, kept, path=path),
         log_sigma=np.array([value for value, _ in parsed], dtype=np.float64),
-        is_bound=np.array([bound for _, bound in parsed], dtype=np.bool_),
+        is_bound=np.array([bound for _, bound in parsed], dtype=np.bool_) | stated_bounds(rows),
         publication=texts(publication),
         family=texts(family),
         composition=texts(composition),
         notes=tuple(notes),
+        spacegroup=spacegroups_of(rows),
+        cell=cells_of(rows),
     )
 
 

@@ -16,8 +16,11 @@ from screening.errors import ModelError
 from screening.learn.boosting import read_booster
 from screening.learn.header import FACTS, ModelHeader
 from screening.learn.intervals import N_QUANTILES
+from screening.learn.kernel_file import read_kernels
+from screening.learn.kernels import Kernels
 from screening.learn.labels import ObjectArray
 from screening.learn.model import Model
+from screening.learn.predictor import composition_names
 from screening.learn.training_file import read_training
 from screening.learn.view import View
 from screening.spreadsheet import plain_cell
@@ -29,7 +32,8 @@ MAX_FOLDS_BYTES = 512_000_000
 MAX_DEPTH = 50  # of JSON; ours has six levels
 
 FOLD_NUMBERS = ("measured", "curves", "conventional", "dummy", "nearest")
-FOLD_COLUMNS = ("repeat", "fold", "id", "formula", "is_bound", *FOLD_NUMBERS)
+KERNEL_NUMBERS = ("trees", "ridge", "process", "deviation", "composition")  # after "curves", in format 2
+FOLD_COLUMNS = ("repeat", "fold", "id", "formula", "is_bound")
 
 
 def load_model(folder: Path) -> Model:
@@ -50,9 +54,40 @@ def load_model(folder: Path) -> Model:
     for text in texts:
         read_booster(text, n_features=n_features)
     scores = _read_json(folder / "scores.json")
+    kernels, beside, texts_beside = _read_kernels(folder, header, n_features=n_features)
     training = read_training(folder / "training.parquet", columns=header.columns)
-    folds = _read_folds(folder / "folds.csv", ids=training.ids)
-    return Model(header=header, texts=texts, training=training, scores=scores, folds=folds)
+    folds = _read_folds(folder / "folds.csv", ids=training.ids, with_kernels=kernels is not None)
+    return Model(
+        header=header,
+        texts=texts,
+        training=training,
+        scores=scores,
+        folds=folds,
+        kernels=kernels,
+        composition_texts=texts_beside,
+        composition_kernels=beside,
+    )
+
+
+def _read_kernels(
+    folder: Path, header: ModelHeader, *, n_features: int
+) -> tuple[Kernels | None, Kernels | None, tuple[str, ...]]:
+    """Return the kernels of the curves, those with composition, and the boosters with composition; none in format 1."""
+    if header.format_version == 1:
+        return None, None, ()
+    if header.kernels is None or header.composition_kernels is None or header.composition_base is None:
+        raise ModelError(f"{folder / 'model.json'} is of format 2 and names no kernels")
+    both = n_features + len(composition_names())
+    texts = tuple(
+        _read(folder / f"composition-{index}.txt", limit=MAX_BOOSTER_BYTES) for index in range(header.boosters)
+    )
+    for text in texts:
+        read_booster(text, n_features=both)
+    return (
+        read_kernels(folder / "kernels.parquet", header.kernels, n_columns=n_features),
+        read_kernels(folder / "kernels-composition.parquet", header.composition_kernels, n_columns=both),
+        texts,
+    )
 
 
 def _read(path: Path, *, limit: int) -> str:
@@ -119,15 +154,17 @@ def _check_depth(content: object) -> None:
     raise RecursionError
 
 
-def _read_folds(path: Path, *, ids: ObjectArray) -> pd.DataFrame:
+def _read_folds(path: Path, *, ids: ObjectArray, with_kernels: bool) -> pd.DataFrame:
+    measured, curves, *others = FOLD_NUMBERS
+    numbers = (measured, curves, *(KERNEL_NUMBERS if with_kernels else ()), *others)
     text = _read(path, limit=MAX_FOLDS_BYTES)
     # Looked at by hand: a line of commas is millions of columns to pandas, of a kilobyte each.
-    if text.partition("\n")[0] != ",".join(FOLD_COLUMNS) or "\0" in text:
+    if text.partition("\n")[0] != ",".join([*FOLD_COLUMNS, *numbers]) or "\0" in text:
         raise ModelError(f"{path} does not hold the columns of out-of-fold predictions")
     try:
         cells = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, index_col=False)
         # As text first: float() gives back exactly what was written, whatever parser pandas uses.
-        folds = cells.astype(dict.fromkeys(FOLD_NUMBERS, np.float64) | {"repeat": np.int64, "fold": np.int64})
+        folds = cells.astype(dict.fromkeys(numbers, np.float64) | {"repeat": np.int64, "fold": np.int64})
         if not set(cells["is_bound"]) <= {"True", "False"}:
             raise ValueError("is_bound is neither True nor False")
         folds["is_bound"] = cells["is_bound"] == "True"
@@ -135,6 +172,6 @@ def _read_folds(path: Path, *, ids: ObjectArray) -> pd.DataFrame:
         folds["id"] = cells["id"].map(written)
     except (ValueError, KeyError, TypeError, OverflowError, pd.errors.ParserError) as error:
         raise ModelError(f"cannot read {path}: {error!s:.300}") from error
-    if set(folds["id"]) != set(ids) or not np.isfinite(folds[list(FOLD_NUMBERS)].to_numpy()).all():
+    if set(folds["id"]) != set(ids) or not np.isfinite(folds[list(numbers)].to_numpy()).all():
         raise ModelError(f"{path} does not hold the out-of-fold predictions of the training crystals")
     return folds

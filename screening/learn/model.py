@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
-import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +22,9 @@ from screening.learn.card import card
 from screening.learn.dataset import check_finite
 from screening.learn.header import FACTS, SECTIONS, ModelHeader, Training
 from screening.learn.intervals import Bands
+from screening.learn.kernel_file import write_kernels
+from screening.learn.kernels import Kernels
+from screening.learn.predictor import Predictor, composition_names, with_composition
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.spreadsheet import plain_cell
@@ -36,6 +38,8 @@ class Prediction:
     mean: FloatArray
     lower: FloatArray
     upper: FloatArray
+    trees: FloatArray | None = None  # what LightGBM alone says; None where it is the model
+    deviation: FloatArray | None = None  # of the Gaussian process, log units: how far from all that was measured
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +51,9 @@ class Model:
     training: Training
     scores: dict[str, Any]
     folds: pd.DataFrame  # out-of-fold predictions of the grouped cross-validation
+    kernels: Kernels | None = None  # beside the trees; None = LightGBM alone
+    composition_texts: tuple[str, ...] = ()  # LightGBM models of curves and composition, as text
+    composition_kernels: Kernels | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -59,8 +66,45 @@ class Model:
         return View.of(self.columns, band=self.header.band)
 
     @cached_property
-    def _boosters(self) -> tuple[lgb.Booster, ...]:
+    def _boosters(self) -> tuple[Any, ...]:
         return tuple(read_booster(text, n_features=len(self.view.names)) for text in self.texts)
+
+    @property
+    def _predictor(self) -> Predictor:
+        return Predictor(self._boosters, self.header.base, self.kernels)
+
+    @property
+    def knows_composition(self) -> bool:
+        """Whether a second model, of curves and composition, stands beside that of the curves."""
+        return self.composition_kernels is not None
+
+    @cached_property
+    def _with_composition(self) -> Predictor:
+        if self.composition_kernels is None or self.header.composition_base is None:
+            raise ModelError("this model has none beside it that knows compositions: train it again")
+        n_features = len(self.view.names) + len(composition_names())
+        boosters = tuple(read_booster(text, n_features=n_features) for text in self.composition_texts)
+        return Predictor(boosters, self.header.composition_base, self.composition_kernels)
+
+    def predict_with_composition(
+        self, features: NDArray[Any], composition: NDArray[Any], *, threads: int = 1
+    ) -> FloatArray:
+        """Return what the model of curves and composition predicts, (n,) log10 S/cm.
+
+        Parameters
+        ----------
+        features
+            (n, n_columns).
+        composition
+            (n, 119) atoms by atomic number.
+        threads
+            Of LightGBM; no value depends on it.
+        """
+        self._check_shape(features)
+        amounts = np.asarray(composition, dtype=np.float64)
+        fractions = amounts / amounts.sum(axis=1, keepdims=True)
+        seen = with_composition(self.view(features), fractions)
+        return self._with_composition.predict(seen, threads=threads).mean
 
     @cached_property
     def space(self) -> FeatureSpace:
@@ -75,7 +119,11 @@ class Model:
     @cached_property
     def out_of_fold(self) -> dict[str, float]:
         """Mean over repeats of the predictions by models that saw neither the crystal nor its group, by id."""
-        means = self.folds.groupby("id")["curves"].mean()
+        return self.out_of_fold_of("curves")
+
+    def out_of_fold_of(self, name: str) -> dict[str, float]:
+        """Return the mean over repeats of one column of the out-of-fold predictions, by id."""
+        means = self.folds.groupby("id")[name].mean()
         return {str(id): float(value) for id, value in means.items()}
 
     @overload
@@ -98,23 +146,23 @@ class Model:
 
             return predict_structures(self, features, threads=threads)
         self._check_shape(features)
-        mean = np.full(len(features), self.header.base)
-        if len(features):
-            seen = self.view(features)
-            mean += np.mean([booster.predict(seen, num_threads=threads) for booster in self._boosters], axis=0)
-        return self.interval(mean)
+        said = self._predictor.predict(self.view(features), threads=threads)
+        trees = None if self.kernels is None else said.trees
+        return self.interval(said.mean, deviation=said.deviation, trees=trees)
 
-    def interval(self, mean: FloatArray) -> Prediction:
-        """Return `mean` with the interval around it."""
-        lower, upper = self._bands.at(mean)
-        return Prediction(mean=mean, lower=mean + lower, upper=mean + upper)
+    def interval(
+        self, mean: FloatArray, *, deviation: FloatArray | None = None, trees: FloatArray | None = None
+    ) -> Prediction:
+        """Return `mean` (n,) with the interval around it; `deviation` (n,) is that of the process, if there is one."""
+        lower, upper = self._bands.at(mean, deviation)
+        return Prediction(mean=mean, lower=mean + lower, upper=mean + upper, trees=trees, deviation=deviation)
 
-    def chance(self, mean: FloatArray, *, target: float) -> FloatArray:
+    def chance(self, mean: FloatArray, *, target: float, deviation: FloatArray | None = None) -> FloatArray:
         """Return the probability (n,) that crystals predicted at `mean` reach `target`, log10 S/cm.
 
         NaN of a model that was written before residuals were kept.
         """
-        return self._bands.chance(mean, target)
+        return self._bands.chance(mean, target, deviation)
 
     @cached_property
     def _bands(self) -> Bands:
@@ -124,10 +172,13 @@ class Model:
             lower=header.interval_lower,
             upper=header.interval_upper,
             quantiles=header.residual_quantiles,
+            normalised=header.normalised,
         )
 
     def contributions(self, features: NDArray[Any]) -> tuple[FloatArray, float]:
-        """Return SHAP values (n, n_columns) in log units, exact for the trees, and the expected prediction.
+        """Return SHAP values (n, n_columns) in log units, exact for the trees, and what these predict on average.
+
+        They add up to what LightGBM alone predicts (`tree_mean`), not to the mean of all learners.
 
         The value of a band of radius is shared equally among its columns.
 
@@ -146,10 +197,15 @@ class Model:
         total /= len(self._boosters)
         expected = self.header.base + float(total[0, -1])
         values = self.view.spread(total[:, :-1])
-        gap = np.abs(values.sum(axis=1) + expected - self.predict(features).mean)
+        gap = np.abs(values.sum(axis=1) + expected - self.tree_mean(features))
         if not gap.max() <= 1e-6:  # so that NaN, of counts that do not add up, is refused
             raise ModelError(f"SHAP values do not add up to the prediction (off by {gap.max():.2g})")
         return values, expected
+
+    def tree_mean(self, features: NDArray[Any], *, threads: int = 1) -> FloatArray:
+        """Return what LightGBM alone predicts, (n,) log10 S/cm."""
+        self._check_shape(features)
+        return self._predictor.trees(self.view(features), threads=threads)
 
     def _check_shape(self, features: NDArray[Any]) -> None:
         if features.ndim != 2 or features.shape[1] != len(self.columns):
@@ -188,10 +244,14 @@ class Model:
         _write_json(folder / "model.json", self.header.model_dump(mode="json"))
         _write_json(folder / "scores.json", self.scores)
         (folder / "card.md").write_text(card(self.header, self.training, self.scores), encoding="utf-8", newline="\n")
-        for old in folder.glob("booster-*.txt"):
+        for old in [*folder.glob("booster-*.txt"), *folder.glob("composition-*.txt"), *folder.glob("kernels*.parquet")]:
             old.unlink()
-        for index, text in enumerate(self.texts):
-            (folder / f"booster-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
+        for name, texts in (("booster", self.texts), ("composition", self.composition_texts)):
+            for index, text in enumerate(texts):
+                (folder / f"{name}-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
+        for kernels, name in ((self.kernels, "kernels"), (self.composition_kernels, "kernels-composition")):
+            if kernels is not None:
+                write_kernels(kernels, folder / f"{name}.parquet")
         training = self.training
         facts = (getattr(training, "ids" if name == "id" else name) for name in FACTS)
         arrays = [pa.array(values) for values in facts] + [pa.array(column) for column in training.features.T]

@@ -12,11 +12,11 @@ from scipy.spatial import cKDTree
 from sklearn.model_selection import StratifiedGroupKFold
 
 from screening.crystals import FloatArray, IntArray
-from screening.errors import ModelError
+from screening.errors import LeakError, ModelError
 from screening.learn.space import FeatureSpace
 
 NEAR_DUPLICATE = 0.1  # root mean square distance of standardised columns below which two crystals are one
-SAME_COMPOSITION = 2e-3  # largest difference of an atomic fraction between equal compositions: refinement digits
+SAME_COMPOSITION = 3e-3  # largest difference of an atomic fraction between equal compositions: refinement digits
 N_STRATA = 5  # quantile bins of the target that folds are balanced over
 
 Pairs = NDArray[np.int64]  # (n_pairs, 2) row indices that must not be parted
@@ -106,9 +106,9 @@ def check_no_leak(folds: IntArray, groups: IntArray, pairs: dict[str, Pairs]) ->
     """
     for group in np.unique(groups):
         if len(np.unique(folds[groups == group])) > 1:
-            raise ModelError(f"leak: group {group} stands in several folds")
+            raise LeakError(f"leak: group {group} stands in several folds")
     for reason, rows in pairs.items():
         parted = folds[rows[:, 0]] != folds[rows[:, 1]]
         if parted.any():
             first, second = rows[parted][0]
-            raise ModelError(f"leak: {int(parted.sum())} pairs parted ({reason}), e.g. rows {first} and {second}")
+            raise LeakError(f"leak: {int(parted.sum())} pairs parted ({reason}), e.g. rows {first} and {second}")

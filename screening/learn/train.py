@@ -9,21 +9,27 @@ import numpy as np
 import pandas as pd
 
 from screening.config import Config
-from screening.crystals import IntArray
+from screening.crystals import FloatArray, IntArray
 from screening.elements import SYMBOLS
-from screening.errors import ModelError, Rejection
-from screening.learn.boosting import Rows, fit, parameters
+from screening.errors import LeakError, ModelError, Rejection
 from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
-from screening.learn.evaluate import Evaluation, evaluate, flagged_scores, seeded
+from screening.learn.evaluate import Evaluation, evaluate, flagged_scores, rows_for, seeded, seen_of
 from screening.learn.header import ModelHeader, TrainedBy, Training
 from screening.learn.intervals import conformal_rank, interval_scores
+from screening.learn.kernel_file import kernel_header
 from screening.learn.labels import Labels
 from screening.learn.learner import CPU, Learner
+from screening.learn.made import Made
 from screening.learn.model import Model
-from screening.learn.scores import Score
+from screening.learn.predictor import Predictor, composition_names, fit_predictor, with_composition
+from screening.learn.scores import Score, spearman
+from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.store import FeatureTable
+
+ORDER = ("grouped", "family", "publication", "cluster", "random")
+LARGE_FAMILY = 10  # measured crystals from which a family is judged by itself
 
 
 def train(  # noqa: PLR0913
@@ -34,8 +40,9 @@ def train(  # noqa: PLR0913
     rejections: Sequence[Rejection] = (),
     learner: Learner | None = None,
     threads: int = 1,
+    made: Made | None = None,
 ) -> Model:
-    """Return a LightGBM model of log10 conductivity with its scores under grouped cross-validation.
+    """Return a model of log10 conductivity with its scores under grouped cross-validation.
 
     Parameters
     ----------
@@ -51,13 +58,15 @@ def train(  # noqa: PLR0913
         What LightGBM trains on, see `screening.learn.learner.choose_learner`; the CPU when not given.
     threads
         Trainings at a time, in processes; no value depends on it.
+    made
+        Labels without a crystal, and the structures made for them: they train and never judge.
 
     Raises
     ------
     ModelError
         Too few labels or groups, or features that cannot be.
     """
-    data = join(table, labels, rejections=rejections)
+    data = join(table, labels, rejections=rejections, made=made)
     learner = learner or CPU
     threads = threads if learner.device_type == "cpu" else 1  # a GPU takes one training at a time
     grouped = evaluate(data, config, device_type=learner.device_type, threads=threads)
@@ -66,20 +75,27 @@ def train(  # noqa: PLR0913
     )
     group = {str(id): int(one) for id, one in zip(data.ids, groups, strict=True)}
     family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
-    bands, interval = interval_scores(calibration, level=config.learn.interval, group=group, family=family)
+    bands, interval = interval_scores(calibration.predictions, level=config.learn.interval, group=group, family=family)
     interval["by"] = calibrated_by
-    scores = _summary(data, labels, config, grouped=grouped, device_type=learner.device_type, threads=threads)
+    known = {"grouped": grouped, calibrated_by: calibration}
+    scores = _summary(data, labels, config, known=known, device_type=learner.device_type, threads=threads)
     scores["trees"] = config.learn.trees
+    scores["headline"] = headline(scores["splits"])
+    scores["domain"] = _domain(data, grouped)
+    if "family" in known:
+        scores["headline"]["family"]["families"] = by_family(known["family"].predictions, family)
+    scores["n_made"] = 0 if made is None else len(made)
+    scores["made_refused"] = [] if made is None else list(made.refused)
     scores["flagged"] = flagged_scores(data, grouped)
     scores["interval"] = interval
     scores["y_randomisation"] = y_randomisation(
-        data, config, split="grouped", repeats=config.learn.repeats, threads=threads
+        data, config, split="grouped", repeats=min(2, config.learn.repeats), threads=threads
     )
-    scores["learning_curve"] = learning_curve(
-        data, config, split="grouped", repeats=config.learn.repeats, threads=threads
-    )
-    texts, base = _boosters(data, config, device_type=learner.device_type)
+    scores["learning_curve"] = learning_curve(data, config, split="grouped", repeats=1, threads=threads)
+    curves, both = _predictors(data, config, device_type=learner.device_type)
+    texts = tuple(booster.model_to_string() for booster in curves.boosters)
     header = ModelHeader(
+        format_version=1 if both is None else 2,
         columns=data.columns,
         band=config.learn.band,
         features_hash=table.header["features_hash"],
@@ -89,13 +105,18 @@ def train(  # noqa: PLR0913
         learn=config.learn.model_dump(mode="json"),
         learner=TrainedBy(device_type=learner.device_type, lightgbm=learner.lightgbm),
         seed=config.seed,
-        base=base,
+        base=curves.base,
         boosters=len(texts),
         interval_edges=bands.edges,
         interval_lower=bands.lower,
         interval_upper=bands.upper,
         residual_quantiles=bands.quantiles,
-        elements=tuple(SYMBOLS[number] for number in np.flatnonzero(data.fractions.any(axis=0))),
+        elements=tuple(SYMBOLS[number] for number in np.flatnonzero(_fractions(data).any(axis=0))),
+        normalised=bands.normalised,
+        kernels=None if curves.kernels is None else kernel_header(curves.kernels),
+        composition_kernels=None if both is None or both.kernels is None else kernel_header(both.kernels),
+        composition_base=None if both is None else both.base,
+        made=0 if made is None else len(made),
     )
     training = Training(
         ids=data.ids,
@@ -106,13 +127,87 @@ def train(  # noqa: PLR0913
         publication=data.publication,
         features=data.features,
     )
-    return Model(header=header, texts=texts, training=training, scores=scores, folds=grouped.predictions)
+    return Model(
+        header=header,
+        texts=texts,
+        training=training,
+        scores=scores,
+        folds=grouped.predictions,
+        kernels=curves.kernels,
+        composition_texts=() if both is None else tuple(booster.model_to_string() for booster in both.boosters),
+        composition_kernels=None if both is None else both.kernels,
+    )
+
+
+def headline(splits: dict[str, dict[str, Score]]) -> dict[str, Any]:
+    """Return the scores that a model leads with: of whole groups and whole families left out, never of random folds.
+
+    Where its error is not smaller than that of the mean of the training values, `beats_mean` is false.
+    """
+    found: dict[str, Any] = {}
+    for split in ("grouped", "family"):
+        if split in splits:
+            one, dummy = splits[split]["curves"], splits[split]["dummy"]
+            found[split] = {name: one[name] for name in ("r2", "mae", "spearman", "bounds_held")}
+            found[split]["mae_of_mean"] = dummy["mae"]
+            found[split]["beats_mean"] = bool(
+                one["mae"] is not None and dummy["mae"] is not None and one["mae"] < dummy["mae"]
+            )
+    return found
+
+
+def by_family(predictions: pd.DataFrame, family: dict[str, str]) -> list[dict[str, Any]]:
+    """Return error and error of the mean by stated family of `LARGE_FAMILY` measured crystals or more, left out whole.
+
+    Parameters
+    ----------
+    predictions
+        Out-of-fold, families left out.
+    family
+        By id, "" = unknown.
+    """
+    known = predictions[~predictions["is_bound"]]
+    names = known["id"].map(lambda name: family[str(name)])
+    rows: list[dict[str, Any]] = []
+    for name, part in known.groupby(names):
+        n = int(part["id"].nunique())
+        if name and n >= LARGE_FAMILY:
+            error, of_mean = (float((part["measured"] - part[one]).abs().mean()) for one in ("curves", "dummy"))
+            rows.append(
+                {"family": str(name), "n": n, "mae": error, "mae_of_mean": of_mean, "beats_mean": error < of_mean}
+            )
+    return rows
+
+
+def _domain(data: Dataset, grouped: Evaluation) -> dict[str, float | None]:
+    """Return how distance and deviation foretell the error of crystals left out: Spearman with its size, grouped folds.
+
+    Distance to the nearest crystal of the training part, in the feature space of that part.
+    """
+    folds = grouped.predictions
+    place = {str(id): row for row, id in enumerate(data.ids)}
+    distance = np.empty(len(folds))
+    for _, rows in folds.groupby(["repeat", "fold"]):
+        held = np.array([place[str(id)] for id in rows["id"]], dtype=np.int64)
+        others = np.setdiff1d(np.arange(len(data)), held)
+        distance[rows.index] = FeatureSpace.of(data.features[others]).nearest(data.features[held])[1]
+    known = ~folds["is_bound"].to_numpy(dtype=np.bool_)
+    error = np.abs(folds["measured"].to_numpy(np.float64) - folds["curves"].to_numpy(np.float64))[known]
+    found = {"distance": spearman(distance[known], error)}
+    if "deviation" in folds:
+        found["deviation"] = spearman(folds["deviation"].to_numpy(dtype=np.float64)[known], error)
+    return found
+
+
+def _fractions(data: Dataset) -> FloatArray:
+    """Return the atomic fractions of all that was trained on."""
+    return data.fractions if data.made is None else np.concatenate([data.fractions, data.made.fractions])
 
 
 def _calibration(
     data: Dataset, config: Config, *, grouped: Evaluation, device_type: str, threads: int
-) -> tuple[pd.DataFrame, str, IntArray]:
-    """Return the out-of-fold predictions that intervals are taken from, the split they are of, and its groups.
+) -> tuple[Evaluation, str, IntArray]:
+    """Return the evaluation that intervals are taken from, the split it is of, and its groups.
 
     Candidates are mostly of families that nobody has measured, so where labels state families whole ones are left out;
     else what the grouped folds keep whole. Where groups are too few for the level, crystals are the units, as if they
@@ -122,13 +217,15 @@ def _calibration(
     families = data.family_groups()
     if families is not None and _enough(families[1][~data.is_bound], level):
         try:
-            left_out = evaluate(data, config, split="family", device_type=device_type, threads=threads)
+            left_out = evaluate(data, config, split="family", repeats=1, device_type=device_type, threads=threads)
+        except LeakError:
+            raise
         except ModelError:  # one family: nothing can be left out
             pass
         else:
-            return left_out.predictions, "family", families[1]
+            return left_out, "family", families[1]
     units = data.groups if _enough(data.groups[~data.is_bound], level) else np.arange(len(data), dtype=np.int64)
-    return grouped.predictions, "grouped", units
+    return grouped, "grouped", units
 
 
 def _enough(groups: IntArray, level: float) -> bool:
@@ -136,31 +233,50 @@ def _enough(groups: IntArray, level: float) -> bool:
     return conformal_rank(n_units, level=level) <= n_units
 
 
-def _boosters(data: Dataset, config: Config, *, device_type: str) -> tuple[tuple[str, ...], float]:
-    """Return the boosters of the final model as LightGBM text, one per seed, and their common base score."""
+def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Predictor, Predictor | None]:
+    """Return the final model of the curves, and that of curves and composition where kernels stand beside trees."""
     view = View.of(data.columns, band=config.learn.band)
-    rows = Rows(view(data.features), data.target, data.is_bound, data.groups).under(config.learn.bounds)
-    texts: list[str] = []
-    for index in range(config.learn.seeds):
-        params = parameters(config.learn, seed=seeded(config.seed, 3, index), device_type=device_type)
-        booster, base = fit(rows, params=params, trees=config.learn.trees, columns=view.names)
-        texts.append(booster.model_to_string())
-    return tuple(texts), base
+    own, beside = seen_of(data, view)
+    every = np.ones(len(data), dtype=np.bool_)
+    used = np.ones(0 if data.made is None else len(data.made), dtype=np.bool_)
+    seeds = [seeded(config.seed, 3, index) for index in range(config.learn.seeds)]
+    rows = rows_for(data, own, beside, kept=every, used=used)
+    curves = fit_predictor(rows, config.learn, seeds=seeds, device_type=device_type, columns=view.names)
+    if config.learn.model != "mean":
+        return curves, None
+    own = with_composition(own, data.fractions)
+    beside = own[:0] if data.made is None else with_composition(beside, data.made.fractions)
+    rows = rows_for(data, own, beside, kept=every, used=used)
+    names = (*view.names, *composition_names())
+    return curves, fit_predictor(rows, config.learn, seeds=seeds, device_type=device_type, columns=names)
 
 
 def _summary(  # noqa: PLR0913
-    data: Dataset, labels: Labels, config: Config, *, grouped: Evaluation, device_type: str, threads: int
+    data: Dataset, labels: Labels, config: Config, *, known: dict[str, Evaluation], device_type: str, threads: int
 ) -> dict[str, Any]:
+    """Return counts, and the scores under every split; `known` are evaluations that were made already."""
+    grouped = known["grouped"]
     splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
     splits["random"] = evaluate(
         data, config, split="random", repeats=1, device_type=device_type, threads=threads
     ).scores
     left_out: dict[str, str] = {}
     for split in ("publication", "family", "cluster"):
+        if split in known:
+            splits[split] = known[split].scores
+            continue
         try:
             splits[split] = evaluate(
-                data, config, split=split, repeats=1, device_type=device_type, threads=threads
+                data,
+                config,
+                split=split,
+                repeats=1,
+                device_type=device_type,
+                threads=threads,
+                composition=split != "cluster",
             ).scores
+        except LeakError:
+            raise
         except ModelError as error:  # none stated, or all crystals hang together: said in the scores
             left_out[split] = str(error)
     _, sizes = np.unique(data.groups, return_counts=True)
@@ -176,6 +292,7 @@ def _summary(  # noqa: PLR0913
         "largest_group": int(sizes.max()),
         "folds": int(grouped.predictions["fold"].max()) + 1,
         "repeats": config.learn.repeats,
-        "splits": splits,
+        # Never random folds first: they flatter.
+        "splits": {name: splits[name] for name in ORDER if name in splits},
         "splits_left_out": left_out,
     }

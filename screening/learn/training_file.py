@@ -66,13 +66,30 @@ def _check_footer(path: Path, *, size: int, columns: tuple[str, ...]) -> None:
     n_rows = metadata.num_rows
     if n_rows < 1 or n_rows * len(columns) > MAX_VALUES:
         raise ModelError(f"{path} holds {n_rows} crystals: none, or too many to be a training set")
+    check_pages(path, metadata, least=4 * n_rows * len(columns), most=FREE_BYTES + MAX_RATIO * size)
+
+
+def check_pages(path: Path, metadata: pq.FileMetaData, *, least: int, most: int) -> None:
+    """Return nothing if a file says of itself, in its footer and in its pages, that it unpacks to `most` bytes at most.
+
+    Parameters
+    ----------
+    path
+        The file.
+    metadata
+        Its footer.
+    least
+        Bytes that its values need whatever it says.
+    most
+        Bytes that it may unpack to.
+    """
     groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
     stated = sum(group.total_byte_size for group in groups)
-    if sum(group.num_rows for group in groups) != n_rows:
+    if sum(group.num_rows for group in groups) != metadata.num_rows:
         raise ModelError(f"cannot read {path}: its row groups do not add up")
     if not str(metadata.created_by).startswith("parquet-cpp-arrow version "):
         raise ModelError(f"{path} was not written by Arrow, as a model's is")  # others may lay out columns otherwise
-    if max(stated, 4 * n_rows * len(columns), _in_pages(path, groups)) > FREE_BYTES + MAX_RATIO * size:
+    if max(stated, least, _in_pages(path, groups)) > most:
         raise ModelError(f"{path} unpacks to more than {MAX_RATIO} times its size")
 
 

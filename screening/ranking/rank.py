@@ -36,6 +36,7 @@ from screening.spreadsheet import plain_cell
 from screening.store import FeatureTable
 
 OBJECTIVES = {"mean": "prediction", "lower": "lower", "chance": "chance"}  # setting to column
+OUT_OF_FOLD = {"trees": "prediction_trees", "composition": "prediction_composition"}  # column of folds to column
 RADIUS_SLACK = 1e-3  # a curve complete to within this of the wanted radius is not cut, Å
 
 Block = dict[str, "NDArray[Any]"]  # columns of some rows of the ranking
@@ -115,6 +116,21 @@ def rank(  # noqa: PLR0913
     return _ordered(frame, first=first, place=places(ids), config=config)
 
 
+def ordering_column(config: RankConfig) -> str:
+    """Return the column that orders a ranking.
+
+    Raises
+    ------
+    ModelError
+        Interval and chance are asked for of the model of composition, which keeps none.
+    """
+    if config.model == "topology":
+        return OBJECTIVES[config.objective]
+    if config.objective != "mean":
+        raise ModelError(f"rank.objective = {config.objective} needs rank.model = topology: the other keeps no errors")
+    return "prediction_composition"
+
+
 def _doubtful(frame: pd.DataFrame, first: IntArray) -> list[Wanted]:
     """Return the crystals of all groups of duplicates, those of the best prediction first."""
     rows = np.flatnonzero(np.bincount(first, minlength=len(first))[first] > 1)
@@ -145,8 +161,10 @@ def confirming(config: Config) -> tuple[Callable[[Sequence[Wanted]], Confirm] | 
 def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray, config: RankConfig) -> pd.DataFrame:
     """Return the rows in order, with ranks; `first` is what stands for each, `place` the order of the ids."""
     prediction = frame["prediction"].to_numpy(dtype=np.float64)
-    objective = frame[OBJECTIVES[config.objective]].to_numpy(dtype=np.float64)
+    objective = frame[ordering_column(config)].to_numpy(dtype=np.float64)
     if np.isnan(objective).any():
+        if config.model == "composition":
+            raise ModelError("no model of composition stands beside this one: train again with learn.model = mean")
         raise ModelError("this model keeps no residuals, so that no chance is known: train it again")
     if config.per_prototype:
         _hold_back_copies(frame, objective, prediction, first=first, place=place, most=config.per_prototype)
@@ -226,9 +244,12 @@ class _Judge:
         model, training = self._model, self._model.training
         labels = np.array([self._label_row.get(str(id), -1) for id in batch.ids], dtype=np.int64)
         is_known = labels >= 0
-        mean = model.predict(batch.features, threads=self._threads).mean
+        said = model.predict(batch.features, threads=self._threads)
+        mean, deviation = said.mean, said.deviation
         mean[is_known] = [model.out_of_fold[str(id)] for id in batch.ids[is_known]]
-        prediction = model.interval(mean)
+        if deviation is not None:
+            deviation[is_known] = [self._out_of_fold["deviation"][str(id)] for id in batch.ids[is_known]]
+        prediction = model.interval(mean, deviation=deviation)
         nearest, distance = model.space.nearest(batch.features)
         if is_known.any():
             others, other_distance = self._nearest_others
@@ -243,8 +264,10 @@ class _Judge:
             "prediction": prediction.mean,
             "lower": prediction.lower,
             "upper": prediction.upper,
-            "chance": model.chance(prediction.mean, target=self._config.target),
+            "chance": model.chance(prediction.mean, target=self._config.target, deviation=deviation),
             "conductivity": 10.0**prediction.mean,
+            **self._others(batch, said.trees, is_known),
+            "deviation": np.full(len(mean), np.nan) if deviation is None else deviation,
             "distance": distance,
             "nearest": training.ids[nearest],
             "nearest_formula": training.formula[nearest],
@@ -261,6 +284,23 @@ class _Judge:
             "flags": batch.facts["flags"],
             **self._held_back(batch),
         }
+
+    @cached_property
+    def _out_of_fold(self) -> dict[str, dict[str, float]]:
+        return {name: self._model.out_of_fold_of(name) for name in ("deviation", *OUT_OF_FOLD)}
+
+    def _others(self, batch: Batch, trees: FloatArray | None, is_known: NDArray[np.bool_]) -> Block:
+        """Return what LightGBM alone and the model with composition say, NaN where the model knows neither."""
+        found: Block = {name: np.full(len(batch.ids), np.nan) for name in OUT_OF_FOLD.values()}
+        if trees is None or not self._model.knows_composition:
+            return found
+        found["prediction_trees"] = trees.copy()
+        found["prediction_composition"] = self._model.predict_with_composition(
+            batch.features, batch.composition, threads=self._threads
+        )
+        for name, column in OUT_OF_FOLD.items():
+            found[column][is_known] = [self._out_of_fold[name][str(id)] for id in batch.ids[is_known]]
+        return found
 
     def _held_back(self, batch: Batch) -> Block:
         """Return whether charges balance, and which of the filters speak against each crystal."""

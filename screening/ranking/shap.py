@@ -67,7 +67,7 @@ def _on_gpu(model: Model, features: NDArray[Any], *, time_limit: float) -> Contr
     expected_values, expected = model.contributions(features[:CHECKED])
     values = _in_child(model, features, time_limit=time_limit)
     gap = float(np.abs(values[:CHECKED] - expected_values).max())
-    total = float(np.abs(values.sum(axis=1) + expected - model.predict(features).mean).max())
+    total = float(np.abs(values.sum(axis=1) + expected - model.tree_mean(features)).max())
     # Written so that NaN is refused.
     if not (gap < MAX_GAP and total < MAX_GAP):
         raise EngineUnavailableError(

@@ -221,6 +221,15 @@ def checks(scores: dict[str, Any]) -> list[str]:
                 f"Good conductors ({text.level(row['threshold'])} S/cm or more, {row['n_good']:.0f} of "
                 f"{row['n']:.0f}) among crystals left out: {found}; BEDROC {row['bedroc']:.2f}."
             )
+    apart = (scores.get("headline") or {}).get("family")
+    if apart is not None and apart.get("mae") is not None and apart.get("mae_of_mean") is not None:
+        beaten = "smaller than" if apart["beats_mean"] else "not smaller than"
+        worse = [f"{one['family']} ({one['n']})" for one in apart.get("families", []) if not one["beats_mean"]]
+        among = f"; it is not smaller in {', '.join(worse)}" if worse else ""
+        lines.append(
+            f"With whole families left out the error is {apart['mae']:.2f}, {beaten} that of the mean of the training "
+            f"values, {apart['mae_of_mean']:.2f}{among}."
+        )
     width = scores.get("interval", {}).get("median_width")
     if width is not None:
         lines.append(

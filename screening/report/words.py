@@ -28,7 +28,11 @@ CODES: dict[str, str] = {
 
 MODELS: dict[str, str] = {
     "curves": "curves (this model)",
-    "conventional": "conventional descriptors",
+    "composition": "curves and composition",
+    "trees": "curves, LightGBM alone",
+    "ridge": "curves, kernel ridge alone",
+    "process": "curves, Gaussian process alone",
+    "conventional": "conventional descriptors, LightGBM",
     "nearest": "nearest neighbour",
     "dummy": "dummy (mean of training)",
 }

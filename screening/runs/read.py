@@ -20,7 +20,7 @@ from screening.runs.folder import RECORD, ranking_path
 from screening.runs.record import RunRecord, read_record
 from screening.spreadsheet import unguarded
 
-MODELS = ("curves", "conventional", "nearest", "dummy")
+MODELS = ("curves", "composition", "trees", "ridge", "process", "conventional", "nearest", "dummy")
 WORDS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
 
 

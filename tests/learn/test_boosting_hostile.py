@@ -109,7 +109,7 @@ def test_any_change_is_refused_or_means_what_was_checked(source: str, tmp_path: 
 def test_a_folder_of_the_first_format_predicts_as_before() -> None:
     model = load_model(DATA / "model-format-1")
     values, expected = model.contributions(model.training.features)
-    whole = model.predict(model.training.features).mean
+    whole = model.tree_mean(model.training.features)
     np.testing.assert_allclose(values.sum(axis=1) + expected, whole, atol=1e-9)
 
 

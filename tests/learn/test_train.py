@@ -373,7 +373,11 @@ def test_same_seed_same_bytes_in_any_order_of_labels(
         "booster-0.txt",
         "booster-1.txt",
         "card.md",
+        "composition-0.txt",
+        "composition-1.txt",
         "folds.csv",
+        "kernels-composition.parquet",
+        "kernels.parquet",
         "model.json",
         "scores.json",
         "training.parquet",
@@ -446,7 +450,10 @@ def test_no_crystals_no_predictions(model: Model) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"format_version": 2}, "format_version"),
+        ({"format_version": 3}, "format_version"),
+        ({"format_version": 1, "kernels": None, "extra": 1}, "extra"),
+        ({"kernels": None}, "names no kernels"),
+        ({"composition_base": None}, "names no kernels"),
         ({"format": "pickle"}, "format"),
         ({"boosters": 10**9}, "boosters"),
         ({"boosters": 3}, "booster-2.txt"),

@@ -71,7 +71,7 @@ def test_the_cpu_is_exact_and_asks_for_no_gpu(
     np.testing.assert_array_equal(found.values, values)
     assert (found.expected, found.method) == (expected, ON_CPU)
     np.testing.assert_allclose(
-        found.values.sum(axis=1) + expected, model.predict(crystals.features).mean, rtol=0, atol=1e-9
+        found.values.sum(axis=1) + expected, model.tree_mean(crystals.features), rtol=0, atol=1e-9
     )
 
 

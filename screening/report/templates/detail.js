@@ -41,11 +41,24 @@ function heading(parent, row) {
   badges(parent, row);
 }
 
+// What the other models say, where it differs from the prediction by more than half a power of ten; the model with
+// composition always.
+function others(list, row) {
+  const own = cell(row, "prediction");
+  const trees = cell(row, "prediction_trees");
+  if (trees !== null && Math.abs(trees - own) > 0.5) fact(list, "LightGBM alone, which the reasons explain", `${power(trees)} S/cm`);
+  const both = cell(row, "prediction_composition");
+  if (both === null) return;
+  const apart = Math.abs(both - own) > 0.5 ? `; the two disagree by ${Math.abs(both - own).toFixed(1)} powers of ten` : "";
+  fact(list, "with composition", `${power(both)} S/cm${apart}`);
+}
+
 function facts(parent, row) {
   const list = make(parent, "dl", { class: "facts" });
   fact(list, "predicted σ", `${power(cell(row, "prediction"))} S/cm`);
   fact(list, `interval, ${data.interval}`, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))} S/cm`);
   if (cell(row, "chance") !== null) fact(list, `chance of ${level(data.target)} S/cm or more`, percent(cell(row, "chance")));
+  others(list, row);
   if (cell(row, "measured") !== null) fact(list, "measured σ", `${measured(cell(row, "id"), cell(row, "measured"))} S/cm`);
   const near = fact(list, "nearest known", "");
   formula(make(near, "bdi"), cell(row, "nearest_formula"));

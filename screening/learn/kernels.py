@@ -1,0 +1,141 @@
+"""Two learners beside the trees: kernel ridge and a Gaussian process on scaled columns, with one Laplacian kernel.
+
+Both are linear algebra in float64 on one BLAS thread in a fixed order, so that a fit gives the same numbers whatever
+runs beside it. A prediction is worked out crystal by crystal: it depends on no batch.
+
+The kernel is k(x, y) = exp(-GAMMA |x - y|_1) on columns of zero mean and unit spread over the root of their number.
+Ridge takes bounds as values. The process takes them as what they are: their values are replaced by what is expected
+of them below the bound, given all others (see `_below`), until that stays. Its deviation says how far a crystal is from
+all that was measured. Source: Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), algorithm 2.1 and
+equation 5.12 for the predictions that leave one out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cholesky, solve_triangular
+from scipy.spatial.distance import cdist
+from scipy.stats import norm
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from screening.crystals import BoolArray, FloatArray, IntArray
+
+GAMMA = 0.1
+NOISE = 0.1  # of a measured value, as a share of the spread of all; 0.3 log units where that is 3
+ROUNDS = 15  # of the expected values of bounds; they change by less than 0.01 log units after ten
+BLOCK = 256  # crystals whose kernel is held at a time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernels:
+    """Kernel ridge and Gaussian process over the same training crystals."""
+
+    used: IntArray  # (n_used,) columns that vary
+    fill: FloatArray  # (n_used,) what stands for a value that was not computed: the median
+    mean: FloatArray  # (n_used,)
+    spread: FloatArray  # (n_used,)
+    points: FloatArray  # (n_training, n_used) scaled
+    ridge: FloatArray  # (n_training,) dual weights
+    process: FloatArray  # (n_training,) dual weights
+    factor: FloatArray  # (n_training, n_training) inverse of the lower Cholesky factor of kernel and noise
+    ridge_base: float  # log10 S/cm, added to both
+    process_base: float
+    scale: float  # spread of the values, log units
+
+    def project(self, features: NDArray[Any]) -> FloatArray:
+        """Return scaled columns (n, n_used) of features (n, n_columns)."""
+        values = np.asarray(features, dtype=np.float64)[:, self.used]
+        return _scaled(np.where(np.isnan(values), self.fill, values), self.mean, self.spread)
+
+    def predict(self, features: NDArray[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return ridge, process and the process' deviation, each (n,), log10 S/cm and log units."""
+        ridge, process, deviation = (np.empty(len(features)) for _ in range(3))
+        with threadpool_limits(1, user_api="blas"):
+            for begin in range(0, len(features), BLOCK):
+                span = slice(begin, begin + BLOCK)
+                kernel = laplacian(self.project(features[span]), self.points)
+                ridge[span] = self.ridge_base + (kernel * self.ridge).sum(axis=1)
+                process[span] = self.process_base + (kernel * self.process).sum(axis=1)
+                # One product per crystal: of a block, the rounding would depend on the crystals beside it.
+                explained = np.array([float(np.square(self.factor @ row).sum()) for row in kernel])
+                deviation[span] = self.scale * np.sqrt(np.maximum(1.0 + NOISE - explained, NOISE))
+        return ridge, process, deviation
+
+
+def laplacian(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return the kernel (n, m) between scaled columns (n, k) and (m, k)."""
+    return np.asarray(np.exp(-GAMMA * cdist(left, right, "cityblock")), dtype=np.float64)
+
+
+def fit_kernels(features: NDArray[Any], target: FloatArray, is_bound: BoolArray) -> Kernels:
+    """Return both learners fitted to crystals.
+
+    Parameters
+    ----------
+    features
+        (n, n_columns); NaN = not computed.
+    target
+        (n,) log10 S/cm, or the bound.
+    is_bound
+        (n,) whether the value is an upper bound.
+    """
+    values = np.asarray(features, dtype=np.float64)
+    known = np.isfinite(values)
+    some = np.flatnonzero(known.any(axis=0))
+    fill = np.nanmedian(values[:, some], axis=0) if len(some) else np.empty(0)
+    filled = np.where(known[:, some], values[:, some], fill)
+    mean, spread = filled.mean(axis=0), filled.std(axis=0)
+    varies = spread > 1e-9 * np.maximum(1.0, np.abs(mean))  # a constant column keeps a spread of rounding size
+    used, fill, mean, spread = some[varies], fill[varies], mean[varies], spread[varies]
+    points = np.ascontiguousarray(_scaled(filled[:, varies], mean, spread))
+    with threadpool_limits(1, user_api="blas"):
+        lower = cholesky(laplacian(points, points) + NOISE * np.eye(len(points)), lower=True)
+        # By rows, as it is read back from a file: sums are then the same to the last bit.
+        factor = np.ascontiguousarray(solve_triangular(lower, np.eye(len(points)), lower=True))
+        inverse = factor.T @ factor
+        base = float(target.mean())
+        scale = float(target.std()) or 1.0
+        expected, process_base = _below(inverse, target, is_bound, scale=scale)
+        ridge = inverse @ (target - base)
+        process = inverse @ (expected - process_base)
+    return Kernels(
+        used=used.astype(np.int64),
+        fill=fill,
+        mean=mean,
+        spread=spread,
+        points=points,
+        ridge=ridge,
+        process=process,
+        factor=factor,
+        ridge_base=base,
+        process_base=process_base,
+        scale=scale,
+    )
+
+
+def _scaled(values: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:
+    return np.asarray((values - mean) / spread / np.sqrt(max(1, len(mean))), dtype=np.float64)
+
+
+def _below(inverse: FloatArray, target: FloatArray, is_bound: BoolArray, *, scale: float) -> tuple[FloatArray, float]:
+    """Return the values (n,) with bounds replaced by what is expected below them, and the base.
+
+    A bound's value is normal around what all other crystals predict of it, cut off at the bound: its mean stands for
+    it. Source: Tobin, Econometrica 26 (1958) 24, by expectation as Dempster, Laird and Rubin, J. R. Stat. Soc. B 39
+    (1977) 1; with the leave-one-out predictions of a Gaussian process.
+    """
+    base = float(target.mean())
+    values = target.copy()
+    if not is_bound.any() or is_bound.all():
+        return values, base
+    spread = scale / np.sqrt(np.diag(inverse))
+    for _ in range(ROUNDS):
+        others = values - (inverse @ (values - base)) / np.diag(inverse)
+        place = (target - others) / spread
+        below = others - spread * np.exp(norm.logpdf(place) - norm.logcdf(place))
+        values = np.where(is_bound, below, target)
+    return values, base
