@@ -97,6 +97,15 @@ def cells(data: Dataset, config: Config, models: dict[str, str], repeats: int) -
     return rows
 
 
+def _possible(table: Path, folder: Path) -> Path:
+    """Return a copy of a table without rows above 1 S/cm, which no reader of labels takes."""
+    rows = pd.read_csv(table, dtype=str, keep_default_na=False)
+    (name,) = (column for column in rows.columns if "conductivity" in column.lower())
+    values = pd.to_numeric(rows[name].str.lstrip("<= "), errors="coerce")
+    rows[~(values > 1.0)].to_csv(folder / table.name, index=False)
+    return folder / table.name
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crystals")
@@ -106,8 +115,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     config = Config()
-    labels = read_labels(options.labels, target_column=options.target_column).joined(read_labels(options.more))
     with TemporaryDirectory() as folder:
+        more = read_labels(_possible(options.more, Path(folder)))
+        labels = read_labels(options.labels, target_column=options.target_column).joined(more)
         store = Path(folder) / "features.zarr"
         featurize_all([options.crystals], config=config, out=store, progress=Progress())
         table = read_table(store)
