@@ -116,8 +116,8 @@ def main() -> None:
     options = parser.parse_args()
     config = Config()
     with TemporaryDirectory() as folder:
-        more = read_labels(_possible(options.more, Path(folder)))
-        labels = read_labels(options.labels, target_column=options.target_column).joined(more)
+        compounds = read_labels(_possible(options.more, Path(folder)))
+        labels = read_labels(options.labels, target_column=options.target_column).joined(compounds)
         store = Path(folder) / "features.zarr"
         featurize_all([options.crystals], config=config, out=store, progress=Progress())
         table = read_table(store)
