@@ -10,18 +10,18 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from screening.errors import StoreError
 from screening.locations import Location, Remote, fetched
 from screening.store.pointer import pointed
 
+if TYPE_CHECKING:  # workers write none, and start without the libraries
+    import pandas as pd
+    import pyarrow.parquet as pq
+
 PROPERTIES = "properties.parquet"
 AT_ONCE = 100_000  # numbers held until they are written
-SCHEMA = pa.schema([("id", pa.string()), ("name", pa.string()), ("value", pa.float64())])
 
 
 class PropertyWriter:
@@ -48,10 +48,14 @@ class PropertyWriter:
         return True
 
     def _flush(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = pa.schema([("id", pa.string()), ("name", pa.string()), ("value", pa.float64())])
         if self._file is None:
-            self._file = pq.ParquetWriter(self._path, SCHEMA, compression="zstd")
+            self._file = pq.ParquetWriter(self._path, schema, compression="zstd")
         ids, names, values = zip(*self._rows, strict=True)
-        self._file.write_table(pa.table([list(ids), list(names), list(values)], schema=SCHEMA))
+        self._file.write_table(pa.table([list(ids), list(names), list(values)], schema=schema))
         self._rows = []
 
 
@@ -84,6 +88,9 @@ def read_properties(store: Location) -> pd.DataFrame:
     StoreError
         The table cannot be read.
     """
+    import pandas as pd
+    import pyarrow as pa
+
     target = pointed(store) / PROPERTIES
     if not target.is_file():
         return pd.DataFrame(index=pd.Index([], name="id", dtype=object))

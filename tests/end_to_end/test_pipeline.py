@@ -177,6 +177,7 @@ def test_a_folder_of_bad_files(finished_run: Finished, scheduler: str, tmp_path:
         "huge": "too-large",
         "escaped": "unsafe-path",
         "escaped2": "unsafe-path",
+        "(passed over: .csv)": "passed-over",
     }
     assert {"good1", "good2"} <= set(pd.read_csv(run / "ranking.csv")["id"])
     counts = json.loads((run / "run.json").read_text())["counts"]
@@ -192,7 +193,7 @@ def test_a_folder_of_bad_files(finished_run: Finished, scheduler: str, tmp_path:
         (["featurize", ".", "--out", "x.zarr", "--ion", "Qq"], 1, "mobile_ion"),
         (["featurize", ".", "--out", "x.zarr", "--scheduler", "tcp://127.0.0.1:1"], 1, "no Dask scheduler"),
         (["rank", "--features", "none.zarr", "--model", "none", "--out", "r.csv"], 1, "none"),
-        (["run", "."], 2, "labels"),
+        (["run", "."], 2, "--out"),
         (["dance"], 2, "dance"),
     ],
 )
