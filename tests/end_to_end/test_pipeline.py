@@ -181,7 +181,7 @@ def test_a_folder_of_bad_files(finished_run: Finished, scheduler: str, tmp_path:
     }
     assert {"good1", "good2"} <= set(pd.read_csv(run / "ranking.csv")["id"])
     counts = json.loads((run / "run.json").read_text())["counts"]
-    assert (counts["found"], counts["featurized"], counts["rejected"]) == (46, 38, 8)
+    assert (counts["found"], counts["featurized"], counts["rejected"]) == (47, 38, 9)
     assert {path for path in tmp_path.rglob("*") if run not in (path, *path.parents)} == before
 
 

@@ -122,7 +122,7 @@ def test_scores_stand_with_their_spread(source: str) -> None:
     names = re.findall(r'<th scope="row">(.*?)</th>', table[: table.index("</table>")])
     assert names[:4] == [
         "curves (this model)",
-        "conventional descriptors",
+        "conventional descriptors, LightGBM",
         "nearest neighbour",
         "dummy (mean of training)",
     ]
