@@ -121,6 +121,7 @@ def after_tutorial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             os.environ["MPLBACKEND"] = backend
 
 
+@pytest.mark.slow
 def test_the_tutorial_leaves_a_run(after_tutorial: Path) -> None:
     assert (after_tutorial / "RUN" / "report.html").stat().st_size > 10_000
     assert (after_tutorial / "barcode.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")
@@ -135,6 +136,7 @@ def test_the_tutorial_leaves_a_run(after_tutorial: Path) -> None:
         if page.name != "tutorial.md" and any(b.language == "python" or b.said == "run" for b in blocks(page))
     ],
 )
+@pytest.mark.slow
 def test_the_code_of_a_page_runs(page: Path, after_tutorial: Path) -> None:
     wanted = [block for block in blocks(page) if block.language == "python" or block.said == "run"]
     left_out = sum(block.said.startswith("not run") for block in wanted)
