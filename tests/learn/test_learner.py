@@ -31,6 +31,7 @@ from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.learner import CPU, MAX_DIFFERENCE, Learner, Trial, choose_learner, training_rows, trial_rows
 from screening.learn.load import load_model
 from screening.learn.model import Model
+from screening.learn.predictor import fit_predictor
 from screening.learn.train import train
 
 POCL = Path("/etc/OpenCL/vendors/pocl.icd")
@@ -436,17 +437,29 @@ def test_the_header_tells_the_learner(tmp_path: Path, planted_model: Model) -> N
 
 
 def test_every_fit_of_a_training_uses_the_learner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of folds and of the final models; the checks, which are many small fits, stay on the CPU."""
     seen: list[tuple[object, object]] = []
+    asked: list[str] = []
 
     def counted(rows: Rows, *, params: dict[str, object], **options: Any) -> object:
         seen.append((params.get("device_type"), params.get("gpu_use_dp")))
         on_cpu = {name: value for name, value in params.items() if name not in {"device_type", "gpu_use_dp"}}
         return fit(rows, params=on_cpu, **options)
 
-    monkeypatch.setattr(sys.modules["screening.learn.evaluate"], "fit", counted)
-    monkeypatch.setattr(sys.modules["screening.learn.predictor"], "fit", counted)
+    def noted(*given: Any, device_type: str = "cpu", **options: Any) -> object:
+        asked.append(device_type)
+        before = len(seen)
+        found = fit_predictor(*given, device_type=device_type, **options)
+        assert set(seen[before:]) == {("cuda", True)}
+        return found
+
+    for name in ("evaluate", "predictor"):
+        monkeypatch.setattr(sys.modules[f"screening.learn.{name}"], "fit", counted)
+    for name in ("evaluate", "train"):
+        monkeypatch.setattr(sys.modules[f"screening.learn.{name}"], "fit_predictor", noted)
     crystals = table(60, seed=0)
     found = train(crystals, labels(crystals, 50, seed=1), QUICK, learner=Learner("cuda", "4.7.0", ()))
-    assert set(seen) - {(None, None)} == {("cuda", True)}  # the checks, fitted many times, stay on the CPU
+    assert len(asked) > 10
+    assert set(asked) == {"cuda"}
     assert found.header.learner is not None
     assert found.header.learner.device_type == "cuda"
