@@ -85,7 +85,7 @@ def _part(model: Model, given: list[Crystal | Rejection], config: Config, target
             "prediction": found.mean,
             "lower": found.lower,
             "upper": found.upper,
-            "chance": model.chance(found.mean, target=target),
+            "chance": model.chance(found.mean, target=target, deviation=found.deviation),
             "conductivity": 10.0**found.mean,
             "distance": distance,
             "in_domain": (distance <= 1.0) & ~unseen.any(axis=1),

@@ -121,7 +121,6 @@ def after_tutorial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             os.environ["MPLBACKEND"] = backend
 
 
-@pytest.mark.slow
 def test_the_tutorial_leaves_a_run(after_tutorial: Path) -> None:
     assert (after_tutorial / "RUN" / "report.html").stat().st_size > 10_000
     assert (after_tutorial / "barcode.svg").read_text(encoding="utf-8").lstrip().startswith("<?xml")

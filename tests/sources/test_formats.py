@@ -260,7 +260,6 @@ def test_not_a_number_in_python_json_is_read(tmp_path: Path) -> None:
         assert [item.properties for item in found] == [{"g": 1.5}] * 20
 
 
-@pytest.mark.slow
 def test_memory_is_that_of_an_entry(tmp_path: Path) -> None:
     entry = json.dumps({"material_id": "a", "structure": SALT.as_dict()})
     peaks = []
