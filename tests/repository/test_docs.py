@@ -135,7 +135,6 @@ def test_the_tutorial_leaves_a_run(after_tutorial: Path) -> None:
         if page.name != "tutorial.md" and any(b.language == "python" or b.said == "run" for b in blocks(page))
     ],
 )
-@pytest.mark.slow
 def test_the_code_of_a_page_runs(page: Path, after_tutorial: Path) -> None:
     wanted = [block for block in blocks(page) if block.language == "python" or block.said == "run"]
     left_out = sum(block.said.startswith("not run") for block in wanted)
