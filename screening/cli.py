@@ -501,6 +501,9 @@ def inspect(
 
     count = 0
     for row in inspected(crystals, settings(config, cloud__mobile_ion=ion)):
+        if not row.is_crystal:
+            say(str(row.detail))
+            continue
         count += 1
         typer.echo(row.as_json() if as_json else "\n".join(row.lines()))
     if not count:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from screening.config import Config
 from screening.crystals import Crystal, channel_clouds, channel_label, flag_sentence
@@ -27,9 +27,14 @@ class Inspected:
     space_group: int | None = None  # international number, None where unknown
     symmetry_source: str | None = None  # operations, hall, name, number, superspace or none
     clouds: dict[str, int] | None = None  # channel -> points
-    flags: list[dict[str, str]] | None = None  # name and sentence of each
+    flags: list[dict[str, str]] = field(default_factory=list)  # name and sentence of each; none of a refused one
     code: str | None = None  # of a refusal
     detail: str | None = None
+
+    @property
+    def is_crystal(self) -> bool:
+        """Whether this tells of a crystal, and not of files that were passed over."""
+        return self.code != Code.PASSED_OVER.value
 
     def as_json(self) -> str:
         """Return one line of JSON."""
@@ -52,13 +57,13 @@ class Inspected:
             f"  atoms    {atoms} on {self.n_sites} sites",
             f"  symmetry group {group}, from {self.symmetry_source}",
             f"  points   {points}",
-            *(f"  {flag['name']}: {flag['sentence']}" for flag in self.flags or ()),
+            *(f"  {flag['name']}: {flag['sentence']}" for flag in self.flags),
             f"  {self.source}",
         ]
 
 
 def inspected(paths: Sequence[str], config: Config) -> Iterator[Inspected]:
-    """Yield what was read of every crystal, refused ones too, in listing order.
+    """Yield what was read of every crystal, refused ones too, in listing order; files passed over are rows with a code.
 
     Raises
     ------

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import screening
 from paths import SHARED
 from typer.testing import CliRunner
 
@@ -65,7 +66,7 @@ def test_the_handed_cases_are_right(name: str) -> None:
     assert not set(row.composition) & set(expected.get("never", ()))
     right = expected["composition"] is None or row.composition == pytest.approx(expected["composition"], abs=1e-3)
     right &= expected["n_sites"] in (None, row.n_sites)
-    flagged = [flag["name"] for flag in row.flags or () if flag["name"] in CONTRADICTIONS]
+    flagged = [flag["name"] for flag in row.flags if flag["name"] in CONTRADICTIONS]
     assert right or ("flag" in expected["also_right"] and flagged), (row.composition, row.n_sites)
 
 
@@ -89,8 +90,19 @@ def test_json_has_a_line_for_each_crystal_refused_ones_too(folder: Path) -> None
     assert (good["flags"], good["code"], good["detail"]) == ([], None, None)
     assert [flag["name"] for flag in flagged["flags"]] == ["formula"]
     assert "Li2" in flagged["flags"][0]["sentence"]
-    assert (refused["code"], refused["formula"]) == ("no-atoms", None)
+    assert (refused["code"], refused["formula"], refused["flags"]) == ("no-atoms", None, [])
     assert refused["detail"]
+
+
+def test_files_passed_over_are_told_beside_and_are_no_crystals(folder: Path, tmp_path: Path) -> None:
+    (folder / "notes.pdf").write_bytes(b"%PDF-1.4")
+    done = screening("inspect", "--json", folder)
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", "b", "c"]
+    assert "1 file .pdf: passed over" in done.stderr
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    (alone / "notes.pdf").write_bytes(b"%PDF-1.4")
+    assert "no crystal found" in screening("inspect", "--json", alone, check=1).stderr
 
 
 def test_text_is_readable_at_a_glance(folder: Path) -> None:
