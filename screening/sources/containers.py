@@ -84,8 +84,10 @@ def _by_content(kind: Kind | None, raw: Raw, *, asked: bool, limits: InputLimits
         bare = raw.name.rpartition(".")[0] if raw.name.lower().endswith(PACKED) else raw.name
         opened = Opened(bare, raw.source, len(raw.data), lambda: io.BytesIO(raw.data))
         yield from _entries(found, opened, asked=True, limits=limits, passed=passed)
-    else:
+    elif asked or looks_like_cif(raw.data):
         yield raw
+    else:
+        passed.add(raw.name, raw.source)
 
 
 def _entries(kind: Kind | None, opened: Opened, *, asked: bool, limits: InputLimits, passed: Passed) -> Iterator[Raw]:

@@ -43,6 +43,9 @@ def mixed(tmp_path: Path) -> dict[str, bytes]:
         "package.json": b'{"name": "x", "version": 1}',
         "labels.csv": b"id,conductivity\na,1e-3\n",
         ".DS_Store": b"\0\1",
+        "Makefile": b"all:\n",
+        "code.cpp": b"int main() {}\n",  # a suffix that no table names
+        "d.unheard": rocksalt(anion="Br").encode(),
     }
 
 
@@ -50,7 +53,10 @@ EXPECTED = {
     "a": "read",
     "b": "read",
     "c": "read",
+    "d": "read",
     "(passed over: .*)": "passed-over: 1 hidden file or folder: passed over, no crystal by name and content",
+    "(passed over: (no suffix))": "passed-over: 1 file (no suffix): passed over, no crystal by name and content",
+    "(passed over: .cpp)": "passed-over: 1 file .cpp: passed over, no crystal by name and content",
     "(passed over: .csv)": "passed-over: 1 file .csv: passed over, no crystal by name and content",
     "(passed over: .json)": "passed-over: 1 file .json: passed over, no crystal by name and content",
     "(passed over: .pdf)": "passed-over: 2 files .pdf: passed over, no crystal by name and content",
