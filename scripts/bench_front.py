@@ -12,7 +12,6 @@ the next time.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
@@ -25,7 +24,7 @@ from typing import Any
 # `-P` and PYTHONSAFEPATH leave out the folder of the script; the modules beside it are needed all the same.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from turns import EARLIER, HERE, Raw, Rounds, function, serve, take_turns
+from turns import HERE, Raw, Rounds, function, main, serve, take_turns
 
 STEPS = ("reading", "and clouds", "and facts of rows")
 
@@ -116,28 +115,5 @@ def compare(paths: list[str], *, against: str, every: int, rounds: int, built: P
     return "\n".join(lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("paths", nargs="*")
-    parser.add_argument("--against", default=EARLIER, help="the earlier commit")
-    parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--built", type=Path, help="where builds of commits are kept")
-    parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
-    parser.add_argument("--work", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.work:
-        work(options.work)
-        return
-    text = compare(
-        options.paths, against=options.against, every=options.every, rounds=options.rounds, built=options.built
-    )
-    print(text)
-    if options.record:
-        from benchmarks import record
-
-        record("front", "From CIF text to clouds against an earlier commit", f"```\n{text}\n```")
-
-
 if __name__ == "__main__":
-    main()
+    main(str(__doc__), compare, work, section=("front", "From CIF text to clouds against an earlier commit"), rounds=3)

@@ -5,24 +5,22 @@ A machine that slows down slows both. A script that uses it answers ``--work FIL
 
 from __future__ import annotations
 
+import argparse
 import json
-import os
 import pickle
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from builds import build
+from builds import EARLIER, build, start
 
 # Crystals that one of the two reads before it is the other's turn: a shard of this tree.
 TURN = 128
-EARLIER = "f823789"
 HERE = "this tree"
 
 Raw = tuple[str, str, bytes]  # id, source and text of a crystal
@@ -63,6 +61,49 @@ def take_turns(  # noqa: PLR0913
         return [_one_round(script, packages, items, count) for _ in range(rounds)]
 
 
+class Compare(Protocol):
+    """Takes turns and returns the lines to show."""
+
+    def __call__(self, paths: list[str], *, against: str, every: int, rounds: int, built: Path | None) -> str:
+        """Return the figures of a comparison."""
+
+
+def main(
+    description: str, compare: Compare, work: Callable[[str], None], *, section: tuple[str, str], rounds: int
+) -> None:
+    """Be one of the two processes, or compare them, print the figures, and record them if asked to.
+
+    Parameters
+    ----------
+    description
+        Of the script.
+    compare, work
+        What the command line does, and what each of the processes does with the file that it is given.
+    section
+        Name and title in docs/benchmarks.md.
+    rounds
+        If the command line does not say.
+    """
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="*")
+    parser.add_argument("--against", default=EARLIER, help="the earlier commit")
+    parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--built", type=Path, help="where builds of commits are kept")
+    parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
+    parser.add_argument("--work", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.work:
+        work(given.work)
+        return
+    text = compare(given.paths, against=given.against, every=given.every, rounds=given.rounds, built=given.built)
+    print(text)
+    if given.record:
+        from benchmarks import record
+
+        record(*section, f"```\n{text}\n```")
+
+
 def _write_items(paths: list[str], every: int, target: Path) -> int:
     from screening.config import InputLimits
     from screening.sources import iter_items
@@ -74,7 +115,7 @@ def _write_items(paths: list[str], every: int, target: Path) -> int:
 
 
 def _one_round(script: str, packages: dict[str, Path], items: Path, count: int) -> dict[str, list[dict[str, Any]]]:
-    workers = {name: _start(script, package, items) for name, package in packages.items()}
+    workers = {name: start(script, package, items) for name, package in packages.items()}
     answers: dict[str, list[dict[str, Any]]] = {name: [] for name in packages}
     for number, begin in enumerate(range(0, count, TURN)):
         # Who begins changes, so that neither always finds the caches of the processor as the other left them.
@@ -83,18 +124,6 @@ def _one_round(script: str, packages: dict[str, Path], items: Path, count: int) 
     for worker in workers.values():
         worker.communicate()
     return answers
-
-
-def _start(script: str, package: Path, items: Path) -> subprocess.Popen[str]:
-    """Start one tree's process. Without `site`, so that an editable installation of this tree does not come first."""
-    paths = [str(package), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    return subprocess.Popen(
-        [sys.executable, "-S", script, "--work", str(items)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
 
 
 def _answered(worker: subprocess.Popen[str], turn: tuple[int, int]) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -151,17 +153,31 @@ def write_known(folder: Path) -> int:
         The folder cannot be made or written.
     """
     crystals = known_conductors()
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(LABEL_COLUMNS)
+    writer.writerows((c.id, c.conductivity, c.doi, c.family, c.formula) for c in crystals)
+    return write_crystals(folder, ((one.id, one.to_cif()) for one in crystals), labels=table.getvalue())
+
+
+def write_crystals(folder: Path, cifs: Iterable[tuple[str, str]], *, labels: str) -> int:
+    """Return how many crystals (id, CIF text) were written: one `<id>.cif` each, and `labels.csv`.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be made or written.
+    """
+    count = 0
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for crystal in crystals:
-            (folder / f"{crystal.id}.cif").write_text(crystal.to_cif(), encoding="utf-8", newline="\n")
-        with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(LABEL_COLUMNS)
-            writer.writerows((c.id, c.conductivity, c.doi, c.family, c.formula) for c in crystals)
+        for id, text in cifs:
+            (folder / f"{id}.cif").write_text(text, encoding="utf-8", newline="\n")
+            count += 1
+        (folder / "labels.csv").write_text(labels, encoding="utf-8", newline="\n")
     except OSError as error:
         raise InputError(f"{folder}: cannot write the embedded crystals: {error}") from error
-    return len(crystals)
+    return count
 
 
 def _spaced(formula: str) -> str:

@@ -14,9 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from screening.errors import InputError
-
-LABELS = "labels.csv"
+from screening.data.known import write_crystals
 
 
 def measured_cifs() -> Iterator[tuple[str, str]]:
@@ -42,17 +40,8 @@ def write_measured(folder: Path) -> int:
     InputError
         The folder cannot be made or written.
     """
-    count = 0
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for id, text in measured_cifs():
-            (folder / f"{id}.cif").write_text(text, encoding="utf-8", newline="\n")
-            count += 1
-        table = resources.files(__package__).joinpath("measured_labels.csv").read_text(encoding="utf-8")
-        (folder / LABELS).write_text(table, encoding="utf-8", newline="\n")
-    except OSError as error:
-        raise InputError(f"{folder}: cannot write the measured crystals: {error}") from error
-    return count
+    labels = resources.files(__package__).joinpath("measured_labels.csv").read_text(encoding="utf-8")
+    return write_crystals(folder, measured_cifs(), labels=labels)
 
 
 def _cif(row: dict[str, Any]) -> str:
