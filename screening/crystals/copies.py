@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from screening.crystals.arrays import BoolArray, FloatArray, wrap
+from screening.crystals.arrays import BoolArray, FloatArray, IntArray, wrap
 from screening.crystals.atoms import Atoms
 from screening.crystals.columns import FEWEST_DECIMALS, MOST_DECIMALS
 from screening.crystals.linkage import chosen, components
@@ -125,10 +125,17 @@ def _kept_rows(expansion: Expansion, atoms: Atoms, lattice: FloatArray, reading:
     shared = np.flatnonzero(size[group] > 1)
     if len(shared) == 0:
         return kept
-    occupancies = atoms.occupancies[expansion.atom_idx]
+    atom_idx = expansion.atom_idx[shared]
+    order = (
+        shared,
+        -_crowd(atoms, atom_idx, group[shared]),
+        np.isnan(atoms.charges[atom_idx]),
+        -atoms.occupancies[atom_idx],
+        group[shared],
+    )
     last = -1
     first: list[int] = []  # rows kept so far of one element at one site
-    for row in shared[np.lexsort((shared, -occupancies[shared], group[shared]))].tolist():
+    for row in shared[np.lexsort(order)].tolist():
         if group[row] != last:
             last, first = int(group[row]), []
         atom = expansion.atom_idx[row]
@@ -137,6 +144,18 @@ def _kept_rows(expansion: Expansion, atoms: Atoms, lattice: FloatArray, reading:
         else:
             first.append(row)
     return kept
+
+
+def _crowd(atoms: Atoms, atom_idx: IntArray, group: IntArray) -> IntArray:
+    """Return (n,) how many labels the file lists at the coordinates of each row; the order of its rows is no matter.
+
+    Of halves listed at two places, the place that lists most of them is the one that is kept.
+    """
+    places = [(int(one), atoms.positions[atom].tobytes()) for one, atom in zip(group, atom_idx, strict=True)]
+    labels: dict[tuple[int, bytes], set[str]] = {}
+    for place, atom in zip(places, atom_idx.tolist(), strict=True):
+        labels.setdefault(place, set()).add(atoms.labels[atom])
+    return np.array([len(labels[place]) for place in places], dtype=np.int64)
 
 
 def _copies(atoms: Atoms, a: int, b: int, lattice: FloatArray, reading: Reading) -> bool:

@@ -29,7 +29,6 @@ from screening.sources.passed import Passed
 from screening.sources.raw import Opened, Raw
 from screening.sources.zips import Member, iter_members, open_member, read_member
 
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 BROKEN = (*DAMAGED, tarfile.TarError, BadZipFile, NotImplementedError, ValueError, struct.error)
 # Linux takes no longer path; a name in an archive may be of any length.
 LONGEST_NAME = 4096
@@ -42,11 +41,6 @@ class _CountError(Exception):
 
 class _RatioError(Exception):
     """The archive unpacks to more than the limit allows."""
-
-
-def is_archive(name: str) -> bool:
-    """Return whether a file name says zip or tar."""
-    return name.lower().endswith((".zip", *TAR_SUFFIXES))
 
 
 def iter_archive(path: Location, limits: InputLimits, passed: Passed) -> Iterator[Raw]:

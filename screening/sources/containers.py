@@ -19,7 +19,17 @@ from screening.sources.faults import BoundError, DamagedError, NoStructureError
 from screening.sources.files import DAMAGED, FREE_BYTES, PACKED, open_packed
 from screening.sources.found import Source
 from screening.sources.json_entries import iter_json
-from screening.sources.kinds import HEAD, MANY, SINGLE, Kind, is_hidden, kind_by_content, kind_by_name, looks_like_cif
+from screening.sources.kinds import (
+    HEAD,
+    MANY,
+    SINGLE,
+    Kind,
+    is_archive,
+    is_hidden,
+    kind_by_content,
+    kind_by_name,
+    looks_like_cif,
+)
 from screening.sources.passed import Passed
 from screening.sources.raw import Opened, Raw, Whole
 from screening.sources.tables import iter_csv, iter_parquet
@@ -46,6 +56,10 @@ def crystals_of(opened: Opened, whole: Whole, *, asked: bool, limits: InputLimit
     """
     if not asked and is_hidden(opened.name):
         passed.add(opened.name, opened.source)
+        return
+    if is_archive(opened.name):
+        detail = "an archive inside an archive is not opened: unpack the outer one first"
+        yield Raw(opened.name, opened.source, code=Code.UNREADABLE, detail=detail)
         return
     kind = kind_by_name(opened.name)
     if kind in MANY:

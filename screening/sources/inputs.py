@@ -11,11 +11,11 @@ from typing import TypeAlias
 from screening.config import InputLimits
 from screening.errors import Code, InputError
 from screening.locations import Location, Remote, is_url, location
-from screening.sources.archives import is_archive, iter_archive
+from screening.sources.archives import iter_archive
 from screening.sources.containers import crystals_of
 from screening.sources.files import read_file
 from screening.sources.folders import iter_folder
-from screening.sources.kinds import MANY, Kind, kind_by_name
+from screening.sources.kinds import MANY, Kind, is_archive, kind_by_name
 from screening.sources.lines import Line, iter_lines
 from screening.sources.passed import Passed
 from screening.sources.raw import Opened, Raw

@@ -46,6 +46,7 @@ OTHER_SUFFIXES = frozenset(
     """.txt .md .rst .toml .yaml .yml .xlsx .xls .ods .py .ipynb .pdf .png .svg .jpg .jpeg .gif .html .htm .bib .log .sh
     .doc .docx .ppt .pptx .tex .npz .npy .h5 .hdf5 .pkl .pickle .joblib""".split()
 )
+ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 _POSCAR = re.compile(r"(?:poscar|contcar)(?:[._-]|$)", re.IGNORECASE)
 _BLOCK = re.compile(
     rb"\A(?:\xef\xbb\xbf)?(?:[ \t]*(?:#[^\r\n]*)?[\r\n])*[ \t]*data_\S*[ \t]*(?:#[^\r\n]*)?(?=[\r\n])", re.IGNORECASE
@@ -57,6 +58,11 @@ _TEXTS = {
     "an XSF file": Kind.XSF,
     "a SHELX file": Kind.RES,
 }
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a file name says zip or tar."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
 def kind_by_name(name: str) -> Kind | None:

@@ -10,10 +10,10 @@ from functools import partial
 from screening.config import InputLimits
 from screening.errors import Code, InputError
 from screening.locations import Listed, Remote, is_url, location, read_all
-from screening.sources.archives import content, is_archive, iter_archive
+from screening.sources.archives import content, iter_archive
 from screening.sources.containers import crystals_of
 from screening.sources.folders import is_own, is_run, is_store
-from screening.sources.kinds import MANY, Kind, is_hidden, kind_by_name
+from screening.sources.kinds import MANY, Kind, is_archive, is_hidden, kind_by_name
 from screening.sources.lines import iter_lines
 from screening.sources.passed import Passed
 from screening.sources.raw import Opened, Raw

@@ -8,7 +8,7 @@ import gemmi
 import numpy as np
 import pytest
 from cif_blocks import block, images, read
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from screening.crystals.sites import COPY_TOLERANCE, FULL_TOLERANCE, SPECIAL_TOLERANCE
@@ -200,6 +200,14 @@ def test_halves_of_a_split_site_across_a_face_are_no_copies() -> None:
     assert (crystal.composition(), crystal.n_sites) == ({"Li": 1}, 2)
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_halves_at_one_place_and_a_copy_of_one_of_them_are_two_halves_in_any_order(order: tuple[int, ...]) -> None:
+    """Two labels share a place; the third row is one of them, listed again a cell further."""
+    rows = ("Li1 Li 0 .002 .002 .5", "Li2 Li 0 .002 .002 .5", "Li1b Li 0 .002 1.002 .5")
+    crystal = read(block("\n".join(rows[k] for k in order), cell=(7, 7, 9, 90, 90, 90)))
+    assert crystal.composition() == {"Li": 1.0}
+
+
 def as_set(crystal) -> list[tuple[object, ...]]:
     return sorted(
         (int(n), round(float(o), 9), *(round(float(v) % 1.0, 6) % 1.0 for v in p))
@@ -209,6 +217,7 @@ def as_set(crystal) -> list[tuple[object, ...]]:
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1))
+@example(65534)
 def test_the_order_of_rows_changes_nothing(seed: int) -> None:
     """Neither of atoms beside elements of symmetry nor of copies."""
     rng = np.random.default_rng(seed)

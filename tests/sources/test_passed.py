@@ -87,6 +87,17 @@ def test_so_are_the_members_of_an_archive(tmp_path: Path, mixed: dict[str, bytes
     assert told(items(tmp_path / f"x{suffix}")) == EXPECTED
 
 
+@pytest.mark.parametrize("name", ["in.zip", "in.tar.gz", "in.TXZ"])
+def test_an_archive_in_an_archive_is_a_row_of_its_own(tmp_path: Path, name: str) -> None:
+    """It may hold crystals, so it is not counted among files that are none."""
+    with zipfile.ZipFile(tmp_path / "out.zip", "w") as archive:
+        archive.writestr(name, b"PK\x03\x04 and more")
+    (only,) = items(tmp_path / "out.zip")
+    assert only.rejection is not None
+    assert only.rejection.code is Code.UNREADABLE
+    assert "an archive inside an archive" in only.rejection.detail
+
+
 def test_a_file_that_was_named_gets_a_row_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("id,conductivity\na,1e-3\n")
     (only,) = items(tmp_path / "labels.csv")

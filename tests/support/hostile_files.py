@@ -168,7 +168,7 @@ def _(rng: random.Random, folder: Path, stem: str) -> None:
     (folder / f"{stem}.{suffix}").write_bytes(damaged(rng, packer(data) if packer else data))
 
 
-@files("nested-archive", "not-cif")
+@files("nested-archive", "unreadable")
 def _(rng: random.Random, folder: Path, stem: str) -> None:
     data = good(rng).encode()
     for depth in range(rng.randrange(2, 20)):
