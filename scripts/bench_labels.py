@@ -4,7 +4,8 @@
     scripts/bench_labels.py CRYSTALS LABELS MORE_LABELS [--target-column NAME] [--repeats 3]
 
 Folds hold crystals with a CIF of their own alone. Intervals: 80 % of 1,000 resamples of whole groups. The last rows let
-compounds train whose template is a test crystal's relative: what a leak through templates would seem to gain.
+compounds train whose template is a test crystal's relative, and compositions that all but equal a test crystal's: what
+either would seem to gain.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import dataclasses
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -23,11 +25,13 @@ from screening.cluster.featurize_all import featurize_all
 from screening.cluster.progress import Progress
 from screening.config import Config
 from screening.host import cores
+from screening.learn import leaks
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import evaluate, split_groups
 from screening.learn.labels import read_labels
-from screening.learn.leaks import Relation
+from screening.learn.leaks import TOLD_COMPOSITION, Relation
 from screening.learn.scores import r_squared
+from screening.learn.splits import SAME_COMPOSITION
 from screening.pipeline import make_isotypes
 from screening.store import read_table
 
@@ -39,6 +43,8 @@ TRIED = {
     "same anions, ordered or not; limits 0.02 to 0.5), each with two sets of columns and five learners": 20,
     "kernels (Laplacian, Gaussian, Matérn 1/2, 3/2), widths, noise, bands of 0.3 to 1 Å, fractions or Magpie": 81,
     "averages of learners, weights by distance, treatments of bounds": 30,
+    "compositions without a structure (nearness 0.003 to 0.05; fractions, Magpie, crystal system; kernel ridge and "
+    "process, their width and noise, boosted and random trees; averages with the curves)": 40,
 }
 
 
@@ -122,7 +128,7 @@ def main() -> None:
         featurize_all([options.crystals], config=config, out=store, progress=Progress())
         table = read_table(store)
     made, _ = make_isotypes(table, labels, config, progress=Progress())
-    alone, beside = join(table, labels), join(table, labels, made=made)
+    alone, beside = dataclasses.replace(join(table, labels), told=None), join(table, labels, made=made)
     relation = beside.relation
     if made is None or relation is None:
         raise SystemExit("nothing could be made of these labels")
@@ -131,14 +137,17 @@ def main() -> None:
     )
     kinds = {"curves": "mean of the three", "trees": "LightGBM", "ridge": "kernel ridge", "process": "Gaussian process"}
     rows: dict[str, list[str]] = {}
-    rows |= cells(alone, config, {k: f"curves, {v}" for k, v in kinds.items()}
-                  | {"composition": "curves and composition, mean of the three"}, options.repeats)  # fmt: skip
+    both = {"composition_alone": "composition alone", "composition": "curves and composition"}
+    rows |= cells(alone, config, {k: f"curves, {v}" for k, v in kinds.items()} | both, options.repeats)
     more = f" + {len(made)} compounds"
+    told = f" + {0 if beside.told is None else len(beside.told)} compositions"
     rows |= cells(beside, config, {k: f"curves, {v}{more}" for k, v in kinds.items()}
-                  | {"composition": f"curves and composition, mean of the three{more}"}, options.repeats)  # fmt: skip
-    rows |= cells(leaky, config, {"curves": f"curves, mean of the three{more}, templates forgotten (leaks)",
-                  "composition": f"curves and composition, the same{more}, templates forgotten (leaks)"},
+                  | {k: f"{v}{told}" for k, v in both.items()}, options.repeats)  # fmt: skip
+    rows |= cells(leaky, config, {"curves": f"curves, mean of the three{more}, templates forgotten (leaks)"},
                   options.repeats)  # fmt: skip
+    with mock.patch.object(leaks, "TOLD_COMPOSITION", SAME_COMPOSITION):
+        nearer = f", those within {TOLD_COMPOSITION:g} too"
+        rows |= cells(beside, config, {k: f"{v}{told}{nearer}" for k, v in both.items()}, options.repeats)
     by_rule = ", ".join(f"{count} by {rule}" for rule, count in pd.Series(made.rule).value_counts().items())
     body = "\n".join([
         f"{len(alone)} crystals judged ({int(alone.is_bound.sum())} upper bounds, which no score below counts), "

@@ -86,7 +86,9 @@ def _kernels(header: ModelHeader) -> list[str]:
     if header.kernels is not None:
         lines.append(
             "- The prediction is the mean of these, kernel ridge and a Gaussian process (Laplacian kernel); LightGBM "
-            "is the one that is explained. Beside it a second model of curves and composition."
+            "is the one that is explained. Beside it stands its mean with what the composition alone says (kernel "
+            f"ridge and Gaussian process on atomic fractions and Magpie statistics; {header.told} of what it learned "
+            "from are labels without a crystal)."
         )
     if header.made:
         lines.append(

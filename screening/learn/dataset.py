@@ -19,6 +19,7 @@ from screening.learn.made import Made
 from screening.learn.names import merged_families, publication_keys
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import Pairs, connected_groups, equal_pairs, links
+from screening.learn.told import Told, tell
 from screening.store import FeatureTable
 
 N_CLUSTERS = 12  # structural clusters that are left out one after the other
@@ -27,7 +28,7 @@ MIN_LABELS = 10  # fewer measured values cannot be split, stopped early and judg
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Labelled crystals with features, in order of id, and what was made for labels without a crystal."""
+    """Labelled crystals with features, in order of id, and labels without a crystal."""
 
     ids: ObjectArray  # (n,) str
     target: FloatArray  # (n,) log10 S/cm, or the bound
@@ -46,6 +47,7 @@ class Dataset:
     flags: ObjectArray  # (n,) str, names of flags joined by ;
     made: Made | None = None  # labelled compounds without a crystal, which train and never judge
     relation: Relation | None = None  # of these to the crystals
+    told: Told | None = None  # labelled compositions without a crystal: the composition alone is learned from them too
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -144,6 +146,7 @@ def join(
             publication=texts["publication"],
             made=made,
         ),
+        told=tell(labels, set(row_of)),
     )
 
 

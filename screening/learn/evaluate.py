@@ -11,24 +11,28 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from screening.config import Config
-from screening.crystals import IntArray, contradictions_among
+from screening.crystals import FloatArray, IntArray, contradictions_among
 from screening.errors import ModelError
 from screening.learn.boosting import Rows, base_score, fit, parameters
 from screening.learn.dataset import Dataset, join
 from screening.learn.enrichment import screening_scores
 from screening.learn.labels import Labels
-from screening.learn.leaks import JOINS, PATHS
+from screening.learn.leaks import JOINS, PATHS, Relation
+from screening.learn.made import Made
 from screening.learn.parallel import all_of
-from screening.learn.predictor import fit_predictor, with_composition
+from screening.learn.predictor import composition_columns, fit_composition, fit_predictor, predict_composition
 from screening.learn.scores import Score, score, summarise
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import check_no_leak, grouped_folds
+from screening.learn.told import Told
 from screening.learn.view import View
 from screening.store import FeatureTable
 
 SPLITS = ("grouped", "publication", "family", "cluster", "random")
 GOOD = (-4.0, -3.0)  # log10 S/cm from which a conductor is called good
-JUDGED = ("curves", "composition", "trees", "ridge", "process", "conventional", "nearest", "dummy")
+JUDGED = (
+    "curves", "composition", "composition_alone", "trees", "ridge", "process", "conventional", "nearest", "dummy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +51,7 @@ class Fold:
     index: int
     held: NDArray[np.bool_]  # (n,) crystals judged; the others are trained on
     made: NDArray[np.bool_]  # (n_made,) compounds without a crystal that are trained on beside them
+    told: NDArray[np.bool_]  # (n_told,) compositions without a crystal that the composition is learned from
 
 
 def seeded(seed: int, *words: int) -> int:
@@ -83,7 +88,7 @@ def evaluate(  # noqa: PLR0913
     threads
         Folds trained at a time; no value depends on it.
     composition
-        Whether the model of curves and composition is judged too.
+        Whether the composition, alone and with the curves, is judged too.
 
     Raises
     ------
@@ -93,15 +98,16 @@ def evaluate(  # noqa: PLR0913
     pairs, groups = split_groups(data, split)
     settings = config.learn
     tasks: list[Fold] = []
-    admission = Admission(data, split, groups)
+    made, told = made_admission(data, split, groups), told_admission(data, split, groups)
     for repeat in range(config.learn.repeats if repeats is None else repeats):
         folds = split_folds(data, groups, split, folds=settings.folds, seed=seeded(config.seed, 1, repeat))
         check_no_leak(folds, groups, pairs)
         for fold in range(int(folds.max()) + 1):
             held = folds == fold
-            tasks.append(Fold(repeat=repeat, index=fold, held=held, made=admission(held)))
+            tasks.append(Fold(repeat=repeat, index=fold, held=held, made=made(held), told=told(held)))
 
-    judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type, composition=composition)
+    stated = composition_seen(data) if composition and settings.model == "mean" else None
+    judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type, stated=stated)
     judged = all_of([partial(judge, fold) for fold in tasks], threads=threads, size=len(data) * settings.trees)
     predictions = pd.concat(judged, ignore_index=True)
     return Evaluation(
@@ -166,24 +172,33 @@ def split_folds(data: Dataset, groups: IntArray, split: str, *, folds: int, seed
 
 
 class Admission:
-    """Which compounds without a crystal train for a test fold, by `screening.learn.leaks`; a leak is an error."""
+    """Which compounds without a crystal train for a test fold, by `screening.learn.leaks`; a leak is an error.
 
-    def __init__(self, data: Dataset, split: str, groups: IntArray) -> None:
-        self._relation = data.relation
+    Parameters
+    ----------
+    relation
+        Of the compounds to the crystals; None if there are no compounds.
+    split
+        Of the folds.
+    groups
+        (n,) crystals that the split keeps whole.
+    usable
+        (n_compounds,) compounds that may train at all; all when not given.
+    """
+
+    def __init__(
+        self, relation: Relation | None, split: str, groups: IntArray, *, usable: NDArray[np.bool_] | None = None
+    ) -> None:
+        self._relation = relation
         self._groups: IntArray | None = None
-        if self._relation is None or data.made is None:
+        if relation is None:
             return
+        self._open = np.ones(relation.n_made, dtype=np.bool_) if usable is None else usable
         if split in PATHS:
             # Families may share a publication; no path may lead through it.
-            self._groups = self._relation.whole(groups)
-        self._open = np.ones(len(data.made), dtype=np.bool_)
-        if self._groups is not None:
-            self._hung = self._relation.hung_on(self._groups)
-            self._open = self._hung != JOINS
-        if split == "family":
-            family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
-            stated = [family.get(str(id), "") != "" for id in data.made.template_ids]
-            self._open &= np.array(stated, dtype=np.bool_)[data.made.template]
+            self._groups = relation.whole(groups)
+            self._hung = relation.hung_on(self._groups)
+            self._open &= self._hung != JOINS
 
     def __call__(self, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return the compounds (n_made,) that may train where the crystals `held` (n,) are judged."""
@@ -196,12 +211,57 @@ class Admission:
         return np.asarray(used, dtype=np.bool_)
 
 
+def made_admission(data: Dataset, split: str, groups: IntArray) -> Admission:
+    """Return which made compounds train; where families are left out, none whose template states no family."""
+    if data.made is None or data.relation is None or split != "family":
+        return Admission(data.relation, split, groups)
+    family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
+    stated = [family.get(str(id), "") != "" for id in data.made.template_ids]
+    return Admission(data.relation, split, groups, usable=np.array(stated, dtype=np.bool_)[data.made.template])
+
+
+def told_admission(data: Dataset, split: str, groups: IntArray) -> Admission:
+    """Return which compositions without a crystal train; for family folds none whose nearest crystal states none."""
+    if data.told is None:
+        return Admission(None, split, groups)
+    family = data.family if split == "family" else None
+    relation = Relation.of_told(fractions=data.fractions, publication=data.publication, told=data.told, family=family)
+    if family is None:
+        return Admission(relation, split, groups)
+    usable = np.zeros(len(data.told), dtype=np.bool_)
+    nearest = relation.pairs["family"]
+    usable[nearest[:, 1] - len(data)] = data.family[nearest[:, 0]] != ""
+    return Admission(relation, split, groups, usable=usable)
+
+
 def rows_for(data: Dataset, own: NDArray[Any], made: NDArray[Any], *, kept: NDArray[np.bool_], used: Any) -> Rows:
     """Return what is trained on: crystals `kept` (n,) with columns `own`, compounds `used` (n_made,) with `made`."""
+    return _beside(data, own, made, beside=data.made, kept=kept, used=used)
+
+
+def composition_seen(data: Dataset) -> tuple[FloatArray, FloatArray]:
+    """Return what is learned of the compositions of the crystals, and of those without one."""
+    own = composition_columns(data.fractions)
+    return own, own[:0] if data.told is None else composition_columns(data.told.fractions)
+
+
+def composition_rows(data: Dataset, own: FloatArray, told: FloatArray, *, kept: NDArray[np.bool_], used: Any) -> Rows:
+    """Return what the composition is learned from: crystals `kept` (n,) and compositions `used` (n_told,)."""
+    return _beside(data, own, told, beside=data.told, kept=kept, used=used)
+
+
+def _beside(  # noqa: PLR0913
+    data: Dataset,
+    own: NDArray[Any],
+    made: NDArray[Any],
+    *,
+    beside: Made | Told | None,
+    kept: NDArray[np.bool_],
+    used: Any,
+) -> Rows:
     rows = Rows(own, data.target, data.is_bound, data.groups)[kept]
-    if data.made is None or not used.any():
+    if beside is None or not used.any():
         return rows
-    beside = data.made
     return Rows(
         np.concatenate([rows.features, made[used]]),
         np.concatenate([rows.target, beside.target[used]]),
@@ -217,7 +277,13 @@ def seen_of(data: Dataset, view: View) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _judge_fold(  # noqa: PLR0913
-    data: Dataset, fold: Fold, *, groups: IntArray, config: Config, device_type: str, composition: bool
+    data: Dataset,
+    fold: Fold,
+    *,
+    groups: IntArray,
+    config: Config,
+    device_type: str,
+    stated: tuple[FloatArray, FloatArray] | None,
 ) -> pd.DataFrame:
     """Return the predictions of every model for the held-out crystals of one fold."""
     settings, held = config.learn, fold.held
@@ -228,11 +294,10 @@ def _judge_fold(  # noqa: PLR0913
     columns: dict[str, Any] = {"curves": said.mean}
     if said.ridge is not None:
         columns |= {"trees": said.trees, "ridge": said.ridge, "process": said.process, "deviation": said.deviation}
-    if said.ridge is not None and composition:
-        own = with_composition(own, data.fractions)
-        made = own[:0] if data.made is None else with_composition(made, data.made.fractions)
-        both = fit_predictor(rows(own, made), settings, seeds=[seed], device_type=device_type)
-        columns["composition"] = both.predict(own[held]).mean
+    if said.ridge is not None and stated is not None:
+        alone = fit_composition(composition_rows(data, *stated, kept=~held, used=fold.told), settings)
+        columns["composition_alone"] = predict_composition(alone, stated[0][held])
+        columns["composition"] = (said.mean + columns["composition_alone"]) / 2.0
 
     training = Rows(data.features, data.target, data.is_bound, groups)[~held].under(settings.bounds)
     params = parameters(settings, seed=seed, device_type=device_type)

@@ -46,7 +46,7 @@ class ModelHeader(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["screening-model"] = "screening-model"
-    format_version: Literal[1, 2] = 1  # 2 = with kernels and a second model, of composition too
+    format_version: Literal[1, 2] = 1  # 2 = with kernels, and others of the composition
     features_hash: str = Field(max_length=128)
     features_version: int = 1  # 1 = written before it was stated
     features_config: dict[str, Any]
@@ -65,9 +65,9 @@ class ModelHeader(BaseModel):
     band: float = Field(0.0, ge=0)  # width of the radius bands that the trees see, Å; 0 = the columns themselves
     normalised: bool = False  # intervals and residuals are in units of the process' deviation
     kernels: KernelHeader | None = None  # of the curves; none in format 1
-    composition_kernels: KernelHeader | None = None  # of curves and composition
-    composition_base: FiniteFloat | None = None
+    composition_kernels: KernelHeader | None = None  # of the composition alone
     made: int = 0  # compounds without a crystal that it was trained on beside the crystals
+    told: int = 0  # compositions without a crystal that the composition was learned from beside the crystals
 
     @property
     def settings(self) -> FeatureSettings:

@@ -1,10 +1,13 @@
-"""Which made compounds may train for a test fold: none that a test crystal, or its template, is related to.
+"""Which compounds without a crystal may train for a test fold: none related to a test crystal, nor its template.
 
 One relation over labelled crystals, made compounds and templates: the same publication, the same composition, nearly
-the same features, or *made from*. For every split a compound is left out if it or its template is related to a test
-crystal. Where whole groups are left out (``grouped``, ``family``) no path of relations may lead there either: a
-compound that would join two groups is left out for good, and one that hangs on a group trains only where that group
-does. Compounds are left out, never made anew on another template.
+the same features, or *made from*. Compositions that are learned from by themselves (`screening.learn.told`) have no
+template and no features that could tell near-duplicates, so a composition near a crystal's counts as the same.
+
+For every split a compound is left out if it or its template is related to a test crystal. Where whole groups are left
+out (``grouped``, ``family``) no path of relations may lead there either: a compound that would join two groups is left
+out for good, and one that hangs on a group trains only where that group does. Compounds are left out, never made anew
+on another template.
 """
 
 from __future__ import annotations
@@ -21,18 +24,22 @@ from screening.learn.made import Made
 from screening.learn.names import publication_keys
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import NEAR_DUPLICATE, SAME_COMPOSITION, Pairs, connected_groups, equal_pairs
+from screening.learn.told import Told
 
 PATHS = ("grouped", "family")  # splits in which no path may lead from a compound to a test crystal
+# Atomic fractions that compositions without a structure may differ by and still count as the same. With it they are as
+# far from the crystals of a grouped test fold as the crystals that train for it are (docs/learning.md).
+TOLD_COMPOSITION = 0.02
 JOINS, FREE = -2, -1  # groups of compounds that join two groups, and of those that hang on none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Relation:
-    """Related nodes: labelled crystals 0..n-1, then made compounds, then templates."""
+    """Related nodes: labelled crystals 0..n-1, then compounds, then templates."""
 
     n_crystals: int
     n_made: int
-    template: IntArray  # (n_made,) nodes
+    template: IntArray  # (n_made,) nodes; its own where a compound has none
     distance: FloatArray  # (n_made,)
     ids: NDArray[np.object_]  # (n_made,)
     pairs: dict[str, Pairs]  # related nodes, by reason
@@ -71,6 +78,42 @@ class Relation:
                 "made from": np.column_stack([n + np.arange(m), n + m + made.template]).astype(np.int64),
                 "template": np.array(same, dtype=np.int64).reshape(-1, 2),
             },
+        )
+
+    @classmethod
+    def of_told(
+        cls,
+        *,
+        fractions: FloatArray,
+        publication: NDArray[np.object_],
+        told: Told,
+        family: NDArray[np.object_] | None = None,
+    ) -> Relation:
+        """Return the relation between labelled crystals (n,) and compositions without one.
+
+        Where `family` (n,) states a chemical family, a composition is of that of the crystal nearest to it, and
+        related to that crystal; the split by family asks for it.
+        """
+        n, m = len(fractions), len(told)
+        shares = cKDTree(np.concatenate([fractions, told.fractions]))
+        named = publication_keys(np.concatenate([publication, told.publication]))
+        pairs = {
+            "composition": _pairs(shares.query_pairs(TOLD_COMPOSITION, p=np.inf, output_type="ndarray")),
+            "publication": _cliques(named),
+            "template": np.empty((0, 2), dtype=np.int64),
+        }
+        if family is not None:
+            nearest = cKDTree(fractions).query(told.fractions)[1]
+            pairs["family"] = np.column_stack([nearest, n + np.arange(m)]).astype(np.int64)
+        # Crystals that are alike in composition are whatever their own split makes of them.
+        pairs["composition"] = pairs["composition"][(pairs["composition"] >= n).any(axis=1)]
+        return cls(
+            n_crystals=n,
+            n_made=m,
+            template=n + np.arange(m, dtype=np.int64),
+            distance=np.zeros(m),
+            ids=told.ids,
+            pairs=pairs,
         )
 
     def near(self, held: BoolArray) -> BoolArray:
@@ -122,7 +165,8 @@ class Relation:
         made = first_made + np.lexsort((self.ids.astype(str), self.distance))
         for node in [*range(first_template, self._n_nodes), *made.tolist()]:
             is_made = node < first_template
-            if is_made and not taken[self.template[node - first_made]]:
+            template = int(self.template[node - first_made]) if is_made else node
+            if template != node and not taken[template]:
                 continue
             taken[node] = sets.join(node, [other for other in neighbours[node] if taken[other]])
         found = np.full(self.n_made, JOINS, dtype=np.int64)

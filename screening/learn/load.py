@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
+from screening.elements import SYMBOLS
 from screening.errors import ModelError
 from screening.learn.boosting import read_booster
 from screening.learn.header import FACTS, ModelHeader
@@ -20,7 +21,7 @@ from screening.learn.kernel_file import read_kernels
 from screening.learn.kernels import Kernels
 from screening.learn.labels import ObjectArray
 from screening.learn.model import Model
-from screening.learn.predictor import composition_names
+from screening.learn.predictor import composition_columns
 from screening.learn.training_file import read_training
 from screening.learn.view import View
 from screening.spreadsheet import plain_cell
@@ -32,7 +33,15 @@ MAX_FOLDS_BYTES = 512_000_000
 MAX_DEPTH = 50  # of JSON; ours has six levels
 
 FOLD_NUMBERS = ("measured", "curves", "conventional", "dummy", "nearest")
-KERNEL_NUMBERS = ("trees", "ridge", "process", "deviation", "composition")  # after "curves", in format 2
+# After "curves", in format 2.
+KERNEL_NUMBERS = (
+    "trees",
+    "ridge",
+    "process",
+    "deviation",
+    "composition_alone",
+    "composition",
+)
 FOLD_COLUMNS = ("repeat", "fold", "id", "formula", "is_bound")
 
 
@@ -54,7 +63,7 @@ def load_model(folder: Path) -> Model:
     for text in texts:
         read_booster(text, n_features=n_features)
     scores = _read_json(folder / "scores.json")
-    kernels, beside, texts_beside = _read_kernels(folder, header, n_features=n_features)
+    kernels, composition = _read_kernels(folder, header, n_features=n_features)
     training = read_training(folder / "training.parquet", columns=header.columns)
     folds = _read_folds(folder / "folds.csv", ids=training.ids, with_kernels=kernels is not None)
     return Model(
@@ -64,29 +73,20 @@ def load_model(folder: Path) -> Model:
         scores=scores,
         folds=folds,
         kernels=kernels,
-        composition_texts=texts_beside,
-        composition_kernels=beside,
+        composition_kernels=composition,
     )
 
 
-def _read_kernels(
-    folder: Path, header: ModelHeader, *, n_features: int
-) -> tuple[Kernels | None, Kernels | None, tuple[str, ...]]:
-    """Return the kernels of the curves, those with composition, and the boosters with composition; none in format 1."""
+def _read_kernels(folder: Path, header: ModelHeader, *, n_features: int) -> tuple[Kernels | None, Kernels | None]:
+    """Return the kernels of the curves, and those of the composition; none in format 1."""
     if header.format_version == 1:
-        return None, None, ()
-    if header.kernels is None or header.composition_kernels is None or header.composition_base is None:
+        return None, None
+    if header.kernels is None or header.composition_kernels is None:
         raise ModelError(f"{folder / 'model.json'} is of format 2 and names no kernels")
-    both = n_features + len(composition_names())
-    texts = tuple(
-        _read(folder / f"composition-{index}.txt", limit=MAX_BOOSTER_BYTES) for index in range(header.boosters)
-    )
-    for text in texts:
-        read_booster(text, n_features=both)
+    of_composition = composition_columns(np.empty((0, len(SYMBOLS)))).shape[1]
     return (
         read_kernels(folder / "kernels.parquet", header.kernels, n_columns=n_features),
-        read_kernels(folder / "kernels-composition.parquet", header.composition_kernels, n_columns=both),
-        texts,
+        read_kernels(folder / "kernels-composition.parquet", header.composition_kernels, n_columns=of_composition),
     )
 
 

@@ -59,4 +59,4 @@ def magpie_features(composition: NDArray[Any]) -> FloatArray:
         # Amounts of one refinement that should be equal differ by rounding of single precision.
         most = held[np.isclose(share, share.max(), rtol=1e-5, atol=0.0)].min(axis=0)
         values[row] = np.column_stack([low, high, high - low, mean, share @ np.abs(held - mean), most])
-    return values.reshape(len(composition), -1)
+    return values.reshape(len(composition), table.shape[1] * len(STATISTICS))

@@ -24,7 +24,7 @@ from screening.learn.header import FACTS, SECTIONS, ModelHeader, Training
 from screening.learn.intervals import Bands
 from screening.learn.kernel_file import write_kernels
 from screening.learn.kernels import Kernels
-from screening.learn.predictor import Predictor, composition_names, with_composition
+from screening.learn.predictor import Predictor, composition_columns, predict_composition
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.spreadsheet import plain_cell
@@ -52,8 +52,7 @@ class Model:
     scores: dict[str, Any]
     folds: pd.DataFrame  # out-of-fold predictions of the grouped cross-validation
     kernels: Kernels | None = None  # beside the trees; None = LightGBM alone
-    composition_texts: tuple[str, ...] = ()  # LightGBM models of curves and composition, as text
-    composition_kernels: Kernels | None = None
+    composition_kernels: Kernels | None = None  # of the composition alone
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -75,36 +74,29 @@ class Model:
 
     @property
     def knows_composition(self) -> bool:
-        """Whether a second model, of curves and composition, stands beside that of the curves."""
+        """Whether a model of the composition stands beside that of the curves."""
         return self.composition_kernels is not None
 
-    @cached_property
-    def _with_composition(self) -> Predictor:
-        if self.composition_kernels is None or self.header.composition_base is None:
-            raise ModelError("this model has none beside it that knows compositions: train it again")
-        n_features = len(self.view.names) + len(composition_names())
-        boosters = tuple(read_booster(text, n_features=n_features) for text in self.composition_texts)
-        return Predictor(boosters, self.header.composition_base, self.composition_kernels)
-
-    def predict_with_composition(
-        self, features: NDArray[Any], composition: NDArray[Any], *, threads: int = 1
-    ) -> FloatArray:
-        """Return what the model of curves and composition predicts, (n,) log10 S/cm.
+    def with_composition(self, mean: FloatArray, composition: NDArray[Any]) -> FloatArray:
+        """Return what curves and composition predict together, (n,) log10 S/cm: the mean of both.
 
         Parameters
         ----------
-        features
-            (n, n_columns).
+        mean
+            (n,) what the curves predict.
         composition
             (n, 119) atoms by atomic number.
-        threads
-            Of LightGBM; no value depends on it.
+
+        Raises
+        ------
+        ModelError
+            The model was trained without compositions.
         """
-        self._check_shape(features)
+        if self.composition_kernels is None:
+            raise ModelError("this model has none beside it that knows compositions: train it again")
         amounts = np.asarray(composition, dtype=np.float64)
         fractions = amounts / amounts.sum(axis=1, keepdims=True)
-        seen = with_composition(self.view(features), fractions)
-        return self._with_composition.predict(seen, threads=threads).mean
+        return (mean + predict_composition(self.composition_kernels, composition_columns(fractions))) / 2.0
 
     @cached_property
     def space(self) -> FeatureSpace:
@@ -244,11 +236,10 @@ class Model:
         _write_json(folder / "model.json", self.header.model_dump(mode="json"))
         _write_json(folder / "scores.json", self.scores)
         (folder / "card.md").write_text(card(self.header, self.training, self.scores), encoding="utf-8", newline="\n")
-        for old in [*folder.glob("booster-*.txt"), *folder.glob("composition-*.txt"), *folder.glob("kernels*.parquet")]:
+        for old in [*folder.glob("booster-*.txt"), *folder.glob("kernels*.parquet")]:
             old.unlink()
-        for name, texts in (("booster", self.texts), ("composition", self.composition_texts)):
-            for index, text in enumerate(texts):
-                (folder / f"{name}-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
+        for index, text in enumerate(self.texts):
+            (folder / f"booster-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
         for kernels, name in ((self.kernels, "kernels"), (self.composition_kernels, "kernels-composition")):
             if kernels is not None:
                 write_kernels(kernels, folder / f"{name}.parquet")

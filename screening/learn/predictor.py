@@ -78,14 +78,18 @@ def fit_predictor(
     return Predictor(tuple(boosters), base, kernels)
 
 
-def with_composition(seen: NDArray[Any], fractions: FloatArray) -> FloatArray:
-    """Return columns (n, k) with atomic fractions (n, 119) and Magpie statistics of them beside them."""
-    return np.hstack([np.asarray(seen, dtype=np.float64), fractions, magpie_features(fractions)])
+def composition_columns(fractions: FloatArray) -> FloatArray:
+    """Return what is learned from atomic fractions (n, 119): these, and Magpie statistics of them."""
+    return np.hstack([fractions, magpie_features(fractions)])
 
 
-def composition_names() -> list[str]:
-    """Return the names of the columns that `with_composition` adds."""
-    from screening.elements import SYMBOLS
-    from screening.learn.magpie import magpie_names
+def fit_composition(rows: Rows, settings: LearnConfig) -> Kernels:
+    """Return the learners of the composition alone, fitted to rows of `composition_columns`."""
+    rows = rows.under(settings.bounds)
+    return fit_kernels(rows.features, rows.target, rows.is_bound)
 
-    return [*(f"fraction/{symbol or number}" for number, symbol in enumerate(SYMBOLS)), *magpie_names()]
+
+def predict_composition(kernels: Kernels, columns: FloatArray) -> FloatArray:
+    """Return what `composition_columns` alone say, (n,) log10 S/cm: the mean of ridge and process."""
+    ridge, process, _ = kernels.predict(columns)
+    return (ridge + process) / 2.0

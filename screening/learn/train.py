@@ -14,15 +14,25 @@ from screening.elements import SYMBOLS
 from screening.errors import LeakError, ModelError, Rejection
 from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
-from screening.learn.evaluate import Evaluation, evaluate, flagged_scores, rows_for, seeded, seen_of
+from screening.learn.evaluate import (
+    Evaluation,
+    composition_rows,
+    composition_seen,
+    evaluate,
+    flagged_scores,
+    rows_for,
+    seeded,
+    seen_of,
+)
 from screening.learn.header import ModelHeader, TrainedBy, Training
 from screening.learn.intervals import conformal_rank, interval_scores
 from screening.learn.kernel_file import kernel_header
+from screening.learn.kernels import Kernels
 from screening.learn.labels import Labels
 from screening.learn.learner import CPU, Learner
 from screening.learn.made import Made
 from screening.learn.model import Model
-from screening.learn.predictor import Predictor, composition_names, fit_predictor, with_composition
+from screening.learn.predictor import Predictor, fit_composition, fit_predictor
 from screening.learn.scores import Score, spearman
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
@@ -86,16 +96,17 @@ def train(  # noqa: PLR0913
         scores["headline"]["family"]["families"] = by_family(known["family"].predictions, family)
     scores["n_made"] = 0 if made is None else len(made)
     scores["made_refused"] = [] if made is None else list(made.refused)
+    scores["n_told"] = 0 if data.told is None else len(data.told)
     scores["flagged"] = flagged_scores(data, grouped)
     scores["interval"] = interval
     scores["y_randomisation"] = y_randomisation(
         data, config, split="grouped", repeats=min(2, config.learn.repeats), threads=threads
     )
     scores["learning_curve"] = learning_curve(data, config, split="grouped", repeats=1, threads=threads)
-    curves, both = _predictors(data, config, device_type=learner.device_type)
+    curves, composition = _predictors(data, config, device_type=learner.device_type)
     texts = tuple(booster.model_to_string() for booster in curves.boosters)
     header = ModelHeader(
-        format_version=1 if both is None else 2,
+        format_version=1 if composition is None else 2,
         columns=data.columns,
         band=config.learn.band,
         features_hash=table.header["features_hash"],
@@ -114,9 +125,9 @@ def train(  # noqa: PLR0913
         elements=tuple(SYMBOLS[number] for number in np.flatnonzero(_fractions(data).any(axis=0))),
         normalised=bands.normalised,
         kernels=None if curves.kernels is None else kernel_header(curves.kernels),
-        composition_kernels=None if both is None or both.kernels is None else kernel_header(both.kernels),
-        composition_base=None if both is None else both.base,
+        composition_kernels=None if composition is None else kernel_header(composition),
         made=0 if made is None else len(made),
+        told=scores["n_told"],
     )
     training = Training(
         ids=data.ids,
@@ -134,8 +145,7 @@ def train(  # noqa: PLR0913
         scores=scores,
         folds=grouped.predictions,
         kernels=curves.kernels,
-        composition_texts=() if both is None else tuple(booster.model_to_string() for booster in both.boosters),
-        composition_kernels=None if both is None else both.kernels,
+        composition_kernels=composition,
     )
 
 
@@ -233,8 +243,8 @@ def _enough(groups: IntArray, level: float) -> bool:
     return conformal_rank(n_units, level=level) <= n_units
 
 
-def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Predictor, Predictor | None]:
-    """Return the final model of the curves, and that of curves and composition where kernels stand beside trees."""
+def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Predictor, Kernels | None]:
+    """Return the final model of the curves, and that of the composition where kernels stand beside trees."""
     view = View.of(data.columns, band=config.learn.band)
     own, beside = seen_of(data, view)
     every = np.ones(len(data), dtype=np.bool_)
@@ -244,11 +254,8 @@ def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Pre
     curves = fit_predictor(rows, config.learn, seeds=seeds, device_type=device_type, columns=view.names)
     if config.learn.model != "mean":
         return curves, None
-    own = with_composition(own, data.fractions)
-    beside = own[:0] if data.made is None else with_composition(beside, data.made.fractions)
-    rows = rows_for(data, own, beside, kept=every, used=used)
-    names = (*view.names, *composition_names())
-    return curves, fit_predictor(rows, config.learn, seeds=seeds, device_type=device_type, columns=names)
+    told = np.ones(0 if data.told is None else len(data.told), dtype=np.bool_)
+    return curves, fit_composition(composition_rows(data, *composition_seen(data), kept=every, used=told), config.learn)
 
 
 def _summary(  # noqa: PLR0913

@@ -54,7 +54,7 @@ SCHEMA: tuple[Column, ...] = (
         "with composition, log₁₀ σ (S/cm)",
         "log10 S/cm",
         since=4,
-        meaning="of the model of curves and composition; empty where there is none",
+        meaning="mean of what curves and composition say; empty where the model knows no compositions",
     ),
     Column(
         "deviation",

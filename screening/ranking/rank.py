@@ -26,7 +26,7 @@ from screening.crystals import (
 )
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import InputError, ModelError, Rejection
-from screening.learn import Model
+from screening.learn import Model, Prediction
 from screening.ranking.batches import Batch, batches
 from screening.ranking.columns import COLUMNS, FLAG_COLUMNS, TEXT_COLUMNS
 from screening.ranking.duplicates import Confirm, LabelledCrystals, Signatures, StructureCheck, places, representatives
@@ -266,7 +266,7 @@ class _Judge:
             "upper": prediction.upper,
             "chance": model.chance(prediction.mean, target=self._config.target, deviation=deviation),
             "conductivity": 10.0**prediction.mean,
-            **self._others(batch, said.trees, is_known),
+            **self._others(batch, said, is_known),
             "deviation": np.full(len(mean), np.nan) if deviation is None else deviation,
             "distance": distance,
             "nearest": training.ids[nearest],
@@ -289,15 +289,13 @@ class _Judge:
     def _out_of_fold(self) -> dict[str, dict[str, float]]:
         return {name: self._model.out_of_fold_of(name) for name in ("deviation", *OUT_OF_FOLD)}
 
-    def _others(self, batch: Batch, trees: FloatArray | None, is_known: NDArray[np.bool_]) -> Block:
+    def _others(self, batch: Batch, said: Prediction, is_known: NDArray[np.bool_]) -> Block:
         """Return what LightGBM alone and the model with composition say, NaN where the model knows neither."""
         found: Block = {name: np.full(len(batch.ids), np.nan) for name in OUT_OF_FOLD.values()}
-        if trees is None or not self._model.knows_composition:
+        if said.trees is None or not self._model.knows_composition:
             return found
-        found["prediction_trees"] = trees.copy()
-        found["prediction_composition"] = self._model.predict_with_composition(
-            batch.features, batch.composition, threads=self._threads
-        )
+        found["prediction_trees"] = said.trees.copy()
+        found["prediction_composition"] = self._model.with_composition(said.mean, batch.composition)
         for name, column in OUT_OF_FOLD.items():
             found[column][is_known] = [self._out_of_fold[name][str(id)] for id in batch.ids[is_known]]
         return found

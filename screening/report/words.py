@@ -29,6 +29,7 @@ CODES: dict[str, str] = {
 MODELS: dict[str, str] = {
     "curves": "curves (this model)",
     "composition": "curves and composition",
+    "composition_alone": "composition alone",
     "trees": "curves, LightGBM alone",
     "ridge": "curves, kernel ridge alone",
     "process": "curves, Gaussian process alone",

@@ -20,7 +20,9 @@ from screening.runs.folder import RECORD, ranking_path
 from screening.runs.record import RunRecord, read_record
 from screening.spreadsheet import unguarded
 
-MODELS = ("curves", "composition", "trees", "ridge", "process", "conventional", "nearest", "dummy")
+MODELS = (
+    "curves", "composition", "composition_alone", "trees", "ridge", "process", "conventional", "nearest", "dummy",
+)  # fmt: skip
 WORDS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
 
 
