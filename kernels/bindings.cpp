@@ -8,6 +8,7 @@
 #include "crystal_bindings.hpp"
 #include "periodic/barcode.hpp"
 #include "periodic/batch.hpp"
+#include "periodic/nearest.hpp"
 #include "periodic/percolation.hpp"
 
 // Status (0; 1 a cell without volume; 2 a position that is no number), and columns i, j, shift, distance.
@@ -185,6 +186,26 @@ nb::object primitive_cells(Doubles lattices, Doubles positions, Integers offsets
                         array(std::move(kept)), array(std::move(fractional), 3));
 }
 
+// Per cloud: status, k mean distances from its centres to their nearest points, Å; status 4 where either are none.
+nb::object nearest_means(Doubles lattices, Doubles centres, Integers centre_offsets, Doubles points,
+                         Integers point_offsets, bool same, int k) {
+  const periodic::Batch from = batch_of(lattices, centres, centre_offsets);
+  const periodic::Batch to = batch_of(lattices, points, point_offsets);
+  std::vector<std::int32_t> status(from.n_clouds, 4);
+  std::vector<double> means(from.n_clouds * static_cast<std::size_t>(k), 0.0);
+  {
+    nb::gil_scoped_release unlocked;
+    periodic::NearestMeans nearest;
+    for (std::size_t cloud = 0; cloud < from.n_clouds; ++cloud) {
+      if (from.count(cloud) == 0 || to.count(cloud) == 0) continue;
+      status[cloud] = static_cast<std::int32_t>(nearest.run(from.lattice(cloud), from.points(cloud), from.count(cloud),
+                                                            to.points(cloud), to.count(cloud), same, k,
+                                                            means.data() + cloud * static_cast<std::size_t>(k)));
+    }
+  }
+  return nb::make_tuple(array(std::move(status)), array(std::move(means), static_cast<std::size_t>(k)));
+}
+
 NB_MODULE(_kernels, m) {
   // The rules are made once and live as long as Python does: nothing is lost with them at its end.
   nb::set_leak_warnings(false);
@@ -199,6 +220,8 @@ NB_MODULE(_kernels, m) {
         "seed"_a, "ready"_a = false);
   m.def("percolation", &percolation, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
         "phase"_a, "threads"_a, "tolerance"_a);
+  m.def("nearest_means", &nearest_means, "lattices"_a, "centres"_a, "centre_offsets"_a, "points"_a, "point_offsets"_a,
+        "same"_a, "k"_a);
   m.def("primitive_cells", &primitive_cells, "lattices"_a, "positions"_a, "offsets"_a, nb::kw_only(), "tolerance"_a,
         "threads"_a);
 }

@@ -6,6 +6,15 @@ from numpy.typing import NDArray
 def periodic_pairs(
     lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float
 ) -> tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]: ...
+def nearest_means(
+    lattices: NDArray[np.float64],
+    centres: NDArray[np.float64],
+    centre_offsets: NDArray[np.int64],
+    points: NDArray[np.float64],
+    point_offsets: NDArray[np.int64],
+    same: bool,
+    k: int,
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]: ...
 def channel_points(
     lattice: NDArray[np.float64],
     positions: NDArray[np.float64],

@@ -22,6 +22,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from benchmarks import record
 
 from screening.config import Config
 from screening.crystals import read_cif
@@ -87,25 +88,31 @@ def timed(items: list[Item]) -> float:
 
 
 def main() -> None:
-    """Write, list and time."""
+    """Write, list, time, and record."""
     if sys.argv[1] == "--list":
         listed(sys.argv[2], int(sys.argv[3]))
         return
     count = int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
     warnings.simplefilter("ignore")
+    lines = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         drawn = crystals(sys.argv[1])
         paths = written(folder, drawn, count)
         for path in paths:
-            print(f"{path.suffixes[0]}, {path.stat().st_size / 2**20:.0f} MiB", end=": ", flush=True)
-            subprocess.run([sys.executable, __file__, "--list", str(path), str(count)], check=True)
+            words = [sys.executable, __file__, "--list", str(path), str(count)]
+            done = subprocess.run(words, check=True, capture_output=True, text=True)
+            lines.append(f"{''.join(path.suffixes)}, {path.stat().st_size / 2**20:.0f} MiB: {done.stdout.strip()}")
+            print(lines[-1], flush=True)
         (folder / "cif").mkdir()
         for id, text, _ in drawn[:TIMED]:
             (folder / "cif" / f"{id}.cif").write_text(text)
         for name, path in (("CIF", folder / "cif"), ("JSON", paths[0]), ("Parquet of CIF", paths[1])):
             items = list(itertools.islice(iter_items([str(path)], Config().input), TIMED))
-            print(f"{name}: {timed(items):.2f} ms of processor per crystal, reading and features")
+            lines.append(f"{name}: {timed(items):.2f} ms of processor per crystal, reading and features")
+            print(lines[-1], flush=True)
+    body = f"{len(drawn)} crystals repeated to {count:,} entries of one file; listing in a process of its own.\n\n"
+    record("formats", "Formats beside CIF", body + "\n".join(f"- {line}" for line in lines))
 
 
 if __name__ == "__main__":

@@ -12,12 +12,20 @@ from screening.cluster.progress import Progress
 from screening.config import FEATURES_VERSION, Config
 from screening.crystals import channel_label
 from screening.errors import Code, DeviceUnavailableError, EngineUnavailableError, StoreError
-from screening.features import columns, featurize, inputs_digest
+from screening.features import columns, distance_columns, featurize, inputs_digest
 from screening.homology import ENGINES, choose_engine, engine
 from screening.host import Device, resolve, versions
 from screening.locations import Location, make_folder
 from screening.sources import Item, Passed, count_up_to, iter_items
-from screening.store import STRINGS, FeatureStore, differences, exists, pointed, property_writer
+from screening.store import (
+    STRINGS,
+    FeatureStore,
+    differences,
+    exists,
+    number_names,
+    pointed,
+    property_writer,
+)
 
 BROKEN = "self-test failed on a two-atom crystal; reinstall this program"
 PROBE = """data_probe
@@ -101,13 +109,17 @@ def open_store(path: Location, config: Config) -> FeatureStore:
             "features_version": FEATURES_VERSION,
             "versions": versions(),
         }
-        return FeatureStore.create(path, columns=columns(config), channels=labels, header=header)
+        return FeatureStore.create(
+            path, columns=columns(config), channels=labels, header=header, distances=distance_columns(config.cloud)
+        )
     store = FeatureStore.open(path)
     changed = differences(config.features_config(), store.header["config"])
     ours, theirs = versions()["screening"], store.header["versions"]["screening"]
     version = store.header.get("features_version", 1)
     if version != FEATURES_VERSION:
         changed.append(f"version of the features: {FEATURES_VERSION} here, {version} in the store")
+    elif store.header["numbers"] != number_names(labels, distance_columns(config.cloud)):
+        changed.append("the store keeps no distances between sublattices, as an earlier version made it")
     if ours != theirs:
         changed.append(f"version of screening: {ours} here, {theirs} in the store")
     if changed:

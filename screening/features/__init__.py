@@ -10,6 +10,7 @@ from screening.features.curves import (
     parse_column,
     rank_curves,
 )
+from screening.features.distances import distance_columns, distances_in
 from screening.features.isolate import featurize_apart, rows_apart
 from screening.features.shard import (
     Described,
@@ -38,6 +39,8 @@ __all__ = [
     "columns",
     "densities",
     "describe",
+    "distance_columns",
+    "distances_in",
     "featurize",
     "featurize_apart",
     "featurize_shard_in_time",

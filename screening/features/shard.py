@@ -30,6 +30,7 @@ from screening.crystals import (
 from screening.errors import Code, Rejection, RejectionError
 from screening.features.cuda import array_module
 from screening.features.curves import columns, vectorize
+from screening.features.distances import NEIGHBOURS, PAIRS, average_distances
 from screening.homology import Barcodes, PercolationRanks, engine, ticks
 from screening.host import time_limit
 from screening.locations import location
@@ -227,7 +228,7 @@ class Described:
     """Rows of a shard without their features: what is known of each crystal before its barcodes are."""
 
     composition: NDArray[np.float32]  # (n, N_ELEMENTS)
-    numbers: FloatArray  # (n, n_numbers), radii of completeness still missing
+    numbers: FloatArray  # (n, n_numbers), distances at the end; radii of completeness still missing
     strings: NDArray[np.object_]  # (n, n_strings)
     used: list[int]  # rows of the crystals that can be used
     seconds: float  # time spent so far
@@ -238,7 +239,8 @@ def describe(prepared: Prepared, config: Config) -> Described:
     started = time.perf_counter()
     n_rows = len(prepared.names)
     composition = np.zeros((n_rows, N_ELEMENTS), dtype=np.float32)
-    numbers = np.full((n_rows, len(NUMBERS) + len(config.cloud.channels)), np.nan)
+    before = len(NUMBERS) + len(config.cloud.channels)
+    numbers = np.full((n_rows, before + len(PAIRS) * NEIGHBOURS), np.nan)
     strings = np.full((n_rows, len(STRINGS)), "", dtype=object)
     strings[:, :2] = prepared.names
     for place, refusal in prepared.refused.items():
@@ -249,6 +251,7 @@ def describe(prepared: Prepared, config: Config) -> Described:
         facts = prepared.facts
         numbers[used, 0] = FEATURIZED
         numbers[used, 1 : len(NUMBERS)] = facts.numbers
+        numbers[used, before:] = average_distances(prepared.clouds, len(used))
         strings[used, 2], strings[used, 3] = facts.formulas, facts.flags
         composition[used] = facts.composition
     return Described(composition, numbers, strings, used, prepared.seconds + time.perf_counter() - started)
@@ -282,7 +285,7 @@ def with_features(
     if described.used:
         rows[described.used] = features
         numbers = numbers.copy()
-        numbers[np.ix_(described.used, range(len(NUMBERS), numbers.shape[1]))] = r_cut
+        numbers[np.ix_(described.used, range(len(NUMBERS), len(NUMBERS) + r_cut.shape[1]))] = r_cut
         asked = np.array([config.homology.r_max[channel] for channel in config.cloud.channels])
         cut = int((ticks(r_cut) < ticks(asked)).any(axis=1).sum())
     return ShardRows(

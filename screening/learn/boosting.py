@@ -30,6 +30,12 @@ class Rows:
     def __getitem__(self, chosen: BoolArray) -> Rows:
         return Rows(self.features[chosen], self.target[chosen], self.is_bound[chosen], self.groups[chosen])
 
+    def split(self, n_last: int) -> tuple[Rows, Rows]:
+        """Return the rows with all columns but the last `n_last`, and with these alone."""
+        first, last = np.split(self.features, [self.features.shape[1] - n_last], axis=1)
+        rest = (self.target, self.is_bound, self.groups)
+        return Rows(first, *rest), Rows(last, *rest)
+
     def under(self, bounds: str) -> Rows:
         """Return the rows with bounds as they are (``censored``), as measured values (``value``), or left out."""
         if bounds == "censored":

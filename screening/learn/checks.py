@@ -11,7 +11,7 @@ from screening.config import Config
 from screening.crystals import BoolArray, FloatArray
 from screening.learn.boosting import Rows
 from screening.learn.dataset import Dataset
-from screening.learn.evaluate import seeded, split_groups
+from screening.learn.evaluate import n_distances, seeded, seen_of, split_groups
 from screening.learn.parallel import all_of
 from screening.learn.predictor import fit_predictor
 from screening.learn.scores import score
@@ -106,7 +106,7 @@ def _judged(  # noqa: PLR0913
     groups = split_groups(data, split)[1]
     target = data.target if target is None else target
     is_bound: BoolArray = data.is_bound if bound is None else data.is_bound[bound]
-    features = View.of(data.columns, band=config.learn.band)(data.features)
+    features, _ = seen_of(data, View.of(data.columns, band=config.learn.band))
     folds = grouped_folds(groups, target, folds=config.learn.folds, seed=seeded(config.seed, 1, repeat))
     predicted, sizes = np.empty(len(data)), []
     for index in range(int(folds.max()) + 1):
@@ -116,7 +116,8 @@ def _judged(  # noqa: PLR0913
         chosen = rng.permutation(names)[: max(2, round(share * len(names)))]
         kept = ~held & np.isin(groups, chosen)
         rows = Rows(features, target, is_bound, groups)[kept].under(config.learn.bounds)
-        fitted = fit_predictor(rows, config.learn, seeds=[seeded(config.seed, 2, repeat, index)])
+        seed = seeded(config.seed, 2, repeat, index)
+        fitted = fit_predictor(rows, config.learn, seeds=[seed], n_distances=n_distances(data))
         predicted[held] = fitted.predict(features[held]).mean
         sizes.append(len(rows.target))
     return score(measured=target, predicted=predicted, is_bound=is_bound) | {"n_training": float(np.mean(sizes))}

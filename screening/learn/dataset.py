@@ -47,6 +47,7 @@ class Dataset:
     flags: ObjectArray  # (n,) str, names of flags joined by ;
     made: Made | None = None  # labelled compounds without a crystal, which train and never judge
     relation: Relation | None = None  # of these to the crystals
+    distances: NDArray[np.float32] | None = None  # (n, n_distances) Å between sublattices; None of an older store
     told: Told | None = None  # labelled compositions without a crystal: the composition alone is learned from them too
 
     def __len__(self) -> int:
@@ -146,6 +147,7 @@ def join(
             publication=texts["publication"],
             made=made,
         ),
+        distances=None if table.distances is None else table.distances[rows],
         told=tell(labels, set(row_of)),
     )
 

@@ -20,7 +20,7 @@ from screening.learn.labels import Labels
 from screening.learn.leaks import JOINS, PATHS, Relation
 from screening.learn.made import Made
 from screening.learn.parallel import all_of
-from screening.learn.predictor import composition_columns, fit_composition, fit_predictor, predict_composition
+from screening.learn.predictor import composition_columns, fit_composition, fit_predictor, mean_of, seen_by
 from screening.learn.scores import Score, score, summarise
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import check_no_leak, grouped_folds
@@ -31,7 +31,8 @@ from screening.store import FeatureTable
 SPLITS = ("grouped", "publication", "family", "cluster", "random")
 GOOD = (-4.0, -3.0)  # log10 S/cm from which a conductor is called good
 JUDGED = (
-    "curves", "composition", "composition_alone", "trees", "ridge", "process", "conventional", "nearest", "dummy",
+    "curves", "composition", "composition_alone", "trees", "ridge", "process", "distances", "conventional", "nearest",
+    "dummy",
 )  # fmt: skip
 
 
@@ -234,6 +235,11 @@ def told_admission(data: Dataset, split: str, groups: IntArray) -> Admission:
     return Admission(relation, split, groups, usable=usable)
 
 
+def n_distances(data: Dataset) -> int:
+    """Return how many of the columns that are seen are distances."""
+    return 0 if data.distances is None else data.distances.shape[1]
+
+
 def rows_for(data: Dataset, own: NDArray[Any], made: NDArray[Any], *, kept: NDArray[np.bool_], used: Any) -> Rows:
     """Return what is trained on: crystals `kept` (n,) with columns `own`, compounds `used` (n_made,) with `made`."""
     return _beside(data, own, made, beside=data.made, kept=kept, used=used)
@@ -271,9 +277,11 @@ def _beside(  # noqa: PLR0913
 
 
 def seen_of(data: Dataset, view: View) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return the bands of the curves of the crystals and of what was made beside them."""
-    own = view(data.features)
-    return own, own[:0] if data.made is None else view(data.made.features)
+    """Return bands of curves, and distances after them, of the crystals and of what was made beside them."""
+    own = seen_by(view, data.features, data.distances)
+    if data.made is None:
+        return own, own[:0]
+    return own, seen_by(view, data.made.features, None if data.distances is None else data.made.distances)
 
 
 def _judge_fold(  # noqa: PLR0913
@@ -290,13 +298,18 @@ def _judge_fold(  # noqa: PLR0913
     seed = seeded(config.seed, 2, fold.repeat, fold.index)
     own, made = seen_of(data, View.of(data.columns, band=settings.band))
     rows = partial(rows_for, data, kept=~held, used=fold.made)
-    said = fit_predictor(rows(own, made), settings, seeds=[seed], device_type=device_type).predict(own[held])
+    fitted = fit_predictor(
+        rows(own, made), settings, seeds=[seed], device_type=device_type, n_distances=n_distances(data)
+    )
+    said = fitted.predict(own[held])
     columns: dict[str, Any] = {"curves": said.mean}
     if said.ridge is not None:
         columns |= {"trees": said.trees, "ridge": said.ridge, "process": said.process, "deviation": said.deviation}
+        if said.distances is not None:
+            columns["distances"] = said.distances
     if said.ridge is not None and stated is not None:
         alone = fit_composition(composition_rows(data, *stated, kept=~held, used=fold.told), settings)
-        columns["composition_alone"] = predict_composition(alone, stated[0][held])
+        columns["composition_alone"] = mean_of(alone, stated[0][held])
         columns["composition"] = (said.mean + columns["composition_alone"]) / 2.0
 
     training = Rows(data.features, data.target, data.is_bound, groups)[~held].under(settings.bounds)

@@ -66,6 +66,8 @@ class ModelHeader(BaseModel):
     normalised: bool = False  # intervals and residuals are in units of the process' deviation
     kernels: KernelHeader | None = None  # of the curves; none in format 1
     composition_kernels: KernelHeader | None = None  # of the composition alone
+    distance_kernels: KernelHeader | None = None  # of the distances between sublattices; none where the store had none
+    distances: int = Field(0, ge=0, le=10_000)  # columns of these
     made: int = 0  # compounds without a crystal that it was trained on beside the crystals
     told: int = 0  # compositions without a crystal that the composition was learned from beside the crystals
 

@@ -39,6 +39,7 @@ KERNEL_NUMBERS = (
     "ridge",
     "process",
     "deviation",
+    "distances",
     "composition_alone",
     "composition",
 )
@@ -63,9 +64,9 @@ def load_model(folder: Path) -> Model:
     for text in texts:
         read_booster(text, n_features=n_features)
     scores = _read_json(folder / "scores.json")
-    kernels, composition = _read_kernels(folder, header, n_features=n_features)
+    kernels, composition, distances = _read_kernels(folder, header, n_features=n_features)
     training = read_training(folder / "training.parquet", columns=header.columns)
-    folds = _read_folds(folder / "folds.csv", ids=training.ids, with_kernels=kernels is not None)
+    folds = _read_folds(folder / "folds.csv", ids=training.ids, header=header)
     return Model(
         header=header,
         texts=texts,
@@ -74,19 +75,27 @@ def load_model(folder: Path) -> Model:
         folds=folds,
         kernels=kernels,
         composition_kernels=composition,
+        distance_kernels=distances,
     )
 
 
-def _read_kernels(folder: Path, header: ModelHeader, *, n_features: int) -> tuple[Kernels | None, Kernels | None]:
-    """Return the kernels of the curves, and those of the composition; none in format 1."""
+def _read_kernels(folder: Path, header: ModelHeader, *, n_features: int) -> tuple[Kernels | None, ...]:
+    """Return the kernels of the curves, of the composition, and of the distances; none in format 1."""
     if header.format_version == 1:
-        return None, None
+        if header.distance_kernels is not None or header.distances:
+            raise ModelError(f"{folder / 'model.json'} is of format 1 and names distances")
+        return None, None, None
+    if (header.distance_kernels is None) != (header.distances == 0):
+        raise ModelError(f"{folder / 'model.json'} names distances without kernels, or kernels without distances")
     if header.kernels is None or header.composition_kernels is None:
         raise ModelError(f"{folder / 'model.json'} is of format 2 and names no kernels")
     of_composition = composition_columns(np.empty((0, len(SYMBOLS)))).shape[1]
     return (
         read_kernels(folder / "kernels.parquet", header.kernels, n_columns=n_features),
         read_kernels(folder / "kernels-composition.parquet", header.composition_kernels, n_columns=of_composition),
+        None
+        if header.distance_kernels is None
+        else read_kernels(folder / "kernels-distances.parquet", header.distance_kernels, n_columns=header.distances),
     )
 
 
@@ -154,9 +163,10 @@ def _check_depth(content: object) -> None:
     raise RecursionError
 
 
-def _read_folds(path: Path, *, ids: ObjectArray, with_kernels: bool) -> pd.DataFrame:
+def _read_folds(path: Path, *, ids: ObjectArray, header: ModelHeader) -> pd.DataFrame:
     measured, curves, *others = FOLD_NUMBERS
-    numbers = (measured, curves, *(KERNEL_NUMBERS if with_kernels else ()), *others)
+    kernels = [name for name in KERNEL_NUMBERS if name != "distances" or header.distances]
+    numbers = (measured, curves, *(kernels if header.format_version > 1 else ()), *others)
     text = _read(path, limit=MAX_FOLDS_BYTES)
     # Looked at by hand: a line of commas is millions of columns to pandas, of a kilobyte each.
     if text.partition("\n")[0] != ",".join([*FOLD_COLUMNS, *numbers]) or "\0" in text:

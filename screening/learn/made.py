@@ -18,7 +18,7 @@ from screening.config import Config
 from screening.crystals import BoolArray, Crystal, FloatArray, IntArray, parsed_formula
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import InputError
-from screening.features import assemble, persist, prepared_of
+from screening.features import assemble, distances_in, persist, prepared_of
 from screening.generation import NoTemplateError, Templates, Unplaced, share_vector
 from screening.learn.labels import Labels, ObjectArray
 
@@ -43,6 +43,7 @@ class Made:
     template_ids: ObjectArray  # (n_templates,) str
     template_features: NDArray[np.float32]  # (n_templates, n_columns)
     template_fractions: FloatArray  # (n_templates, 119)
+    distances: NDArray[np.float32] | None = None  # (n, n_distances) Å between sublattices
     refused: tuple[dict[str, str], ...] = ()  # id and reason of the compounds that are not used
 
     def __len__(self) -> int:
@@ -111,13 +112,13 @@ def make(
             refused.append({"id": wanted.id, "reason": str(error)})
             continue
         found.append((row, wanted, isotype))
-    features, unusable = _features([isotype.crystal for _, _, isotype in found], config)
+    features, distances, unusable = _features([isotype.crystal for _, _, isotype in found], config)
     refused += [{"id": found[at][1].id, "reason": reason} for at, reason in unusable.items()]
     kept = [at for at in range(len(found)) if at not in unusable]
     if not kept:
         return None, []
     names = sorted({found[at][2].template for at in kept})
-    bases, broken = _features([templates[name] for name in names], config)
+    bases, _, broken = _features([templates[name] for name in names], config)
     if broken:
         raise InputError(f"template {names[min(broken)]} cannot be featurized: {broken[min(broken)]}")
     chosen = np.array([found[at][0] for at in kept], dtype=np.int64)
@@ -130,6 +131,7 @@ def make(
         rule=np.array([found[at][2].rule for at in kept], dtype=object),
         distance=np.array([found[at][2].distance for at in kept], dtype=np.float64),
         features=features[kept],
+        distances=distances[kept],
         fractions=np.array([share_vector(found[at][1].composition) for at in kept]),
         template_ids=np.array(names, dtype=object),
         template_features=bases,
@@ -139,12 +141,14 @@ def make(
     return made, [found[at][2].crystal for at in kept]
 
 
-def _features(crystals: Sequence[Crystal], config: Config) -> tuple[NDArray[np.float32], dict[int, str]]:
-    """Return the features (n, n_columns) of crystals, and the places of those that have none, with the reason."""
+def _features(
+    crystals: Sequence[Crystal], config: Config
+) -> tuple[NDArray[np.float32], NDArray[np.float32], dict[int, str]]:
+    """Return features and distances, (n, ...) each, of crystals, and the places of those without, with the reason."""
     prepared = prepared_of(crystals, config)
-    features = assemble(prepared, persist(prepared, config), config).features
+    rows = assemble(prepared, persist(prepared, config), config)
     unusable = {at: refusal.detail for at, refusal in prepared.refused.items()}
-    return features, unusable
+    return rows.features, distances_in(rows, config.cloud), unusable
 
 
 def elements_of(fractions: FloatArray) -> tuple[str, ...]:

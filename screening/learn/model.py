@@ -24,7 +24,7 @@ from screening.learn.header import FACTS, SECTIONS, ModelHeader, Training
 from screening.learn.intervals import Bands
 from screening.learn.kernel_file import write_kernels
 from screening.learn.kernels import Kernels
-from screening.learn.predictor import Predictor, composition_columns, predict_composition
+from screening.learn.predictor import Predictor, composition_columns, mean_of, seen_by
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.spreadsheet import plain_cell
@@ -53,6 +53,7 @@ class Model:
     folds: pd.DataFrame  # out-of-fold predictions of the grouped cross-validation
     kernels: Kernels | None = None  # beside the trees; None = LightGBM alone
     composition_kernels: Kernels | None = None  # of the composition alone
+    distance_kernels: Kernels | None = None  # of the distances between sublattices
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -70,7 +71,7 @@ class Model:
 
     @property
     def _predictor(self) -> Predictor:
-        return Predictor(self._boosters, self.header.base, self.kernels)
+        return Predictor(self._boosters, self.header.base, self.kernels, self.distance_kernels, self.header.distances)
 
     @property
     def knows_composition(self) -> bool:
@@ -96,7 +97,7 @@ class Model:
             raise ModelError("this model has none beside it that knows compositions: train it again")
         amounts = np.asarray(composition, dtype=np.float64)
         fractions = amounts / amounts.sum(axis=1, keepdims=True)
-        return (mean + predict_composition(self.composition_kernels, composition_columns(fractions))) / 2.0
+        return (mean + mean_of(self.composition_kernels, composition_columns(fractions))) / 2.0
 
     @cached_property
     def space(self) -> FeatureSpace:
@@ -119,14 +120,19 @@ class Model:
         return {str(id): float(value) for id, value in means.items()}
 
     @overload
-    def predict(self, features: NDArray[Any], *, threads: int = 1) -> Prediction: ...  # type: ignore[overload-overlap]
+    def predict(  # type: ignore[overload-overlap]
+        self, features: NDArray[Any], *, distances: NDArray[Any] | None = None, threads: int = 1
+    ) -> Prediction: ...
     @overload
-    def predict(self, features: Iterable[Any], *, threads: int = 1) -> pd.DataFrame: ...
+    def predict(self, features: Iterable[Any], *, distances: None = None, threads: int = 1) -> pd.DataFrame: ...
 
-    def predict(self, features: NDArray[Any] | Iterable[Any], *, threads: int = 1) -> Prediction | pd.DataFrame:
+    def predict(
+        self, features: NDArray[Any] | Iterable[Any], *, distances: NDArray[Any] | None = None, threads: int = 1
+    ) -> Prediction | pd.DataFrame:
         """Return predictions for features (n, n_columns), NaN = not computed, or a table of those for structures.
 
-        No value depends on `threads`. Structures are whatever `predict_structures` takes.
+        No value depends on `threads`. Structures are whatever `predict_structures` takes. `distances` (n, k), those
+        between sublattices, are asked for by models that were trained with them.
 
         Raises
         ------
@@ -138,7 +144,8 @@ class Model:
 
             return predict_structures(self, features, threads=threads)
         self._check_shape(features)
-        said = self._predictor.predict(self.view(features), threads=threads)
+        beside = self._checked_distances(len(features), distances)
+        said = self._predictor.predict(seen_by(self.view, features, beside), threads=threads)
         trees = None if self.kernels is None else said.trees
         return self.interval(said.mean, deviation=said.deviation, trees=trees)
 
@@ -199,6 +206,21 @@ class Model:
         self._check_shape(features)
         return self._predictor.trees(self.view(features), threads=threads)
 
+    def _checked_distances(self, n: int, distances: NDArray[Any] | None) -> NDArray[Any] | None:
+        width = self.header.distances
+        if not width:
+            return None
+        if distances is None:
+            raise ModelError(
+                "this model learned from distances between sublattices too, and these features have none: an earlier "
+                "version made the store; featurize again"
+            )
+        if distances.shape != (n, width):
+            raise ModelError(f"distances of shape {distances.shape} do not fit a model of {width}")
+        if np.isinf(distances).any():
+            raise ModelError("a distance between sublattices is infinite: the store is damaged")
+        return distances
+
     def _check_shape(self, features: NDArray[Any]) -> None:
         if features.ndim != 2 or features.shape[1] != len(self.columns):
             raise ModelError(f"features of shape {features.shape} do not fit a model of {len(self.columns)} columns")
@@ -240,7 +262,11 @@ class Model:
             old.unlink()
         for index, text in enumerate(self.texts):
             (folder / f"booster-{index}.txt").write_text(text, encoding="utf-8", newline="\n")
-        for kernels, name in ((self.kernels, "kernels"), (self.composition_kernels, "kernels-composition")):
+        for kernels, name in (
+            (self.kernels, "kernels"),
+            (self.composition_kernels, "kernels-composition"),
+            (self.distance_kernels, "kernels-distances"),
+        ):
             if kernels is not None:
                 write_kernels(kernels, folder / f"{name}.parquet")
         training = self.training

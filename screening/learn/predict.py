@@ -13,7 +13,7 @@ from screening.config import Config
 from screening.crystals import Crystal, as_crystals
 from screening.elements import SYMBOLS
 from screening.errors import Rejection
-from screening.features import assemble, persist, prepared_of
+from screening.features import assemble, distances_in, persist, prepared_of
 from screening.learn.model import Model
 
 BATCH = 64  # structures computed at a time
@@ -74,7 +74,7 @@ def _part(model: Model, given: list[Crystal | Rejection], config: Config, target
     rows = assemble(prepared, persist(prepared, config), config)
     used = np.array([place not in prepared.refused for place in range(len(given))])
     features, composition = rows.features[used], rows.composition[used]
-    found = model.predict(features, threads=threads)
+    found = model.predict(features, distances=distances_in(rows, config.cloud)[used], threads=threads)
     nearest, distance = model.space.nearest(features)
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.where(distance > 0, distance / model.domain_radius, 0.0)

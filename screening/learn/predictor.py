@@ -15,6 +15,7 @@ from screening.crystals import FloatArray
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.kernels import Kernels, fit_kernels
 from screening.learn.magpie import magpie_features
+from screening.learn.view import View
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,22 +26,26 @@ class Parts:
     ridge: FloatArray | None = None
     process: FloatArray | None = None
     deviation: FloatArray | None = None  # of the process, log units
+    distances: FloatArray | None = None  # ridge and process on the distances between sublattices
 
     @property
     def mean(self) -> FloatArray:
-        """The prediction: the mean of all learners, or that of the trees."""
+        """The mean of the curves' three learners, and of that and what the distances say; or what the trees say."""
         if self.ridge is None or self.process is None:
             return self.trees
-        return (self.trees + self.ridge + self.process) / 3.0
+        curves = (self.trees + self.ridge + self.process) / 3.0
+        return curves if self.distances is None else (curves + self.distances) / 2.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictor:
-    """Learners fitted to the same crystals and columns."""
+    """Learners fitted to the same crystals: on bands of curves, and on the distances that stand after them."""
 
     boosters: tuple[lgb.Booster, ...]
     base: float
     kernels: Kernels | None
+    distances: Kernels | None = None
+    n_distances: int = 0  # last columns
 
     def trees(self, features: NDArray[Any], *, threads: int = 1) -> FloatArray:
         """Return the mean (n,) of the boosters."""
@@ -51,31 +56,39 @@ class Predictor:
 
     def predict(self, features: NDArray[Any], *, threads: int = 1) -> Parts:
         """Return what each learner says of features (n, n_columns); no value depends on `threads` or on the batch."""
-        trees = self.trees(features, threads=threads)
+        bands, distances = np.split(features, [features.shape[1] - self.n_distances], axis=1)
+        trees = self.trees(bands, threads=threads)
         if self.kernels is None:
             return Parts(trees)
-        return Parts(trees, *self.kernels.predict(features))
+        beside = None if self.distances is None else mean_of(self.distances, distances)
+        return Parts(trees, *self.kernels.predict(bands), distances=beside)
 
 
-def fit_predictor(
+def fit_predictor(  # noqa: PLR0913
     rows: Rows,
     settings: LearnConfig,
     *,
     seeds: Sequence[int],
     device_type: str = "cpu",
     columns: Sequence[str] | None = None,
+    n_distances: int = 0,
 ) -> Predictor:
-    """Return the learners that `settings.model` names, fitted to rows; one booster per seed."""
-    rows = rows.under(settings.bounds)
+    """Return the learners that `settings.model` names, fitted to rows; one booster per seed.
+
+    The last `n_distances` columns are distances between sublattices, which have learners of their own.
+    """
+    rows, beside = rows.under(settings.bounds).split(n_distances)
     boosters, base = [], 0.0
     for seed in seeds:
         params = parameters(settings, seed=seed, device_type=device_type)
         booster, base = fit(rows, params=params, trees=settings.trees, columns=columns)
         boosters.append(booster)
-    kernels = None
+    kernels = distances = None
     if settings.model == "mean":
         kernels = fit_kernels(rows.features, rows.target, rows.is_bound)
-    return Predictor(tuple(boosters), base, kernels)
+        if np.isfinite(beside.features).any():
+            distances = fit_kernels(beside.features, rows.target, rows.is_bound)
+    return Predictor(tuple(boosters), base, kernels, distances, n_distances)
 
 
 def composition_columns(fractions: FloatArray) -> FloatArray:
@@ -89,7 +102,13 @@ def fit_composition(rows: Rows, settings: LearnConfig) -> Kernels:
     return fit_kernels(rows.features, rows.target, rows.is_bound)
 
 
-def predict_composition(kernels: Kernels, columns: FloatArray) -> FloatArray:
-    """Return what `composition_columns` alone say, (n,) log10 S/cm: the mean of ridge and process."""
+def mean_of(kernels: Kernels, columns: NDArray[Any]) -> FloatArray:
+    """Return the mean of ridge and process, (n,) log10 S/cm."""
     ridge, process, _ = kernels.predict(columns)
     return (ridge + process) / 2.0
+
+
+def seen_by(view: View, features: NDArray[Any], distances: NDArray[Any] | None) -> NDArray[Any]:
+    """Return the columns that a predictor sees: bands of the features (n, n_columns), then distances (n, k) if any."""
+    bands = view(features)
+    return bands if distances is None else np.hstack([bands, distances])

@@ -20,6 +20,7 @@ from screening.learn.evaluate import (
     composition_seen,
     evaluate,
     flagged_scores,
+    n_distances,
     rows_for,
     seeded,
     seen_of,
@@ -126,6 +127,8 @@ def train(  # noqa: PLR0913
         normalised=bands.normalised,
         kernels=None if curves.kernels is None else kernel_header(curves.kernels),
         composition_kernels=None if composition is None else kernel_header(composition),
+        distance_kernels=None if curves.distances is None else kernel_header(curves.distances),
+        distances=0 if curves.distances is None else curves.n_distances,
         made=0 if made is None else len(made),
         told=scores["n_told"],
     )
@@ -146,6 +149,7 @@ def train(  # noqa: PLR0913
         folds=grouped.predictions,
         kernels=curves.kernels,
         composition_kernels=composition,
+        distance_kernels=curves.distances,
     )
 
 
@@ -251,7 +255,14 @@ def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Pre
     used = np.ones(0 if data.made is None else len(data.made), dtype=np.bool_)
     seeds = [seeded(config.seed, 3, index) for index in range(config.learn.seeds)]
     rows = rows_for(data, own, beside, kept=every, used=used)
-    curves = fit_predictor(rows, config.learn, seeds=seeds, device_type=device_type, columns=view.names)
+    curves = fit_predictor(
+        rows,
+        config.learn,
+        seeds=seeds,
+        device_type=device_type,
+        columns=view.names,
+        n_distances=n_distances(data),
+    )
     if config.learn.model != "mean":
         return curves, None
     told = np.ones(0 if data.told is None else len(data.told), dtype=np.bool_)

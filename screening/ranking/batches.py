@@ -51,6 +51,7 @@ class Batch:
     features: NDArray[np.float32]  # (n, n_columns)
     facts: dict[str, NDArray[Any]]  # by name, (n,)
     composition: NDArray[np.float32]  # (n, 119)
+    distances: NDArray[np.float32] | None  # (n, n_distances)
     header: dict[str, Any]
     table: IntArray  # (n,) number of the table
     row: IntArray  # (n,) row in it
@@ -95,6 +96,7 @@ def _part(table: FeatureTable, rows: IntArray, *, number: int) -> Batch:
         features=table.features[rows],
         facts={name: table.facts[name].to_numpy()[rows] for name in names},
         composition=table.composition[rows],
+        distances=None if table.distances is None else table.distances[rows],
         header=table.header,
         table=np.full(len(rows), number, dtype=np.int64),
         row=rows,
@@ -102,11 +104,13 @@ def _part(table: FeatureTable, rows: IntArray, *, number: int) -> Batch:
 
 
 def _joined(parts: Sequence[Batch]) -> Batch:
+    distances = [part.distances for part in parts if part.distances is not None]
     return Batch(
         ids=np.concatenate([part.ids for part in parts]),
         features=np.concatenate([part.features for part in parts]),
         facts={name: np.concatenate([part.facts[name] for part in parts]) for name in parts[0].facts},
         composition=np.concatenate([part.composition for part in parts]),
+        distances=np.concatenate(distances) if distances else None,
         header=parts[0].header,
         table=np.concatenate([part.table for part in parts]),
         row=np.concatenate([part.row for part in parts]),

@@ -244,7 +244,7 @@ class _Judge:
         model, training = self._model, self._model.training
         labels = np.array([self._label_row.get(str(id), -1) for id in batch.ids], dtype=np.int64)
         is_known = labels >= 0
-        said = model.predict(batch.features, threads=self._threads)
+        said = model.predict(batch.features, distances=batch.distances, threads=self._threads)
         mean, deviation = said.mean, said.deviation
         mean[is_known] = [model.out_of_fold[str(id)] for id in batch.ids[is_known]]
         if deviation is not None:

@@ -10,9 +10,6 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from screening.config import InputLimits
 from screening.crystals import Crystal, flag_sentence
 from screening.errors import InputError
@@ -23,7 +20,7 @@ from screening.report.reasons import Reasons
 from screening.report.structures import all_shown, atoms, shown
 from screening.runs import RunRecord, ranking_path, read_duplicates
 from screening.sources import Missing, Wanted, find_crystals
-from screening.store import FeatureTable, read_some
+from screening.store import FeatureTable, joined_tables, read_some
 
 FACTS = ("n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
 
@@ -123,7 +120,7 @@ class Details:
         if missing:
             raise InputError(f"{len(missing)} ranked crystals are not in {self.store}, the first is {missing[0]!r}")
         order = [at[id] for id in ids]
-        return _rows(table, order)
+        return table[order]
 
     def _indexed(self, ids: Sequence[str], index: Mapping[str, int]) -> FeatureTable:
         """Return the crystals with these ids, in any order, from the tables that hold them alone."""
@@ -131,17 +128,10 @@ class Details:
         parts = []
         for number in sorted({index[id] for id in ids if id in index}):
             table = stored[number]
-            parts.append(_rows(table, [row for row, id in enumerate(table.ids) if id in set(ids)]))
+            parts.append(table[[row for row, id in enumerate(table.ids) if id in set(ids)]])
         if not parts:
             raise InputError(f"{len(ids)} ranked crystals are not in {self.store}, the first is {ids[0]!r}")
-        return FeatureTable(
-            ids=np.concatenate([part.ids for part in parts]),
-            columns=parts[0].columns,
-            features=np.concatenate([part.features for part in parts]),
-            facts=pd.concat([part.facts for part in parts], ignore_index=True),
-            composition=np.concatenate([part.composition for part in parts]),
-            header=parts[0].header,
-        )
+        return joined_tables(parts)
 
     def crystals(self, wanted: Sequence[Wanted]) -> dict[str, Crystal | Missing]:
         """Return by id each crystal as its source holds it, or why it cannot be shown."""
@@ -196,17 +186,6 @@ def squeezed(value: Any) -> str:
     """Return JSON, deflated and base64 coded: what `DecompressionStream("deflate")` of a browser reads."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
-
-
-def _rows(table: FeatureTable, rows: list[int]) -> FeatureTable:
-    return FeatureTable(
-        ids=table.ids[rows],
-        columns=table.columns,
-        features=table.features[rows],
-        facts=table.facts.iloc[rows].reset_index(drop=True),
-        composition=table.composition[rows],
-        header=table.header,
-    )
 
 
 def _rounded(value: Any) -> float | int:

@@ -27,9 +27,10 @@ CODES: dict[str, str] = {
 }
 
 MODELS: dict[str, str] = {
-    "curves": "curves (this model)",
-    "composition": "curves and composition",
+    "curves": "geometry (this model)",
+    "composition": "geometry and composition",
     "composition_alone": "composition alone",
+    "distances": "distances between sublattices alone",
     "trees": "curves, LightGBM alone",
     "ridge": "curves, kernel ridge alone",
     "process": "curves, Gaussian process alone",

@@ -21,7 +21,8 @@ from screening.runs.record import RunRecord, read_record
 from screening.spreadsheet import unguarded
 
 MODELS = (
-    "curves", "composition", "composition_alone", "trees", "ridge", "process", "conventional", "nearest", "dummy",
+    "curves", "composition", "composition_alone", "trees", "ridge", "process", "distances", "conventional", "nearest",
+    "dummy",
 )  # fmt: skip
 WORDS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
 

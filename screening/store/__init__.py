@@ -15,11 +15,23 @@ from screening.store.read import (
     tables_by_id,
 )
 from screening.store.repair import Repair, repair
-from screening.store.store import FeatureStore, exists
-from screening.store.tables import ARRAYS, FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureTable, ShardRows
+from screening.store.store import FeatureStore, exists, number_names
+from screening.store.tables import (
+    ARRAYS,
+    DISTANCE,
+    FEATURIZED,
+    N_ELEMENTS,
+    NUMBERS,
+    REJECTED,
+    STRINGS,
+    FeatureTable,
+    ShardRows,
+    joined_tables,
+)
 
 __all__ = [
     "ARRAYS",
+    "DISTANCE",
     "FEATURIZED",
     "NUMBERS",
     "N_ELEMENTS",
@@ -36,6 +48,8 @@ __all__ = [
     "export_features",
     "is_alive",
     "iter_tables",
+    "joined_tables",
+    "number_names",
     "point",
     "pointed",
     "property_writer",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import heapq
 from collections import Counter
@@ -14,7 +13,7 @@ import numpy as np
 from screening.errors import Code, Rejection, StoreError
 from screening.locations import Location
 from screening.store.store import FeatureStore
-from screening.store.tables import FEATURIZED, REJECTED, STRINGS, FeatureTable
+from screening.store.tables import FEATURIZED, REJECTED, STRINGS, FeatureTable, joined_tables
 
 
 def iter_tables(path: Location) -> Iterator[FeatureTable]:
@@ -70,13 +69,7 @@ def read_some(path: Location, *, ids: Collection[str], others: int = 0, seed: in
         for number in holding:
             table = store.table(store.read_shard(entries[number]))
             rows = np.flatnonzero([id in table_of for id in table.ids])
-            yield dataclasses.replace(
-                table,
-                ids=table.ids[rows],
-                features=table.features[rows],
-                facts=table.facts.iloc[rows],
-                composition=table.composition[rows],
-            )
+            yield table[rows]
 
     return _joined(parts(), path)
 
@@ -98,19 +91,10 @@ def count_flags(path: Location) -> dict[str, int]:
 
 
 def _joined(tables: Iterator[FeatureTable], path: Location) -> FeatureTable:
-    import pandas as pd  # workers that featurize do without it
-
     parts = list(tables)
     if not parts:
         raise StoreError(f"{path} contains no crystal")
-    return FeatureTable(
-        ids=np.concatenate([table.ids for table in parts]),
-        columns=parts[0].columns,
-        features=np.concatenate([table.features for table in parts]),
-        facts=pd.concat([table.facts for table in parts], ignore_index=True),
-        composition=np.concatenate([table.composition for table in parts]),
-        header=parts[0].header,
-    )
+    return joined_tables(parts)
 
 
 def read_rejections(path: Location) -> list[Rejection]:

@@ -6,7 +6,8 @@
       zarr.json          group; its attributes are the header (format, config, versions, columns)
       features           (n_rows, n_columns) float32, NaN = not computed
       composition        (n_rows, 119) float32, atoms per cell by atomic number
-      numbers            (n_rows, n_facts) float64, the columns named in the header: status, n_sites, volume, ...
+      numbers            (n_rows, n_facts) float64, the columns named in the header: status, n_sites, volume, ...,
+                         r_cut/<channel>, distance/<pair>/<k>
       strings            (n_rows, 6) str: id, source, formula, flags, code, detail
       ledger.jsonl       the metadata as the store was made; then one line per finished shard: rows, digest of its
                          inputs, checksums of its chunks, seconds, and a link to the line before it
@@ -39,7 +40,17 @@ from screening.store.folder import Folder
 from screening.store.ledger import Ledger, LedgerEntry, ledger_line, ledger_text, read_ledger
 from screening.store.metadata import check, metadata_names, with_rows
 from screening.store.pointer import pointed
-from screening.store.tables import ARRAYS, FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureTable, ShardRows
+from screening.store.tables import (
+    ARRAYS,
+    DISTANCE,
+    FEATURIZED,
+    N_ELEMENTS,
+    NUMBERS,
+    REJECTED,
+    STRINGS,
+    FeatureTable,
+    ShardRows,
+)
 
 FORMAT = "screening-features"
 FORMAT_VERSION = 1
@@ -73,7 +84,15 @@ class FeatureStore:
         self._arrays: dict[str, zarr.Array[Any]] = {name: _array(group, name) for name in ARRAYS}
 
     @classmethod
-    def create(cls, path: Location, *, columns: list[str], channels: list[str], header: dict[str, Any]) -> FeatureStore:
+    def create(
+        cls,
+        path: Location,
+        *,
+        columns: list[str],
+        channels: list[str],
+        header: dict[str, Any],
+        distances: Sequence[str] = (),
+    ) -> FeatureStore:
         """Return a new, empty store.
 
         Parameters
@@ -84,6 +103,8 @@ class FeatureStore:
             Feature names.
         channels
             Channel labels, for the ``r_cut/<channel>`` facts.
+        distances
+            Names of the distances between sublattices, for facts of the same name.
         header
             Must hold ``config``, ``features_hash``, ``engine``, ``shard_rows``, ``versions``.
 
@@ -95,7 +116,7 @@ class FeatureStore:
         files = storage(path, ARRAYS)
         if files.exists():
             raise StoreError(f"{path} exists already")
-        numbers = [*NUMBERS, *(f"r_cut/{channel}" for channel in channels)]
+        numbers = number_names(channels, distances)
         shapes: dict[str, tuple[int, Any, Any]] = {
             "features": (len(columns), "float32", np.nan),
             "composition": (N_ELEMENTS, "float32", 0.0),
@@ -392,7 +413,9 @@ class FeatureStore:
         strings = rows.strings[chosen]
         told = ("source", "formula", "flags")
         facts = {name: strings[:, column] for column, name in enumerate(STRINGS) if name in told}
-        numbers = {name: rows.numbers[chosen, column] for column, name in enumerate(self.header["numbers"]) if column}
+        names = dict(enumerate(self.header["numbers"]))
+        apart = [column for column, name in names.items() if name.startswith(DISTANCE)]
+        numbers = {name: rows.numbers[chosen, at] for at, name in names.items() if at and at not in set(apart)}
         frame = pd.DataFrame({**facts, **numbers})
         for name in ("n_sites", "spacegroup"):
             frame[name] = frame[name].astype(np.int64)
@@ -403,7 +426,13 @@ class FeatureStore:
             facts=frame,
             composition=rows.composition[chosen],
             header=self.header,
+            distances=rows.numbers[np.ix_(chosen, apart)].astype(np.float32) if apart else None,
         )
+
+
+def number_names(channels: Sequence[str], distances: Sequence[str] = ()) -> list[str]:
+    """Return the names of the columns of the array `numbers`."""
+    return [*NUMBERS, *(f"r_cut/{channel}" for channel in channels), *distances]
 
 
 def _array(group: zarr.Group, name: str) -> zarr.Array[Any]:

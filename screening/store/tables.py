@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 N_ELEMENTS = 119
 STRINGS = ("id", "source", "formula", "flags", "code", "detail")
 NUMBERS = ("status", "n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
+DISTANCE = "distance/"  # how the columns of `numbers` begin that hold distances between sublattices
 MISSING, FEATURIZED, REJECTED = 0, 1, 2
 ARRAYS = ("features", "composition", "numbers", "strings")
 
@@ -45,6 +47,7 @@ class FeatureTable:
     )  # (n,) source, formula, flags, n_sites, volume (Å³), spacegroup, a..gamma (Å, °), r_cut/<channel>
     composition: NDArray[np.float32]  # (n, 119) atoms per cell by atomic number
     header: dict[str, Any]  # what the store says of itself
+    distances: NDArray[np.float32] | None = None  # (n, n_distances) Å between sublattices; None of an older store
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -53,3 +56,29 @@ class FeatureTable:
     def settings(self) -> FeatureSettings:
         """The settings that the features were computed with."""
         return FeatureSettings.model_validate(self.header["config"])
+
+    def __getitem__(self, rows: Any) -> FeatureTable:
+        """Return the crystals at `rows`, a mask or places."""
+        return replace(
+            self,
+            ids=self.ids[rows],
+            features=self.features[rows],
+            facts=self.facts.iloc[rows].reset_index(drop=True),
+            composition=self.composition[rows],
+            distances=None if self.distances is None else self.distances[rows],
+        )
+
+
+def joined_tables(parts: Sequence[FeatureTable]) -> FeatureTable:
+    """Return the crystals of tables of one store as one table."""
+    import pandas as pd  # workers that featurize do without it
+
+    distances = [part.distances for part in parts if part.distances is not None]
+    return replace(
+        parts[0],
+        ids=np.concatenate([part.ids for part in parts]),
+        features=np.concatenate([part.features for part in parts]),
+        facts=pd.concat([part.facts for part in parts], ignore_index=True),
+        composition=np.concatenate([part.composition for part in parts]),
+        distances=np.concatenate(distances) if distances else None,
+    )

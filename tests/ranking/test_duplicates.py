@@ -19,6 +19,7 @@ from screening.config import Config
 from screening.crystals.cif import read_cif
 from screening.crystals.crystal import Crystal
 from screening.elements import NUMBERS, SYMBOLS
+from screening.features import distance_columns
 from screening.features.curves import columns
 from screening.features.shard import featurize
 from screening.learn.model import Model
@@ -299,7 +300,13 @@ def written_anew(id: str) -> dict[str, bytes]:
 def stored(path: Path, texts: dict[str, bytes], *, size: int) -> Path:
     header = {"config": CONFIG.features_config(), "features_hash": "", "engine": "periodic", "versions": {}}
     labels_of = ["Li", *CONFIG.cloud.channels[1:]]
-    store = FeatureStore.create(path, columns=columns(CONFIG), channels=labels_of, header=header | {"shard_rows": size})
+    store = FeatureStore.create(
+        path,
+        columns=columns(CONFIG),
+        channels=labels_of,
+        header=header | {"shard_rows": size},
+        distances=distance_columns(CONFIG.cloud),
+    )
     items = [Item(id=id, source=id, text=text) for id, text in texts.items()]
     for index, begin in enumerate(range(0, len(items), size)):
         store.reserve((index + 1) * size)
