@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 
 import numpy as np
 
 from screening.crystals import Crystal, FloatArray, anion_mask, periodic_pairs
-from screening.data import CHARGE_TOLERANCE, neutral_charges, usual_charges
+from screening.data import CHARGE_TOLERANCE, MAX_COMBINATIONS, neutral_charges, usual_charges
 from screening.elements import NUMBERS, SYMBOLS
 from screening.energy.parameters import mobile_charges, positive_states
 
@@ -135,20 +137,23 @@ def _options(symbol: str, ion: str, *, anion: bool) -> tuple[int, ...]:
 def _mixed(
     kinds: Sequence[tuple[str, bool]], amounts: Sequence[float], options: Sequence[Sequence[int]], ion: str
 ) -> list[float] | None:
-    """Return the usual charges with one element between two of its states, or None."""
-    usual = [float(option[0]) for option in options]
-    if min(usual) > 0:
+    """Return charges with one element between two of its states and the others in one each, the usual ones first."""
+    if math.prod(map(len, options)) > MAX_COMBINATIONS:
         return None
-    net = sum(amount * charge for amount, charge in zip(amounts, usual, strict=True))
-    changes: list[tuple[float, int]] = []
-    for at, (symbol, anion) in enumerate(kinds):
-        if anion or symbol == ion or amounts[at] <= 0:
-            continue
-        charge = usual[at] - net / amounts[at]
-        if min(options[at]) <= charge <= max(options[at]):
-            changes.append((abs(charge - usual[at]), at))
-    if not changes:
-        return None
-    _, at = min(changes)
-    usual[at] -= net / amounts[at]
-    return usual
+    cations = [at for at, (symbol, anion) in enumerate(kinds) if not anion and symbol != ion and amounts[at] > 0]
+    ranked = sorted(itertools.product(*(range(len(option)) for option in options)), key=lambda pick: (sum(pick), pick))
+    for pick in ranked:
+        charges = [float(option[index]) for option, index in zip(options, pick, strict=True)]
+        if min(charges) > 0:
+            return None
+        net = sum(amount * charge for amount, charge in zip(amounts, charges, strict=True))
+        changes = []
+        for at in cations:
+            charge = charges[at] - net / amounts[at]
+            if pick[at] == 0 and min(options[at]) <= charge <= max(options[at]):
+                changes.append((abs(charge - charges[at]), at))
+        if changes:
+            _, at = min(changes)
+            charges[at] -= net / amounts[at]
+            return charges
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -157,7 +158,8 @@ def reduced(lattice: FloatArray) -> tuple[FloatArray, FloatArray]:
 def grid_dims(rows: FloatArray, grid: float) -> IntArray:
     """Return the number of grid points along each cell vector (3,): the fewest that are at most `grid` Å apart."""
     lengths = np.linalg.norm(rows, axis=1)
-    return np.maximum(1, np.ceil(lengths / grid - WHOLE)).astype(np.int64)
+    points: IntArray = np.maximum(1, np.ceil(lengths / grid - WHOLE)).astype(np.int64)
+    return points
 
 
 def energy_grid(rows: FloatArray, acting: Field, dims: IntArray) -> FloatArray:
@@ -177,4 +179,4 @@ def _by_element(crystal: Crystal, charges: FloatArray, framework: NDArray[np.boo
 
 
 def _ways(points: FloatArray, offsets: IntArray) -> tuple[FloatArray, ...]:
-    return tuple(points[begin:end] for begin, end in zip(offsets[:-1], offsets[1:], strict=True))
+    return tuple(points[begin:end] for begin, end in pairwise(offsets))

@@ -45,7 +45,8 @@ def wells() -> dict[tuple[str, int], dict[tuple[str, int], Well]]:
 def ions() -> dict[tuple[str, int], Ion]:
     """Return what is known of each element (symbol) in each of its oxidation states (e)."""
     return {
-        (row["element"], int(row["charge"])): Ion(int(row["n"]), float(row["radius"])) for row in _rows("softbv_ions.csv")
+        (row["element"], int(row["charge"])): Ion(int(row["n"]), float(row["radius"]))
+        for row in _rows("softbv_ions.csv")
     }
 
 

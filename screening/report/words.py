@@ -51,6 +51,7 @@ BADGES: dict[str, str] = {
     "radioactive": "radioactive",
     "toxic": "toxic",
     "scarce": "scarce",
+    "high_barrier": "high bond-valence barrier",
 }
 
 HELD_BACK: dict[str, str] = {
