@@ -92,7 +92,7 @@ def crystals(shared_data: Path) -> dict[str, Crystal]:
 
 
 def levels(crystal: Crystal, charges: np.ndarray, points: list[int]) -> np.ndarray:
-    """Barriers above the minimum on bvlain's grid: that of the cell as it is given, whose last points repeat the first."""
+    """Barriers above the minimum on the grid of bvlain: of the given cell, its last points repeat the first."""
     acting = field_of(crystal, charges, ion="Li", charge=1)
     dims = np.array(points) - 1
     found, _, minimum, *_ = _kernels.bvse_barriers(energy_grid(crystal.lattice, acting, dims), dims)

@@ -82,7 +82,7 @@ def test_stated_charges_count_where_they_are_all_there_and_neutral() -> None:
         ({"Li": 1, "Ca": 1, "O": 3}, "no-charges", "no allowed charges of LiCaO3"),
         ({"Li": 1, "Au": 3}, "no-charges", "no formal charge is known for Au"),
         ({"Li": 1, "O": 1}, "no-charges", "no allowed charges"),
-        ({"Li": 2, "Xe": 1, "O": 4}, "no-charges", "no formal charge is known for Xe"),
+        ({"Li": 2, "Pu": 1, "O": 4}, "no-charges", "no formal charge is known for Pu"),
         ({"Na": 1, "Cl": 1}, "no-mobile-ion", "no Li"),
         ({"Li": 2}, "no-charges", "no allowed charges"),
     ],
