@@ -26,17 +26,43 @@ TABLE = Path(__file__).parents[1] / "data" / "bvlain.csv"
 CLOSE = 0.02  # eV: bvlain halves an interval until it is 0.01 wide
 HIGHEST = 10.0  # eV, where bvlain gives up
 IDS = (
-    "mp-1020059", "mp-1079885", "mp-1110750", "mp-1111146", "mp-1113732", "mp-11172",
-    "mp-1147619", "mp-1180504", "mp-1189646", "mp-1190809", "mp-1222478", "mp-1233003",
-    "mp-1245502", "mp-1246000", "mp-1246718", "mp-1247342", "mp-14115", "mp-35388",
-    "mp-36125", "mp-676109", "mp-752779", "mp-753092", "mp-754213", "mp-754605",
-    "mp-754901", "mp-755298", "mp-769558", "mp-775433", "mp-8180", "mp-831077",
-    "mp-8452", "mp-985592", "mp-989504", "mp-989577",
+    "mp-1020059",
+    "mp-1079885",
+    "mp-1110750",
+    "mp-1111146",
+    "mp-1113732",
+    "mp-11172",
+    "mp-1147619",
+    "mp-1180504",
+    "mp-1189646",
+    "mp-1190809",
+    "mp-1222478",
+    "mp-1233003",
+    "mp-1245502",
+    "mp-1246000",
+    "mp-1246718",
+    "mp-1247342",
+    "mp-14115",
+    "mp-35388",
+    "mp-36125",
+    "mp-676109",
+    "mp-752779",
+    "mp-753092",
+    "mp-754213",
+    "mp-754605",
+    "mp-754901",
+    "mp-755298",
+    "mp-769558",
+    "mp-775433",
+    "mp-8180",
+    "mp-831077",
+    "mp-8452",
+    "mp-985592",
+    "mp-989504",
+    "mp-989577",
 )
 # (id, directions) at whose barrier the region joins a point to its second translate alone.
 TWO_CELLS = {("mp-1247342", 3), ("mp-831077", 2), ("mp-831077", 3)}
-    set()
-)  # (id, directions) of which the region joins a point to its second translate alone
 # bvlain at 0.2 Å with the radii that it takes by default and the nearest 100 neighbours, in three directions, eV.
 PUBLISHED = {
     "mp-985592": ("Li6PS5Cl", 0.293),
