@@ -13,18 +13,22 @@
 namespace bvse {
 
 struct Pathway {
-  std::vector<double> energies;             // of each pass, eV, rising
-  std::vector<std::int32_t> levels;         // 1, 2, 3: the first level at which the pass is part of what runs on
-  std::vector<std::int64_t> offsets{0};     // where each way begins in
-  std::vector<std::int64_t> points;         // (n, 3) grid steps, unwrapped: minimum, pass, minimum
+  std::vector<double> energies;          // of each pass, eV, rising
+  std::vector<std::int32_t> levels;      // 1, 2, 3: the first level at which the pass is part of what runs on
+  std::vector<std::int64_t> offsets{0};  // where each way begins in
+  std::vector<std::int64_t> points;      // (n, 3) grid steps, unwrapped: minimum, pass, minimum
 };
 
 // The grid points below a level, drained to their minima.
 class Basins {
  public:
   Basins(const std::vector<double>& energies, const Order& order, const Dims& dims, double level)
-      : order_(order), dims_(dims), down_(energies.size(), kNone), root_(energies.size(), kNone),
-        step_(energies.size()), shift_(energies.size()) {
+      : order_(order),
+        dims_(dims),
+        down_(energies.size(), kNone),
+        root_(energies.size(), kNone),
+        step_(energies.size()),
+        shift_(energies.size()) {
     for (std::size_t place = 0; place < order.points.size(); ++place) {
       const std::int32_t point = order.points[place];
       if (energies[point] > level) break;
