@@ -109,9 +109,8 @@ def with_barriers(ranking: pd.DataFrame, run_dir: Path) -> pd.DataFrame:
     if barriers is None:
         return ranking
     rows = barriers.reindex(pd.MultiIndex.from_frame(ranking[["id", "formula"]])).reset_index(drop=True)
-    for name in rows:
-        if name not in BARRIERS:
-            rows[name] = rows[name].astype(object).fillna("")
+    rows["barrier_code"] = rows["barrier_code"].fillna("")
+    rows["high_barrier"] = rows["high_barrier"].astype(object).where(rows["high_barrier"].notna(), None)
     return pd.concat([ranking.reset_index(drop=True).drop(columns=list(rows), errors="ignore"), rows], axis=1)
 
 
@@ -133,7 +132,7 @@ def read_barriers(run_dir: Path) -> pd.DataFrame | None:
             frame[name] = frame[name].map(lambda cell: float(cell) if cell else np.nan).astype(np.float64)
         except ValueError as error:
             raise InputError(f"{path}: {name}: {error}") from error
-    words = {"True": True, "False": False, "": ""}
+    words = {"True": True, "False": False, "": None}
     if not set(frame["high_barrier"]) <= set(words):
         raise InputError(f"{path}: high_barrier is neither True nor False")
     frame["high_barrier"] = frame["high_barrier"].map(words).astype(object)

@@ -196,7 +196,10 @@ def _with_barriers(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
         {
             "id": [id for id, _ in barriers.index],
             "formula": [formula for _, formula in barriers.index],
-            **{name: [str(cell) if cell != "" else None for cell in barriers[name]] for name in barriers},
+            **{
+                name: [None if cell is None or cell == "" else str(cell) for cell in barriers[name]]
+                for name in barriers
+            },
         },
         schema_overrides=dict.fromkeys(("id", "formula", *barriers), pl.String),
     )

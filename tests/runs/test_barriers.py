@@ -14,6 +14,7 @@ from finished import Finished
 import screening as package
 from screening import pipeline
 from screening.cluster import Progress
+from screening.energy import barrier_rows
 from screening.errors import InputError
 from screening.locations import Remote
 from screening.runs import RunPaths, read_barriers, read_pathways, read_ranking, with_barriers
@@ -78,7 +79,7 @@ def test_the_number_of_workers_does_not_matter(workers: str, stage: Path, copy: 
 
 def test_an_interrupted_stage_goes_on(stage: Path, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[list[str]] = []
-    true = pipeline.barrier_rows
+    true = barrier_rows
 
     def counted(crystals, *, stop: bool, **options):
         computed.append([wanted.id for wanted, _ in crystals])
@@ -120,18 +121,14 @@ def test_other_settings_are_computed_anew(stage: Path, copy: Path) -> None:
 
 def test_a_crystal_whose_file_is_gone(finished_run: Finished, copy: Path, tmp_path: Path) -> None:
     ranking = pd.read_csv(copy / "ranking.csv", dtype=str, keep_default_na=False)
-    here, gone = tmp_path / "here.cif", ranking.loc[0, "source"]
+    gone = Path(str(ranking.loc[0, "source"]))
+    here = tmp_path / gone.name
     ranking.loc[0, "source"] = str(here)
     ranking.to_csv(copy / "ranking.csv", index=False)
     screening("bvse", copy, "--grid", "0.5", "--top", "1", "-q")
     table = pd.read_csv(copy / "bvse.csv")
     assert table["barrier_code"].tolist() == ["unreadable"]
-    here.write_bytes(Path(gone).read_bytes())
-    name = Path(gone).with_suffix("").name
-    if name == ranking.loc[0, "id"]:
-        here.rename(tmp_path / f"{name}.cif")
-        ranking.loc[0, "source"] = str(tmp_path / f"{name}.cif")
-        ranking.to_csv(copy / "ranking.csv", index=False)
+    here.write_bytes(gone.read_bytes())
     screening("bvse", copy, "--grid", "0.5", "--top", "1", "-q")  # it is looked for again
     assert pd.read_csv(copy / "bvse.csv", keep_default_na=False)["barrier_code"].tolist() != ["unreadable"]
 
@@ -160,6 +157,10 @@ def test_the_columns_stand_wherever_a_ranking_is_read(stage: Path, tmp_path: Pat
     screening("export", stage, "--out", tmp_path / "list.csv")
     exported = pd.read_csv(tmp_path / "list.csv")
     np.testing.assert_array_equal(exported["E3D_minimum"], ranking["E3D_minimum"])
+    screening("export", stage, "--out", tmp_path / "list.parquet")
+    assert pd.read_parquet(tmp_path / "list.parquet")["high_barrier"].notna().sum() == ranking["E1D"].notna().sum()
+    for suffix in ("xlsx", "md", "zip", "bib"):
+        screening("export", stage, "--out", tmp_path / f"list.{suffix}", "--top", "12")
     listing = Listing(stage / "ranking.csv")
     described = {column["name"]: column["kind"] for column in listing.described()}
     assert described["E1D"] == "number"
@@ -179,7 +180,7 @@ def test_only_the_same_crystal_is_joined(stage: Path) -> None:
     joined = with_barriers(other, stage)
     assert joined["E1D"][:5].isna().all()
     assert (joined["barrier_code"][:5] == "").all()
-    assert (joined["high_barrier"][:5] == "").all()
+    assert joined["high_barrier"][:5].isna().all()
     assert len(joined) == len(ranking)
 
 

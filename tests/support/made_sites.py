@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from screening.crystals import Crystal, wrap
 from screening.elements import NUMBERS
 
 
-def crystal(lattice, atoms: list[tuple[str, float, float, float, float]], **more) -> Crystal:
+def crystal(lattice: ArrayLike, atoms: Sequence[tuple[str, float, float, float, float]]) -> Crystal:
     """A crystal of (symbol, x, y, z, occupancy)."""
     positions = np.array([atom[1:4] for atom in atoms], dtype=np.float64)
     return Crystal(
@@ -20,5 +23,4 @@ def crystal(lattice, atoms: list[tuple[str, float, float, float, float]], **more
         occupancies=np.array([atom[4] for atom in atoms]),
         site_idx=np.arange(len(atoms)),
         charges=np.full(len(atoms), np.nan),
-        **more,
     )

@@ -11,7 +11,15 @@ from scipy.special import erfc
 STEPS = [step for step in itertools.product((-1, 0, 1), repeat=3) if any(step)]
 
 
-def site_energy(point, lattice, positions, kinds, weights, table, cutoff: float) -> float:
+def site_energy(
+    point: np.ndarray,
+    lattice: np.ndarray,
+    positions: np.ndarray,
+    kinds: np.ndarray,
+    weights: np.ndarray,
+    table: np.ndarray,
+    cutoff: float,
+) -> float:
     """The energy at a fractional point: every image of every atom within the cutoff, by the formulas."""
     heights = np.abs(np.linalg.det(lattice)) / np.linalg.norm(
         np.cross(np.roll(lattice, -1, axis=0), np.roll(lattice, -2, axis=0)), axis=1
