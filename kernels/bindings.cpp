@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "bvse_bindings.hpp"
 #include "crystal_bindings.hpp"
 #include "periodic/barcode.hpp"
 #include "periodic/batch.hpp"
@@ -209,9 +210,10 @@ nb::object nearest_means(Doubles lattices, Doubles centres, Integers centre_offs
 NB_MODULE(_kernels, m) {
   // The rules are made once and live as long as Python does: nothing is lost with them at its end.
   nb::set_leak_warnings(false);
-  m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells.";
+  m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells, site energies.";
   m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
   bind_crystal(m);
+  bind_bvse(m);
   m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
         "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a, "seed"_a, "with_simplices"_a,
         "ring_groups"_a, "ring_members"_a, "wide"_a = false);

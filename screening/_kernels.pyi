@@ -256,3 +256,26 @@ def primitive_cells(
     tolerance: float,
     threads: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]: ...
+def reduced_cell(
+    lattice: NDArray[np.float64],
+) -> tuple[bool, NDArray[np.float64], NDArray[np.int64]]: ...
+def bvse_grid(
+    lattice: NDArray[np.float64],
+    positions: NDArray[np.float64],
+    kinds: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    table: NDArray[np.float64],
+    dims: NDArray[np.int64],
+    cutoff: float,
+) -> NDArray[np.float64]: ...
+def bvse_barriers(
+    energies: NDArray[np.float64], dims: NDArray[np.int64], with_pathway: bool = False
+) -> tuple[
+    NDArray[np.float64],
+    NDArray[np.float64],
+    float,
+    NDArray[np.float64],
+    NDArray[np.int32],
+    NDArray[np.int64],
+    NDArray[np.int64],
+]: ...

@@ -18,6 +18,7 @@ from screening.commands.flags import (
     Engine,
     Exclude,
     Features,
+    Grid,
     GroupColumn,
     IdColumn,
     Ion,
@@ -385,6 +386,24 @@ def _tell_lost(lost: list[str], what: str) -> None:
     if lost:
         shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if lost[3:] else "")
         raise InputError(f"{len(lost)} files that candidates came from are not there, {what}: {shown}")
+
+
+@app.command()
+def bvse(
+    run_dir: RunAt,
+    top: Annotated[int, typer.Option(help="candidates, the first of the ranking", min=1)] = 1000,
+    grid: Grid = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compute bond-valence barriers of the first candidates of a RUN; stopped, the same command goes on."""
+    require(run_dir)
+    from screening.pipeline import second_stage
+
+    with shown_progress(quiet=quiet) as progress:
+        counts = second_stage(run_dir, top=top, grid=grid, workers=workers, progress=progress)
+    typer.echo(counts.sentence())
+    typer.echo(f"barriers: {run_dir / 'bvse.csv'}; `screening report` and `screening export` show them")
 
 
 @app.command()

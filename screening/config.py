@@ -317,6 +317,18 @@ class RankConfig(Section):
         return conditions
 
 
+class SecondConfig(Section):
+    """The second stage: bond-valence barriers of the first candidates, see docs/bond-valence.md."""
+
+    top: Annotated[int, Field(ge=0)] = Field(
+        0, description="candidates that `screening run` computes barriers of; 0 = none"
+    )
+    grid: Annotated[float, Field(ge=0.05, le=1.0)] = Field(
+        0.2, description="largest distance of neighbouring points of the grid of energies, Å"
+    )
+    mark: PositiveFloat = Field(0.9, description="E1D above which a candidate is marked, eV; its place stays")
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A comparison of a number of a crystal, by name, with a value."""
@@ -372,6 +384,7 @@ class Config(Section):
     machines: MachinesConfig = MachinesConfig()
     learn: LearnConfig = LearnConfig()
     rank: RankConfig = RankConfig()
+    second: SecondConfig = SecondConfig()
 
     @model_validator(mode="after")
     def _radii_cover_channels(self) -> Config:

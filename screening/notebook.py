@@ -30,6 +30,7 @@ from screening.runs import (
     read_record,
     read_stability,
     unguard,
+    with_barriers,
 )
 from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, read_some
@@ -100,7 +101,7 @@ class Run:
     @cached_property
     def ranking(self) -> pd.DataFrame:
         """Candidates by rank, one entry of each crystal; text as it was before the guard against spreadsheets."""
-        return read_ranking(self._written("ranking"))
+        return with_barriers(read_ranking(self._written("ranking")), self.paths.root)
 
     @cached_property
     def duplicates(self) -> pd.DataFrame:

@@ -68,6 +68,12 @@ class Components {
   // Sites per cell in components of rank 0 (finite), 1 (chain), 2 (layer), 3 (framework).
   const std::int64_t* sites() const { return sites_; }
 
+  // Along how many directions the component of site i runs on.
+  std::int32_t rank(std::int32_t i) {
+    Vector shift;
+    return span_[find(i, shift)].rank;
+  }
+
   // Joins (i, 0) with (j, z). A component keeps an H0 class while it is finite: it loses it to an elder finite
   // component, to an infinite one, or to its own first closed walk that is no loop (t^s - 1 is then a unit).
   Joined join(std::int32_t i, std::int32_t j, const std::int32_t z[3]) {

@@ -101,3 +101,4 @@ PerPrototype = Annotated[
     typer.Option(help="hold back all but the best N of each prototype (formula type and space group)", min=0),
 ]
 Top = Annotated[int | None, typer.Option(help="candidates shown in the report", min=1)]
+Grid = Annotated[float | None, typer.Option(help="largest distance of neighbouring grid points, Å", min=0.05, max=1.0)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 
@@ -69,13 +69,32 @@ def balanced_charges(composition: Mapping[str, float]) -> dict[str, int] | None:
     """
     elements = sorted(composition)
     options = [usual_charges(element) for element in elements]
+    found = neutral_charges([composition[element] for element in elements], options)
+    return None if found is None else dict(zip(elements, found, strict=True))
+
+
+def neutral_charges(amounts: Sequence[float], options: Sequence[Sequence[int]]) -> tuple[int, ...] | None:
+    """Return one charge (e) of each kind of ion, out of its options, that together are neutral, or None.
+
+    Of several, the one that departs least from the first options. None too where there are more than
+    `MAX_COMBINATIONS`, or not charges of both signs.
+
+    Parameters
+    ----------
+    amounts
+        Atoms of each kind.
+    options
+        Charges of each kind, the usual one first.
+
+    Source: ours.
+    """
     if not all(options) or math.prod(map(len, options)) > MAX_COMBINATIONS:
         return None
-    total = sum(composition.values())
+    total = sum(amounts)
     ranked = sorted(itertools.product(*(range(len(option)) for option in options)), key=lambda pick: (sum(pick), pick))
     for pick in ranked:
-        charges = [option[index] for option, index in zip(options, pick, strict=True)]
-        net = sum(composition[element] * charge for element, charge in zip(elements, charges, strict=True))
+        charges = tuple(option[index] for option, index in zip(options, pick, strict=True))
+        net = sum(amount * charge for amount, charge in zip(amounts, charges, strict=True))
         if abs(net) <= CHARGE_TOLERANCE * total and min(charges) < 0 < max(charges):
-            return dict(zip(elements, charges, strict=True))
+            return charges
     return None

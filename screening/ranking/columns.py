@@ -107,7 +107,16 @@ NUMBER_COLUMNS = tuple(column.name for column in SCHEMA if column.kind == "numbe
 COUNT_COLUMNS = ("rank", "duplicates")  # whole numbers
 REQUIRED_COLUMNS = tuple(column.name for column in SCHEMA if column.since == 1)
 # Columns that readers add.
-ADDED = {"family": Column("family", "text", "family, by anions")}
+ADDED = {
+    "family": Column("family", "text", "family, by anions"),
+    **{
+        f"E{n}D{end}": Column(f"E{n}D{end}", "number", f"bond-valence barrier, {n}-D{words}, eV", "eV")
+        for end, words in (("", ""), ("_minimum", " from the minimum"))
+        for n in (1, 2, 3)
+    },
+    "high_barrier": Column("high_barrier", "flag", "high bond-valence barrier"),
+    "barrier_code": Column("barrier_code", "text", "no bond-valence barrier because"),
+}
 _KNOWN = {column.name: column for column in SCHEMA} | ADDED
 
 

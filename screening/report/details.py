@@ -12,13 +12,14 @@ from typing import Any
 
 from screening.config import InputLimits
 from screening.crystals import Crystal, flag_sentence
+from screening.energy import BarrierRow
 from screening.errors import InputError
 from screening.learn import Model, load_model
 from screening.ranking import CURVES, StoredTables, duplicates_path, explain, kinds_of, reason_unit, reason_words
 from screening.report import curves as packing
 from screening.report.reasons import Reasons
 from screening.report.structures import all_shown, atoms, shown
-from screening.runs import RunRecord, ranking_path, read_duplicates
+from screening.runs import RunRecord, ranking_path, read_duplicates, read_pathways
 from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, joined_tables, read_some
 
@@ -45,6 +46,7 @@ class Details:
 
     def __init__(self, run_dir: Path, record: RunRecord, *, index: Future[dict[str, int]] | None = None) -> None:
         self.index = index
+        self.run_dir = run_dir
         self.store = run_dir / "features.zarr"
         self.model: Model = load_model(run_dir / "model")
         self.limits = InputLimits.model_validate(record.section("input"))
@@ -156,6 +158,7 @@ class Details:
         explanation = explain(table, self.model, ids=[one.id for one in wanted])
         packed = packing.pack_rows(self.curves, table.features)
         facts = table.facts.to_dict("records")
+        barriers = read_pathways(self.run_dir, [(one.id, one.formula) for one in wanted])
         structures = all_shown([found[one.id] for one in wanted], self.settings, tell=tell)
         return [
             {
@@ -164,6 +167,7 @@ class Details:
                 "curves": packed[row],
                 "reasons": self.reasons.of(explanation.shap[row], table.features[row], expected=explanation.expected),
                 "flags": flag_rows(found[one.id], str(fact["flags"])),
+                **({"barriers": barriers_shown(barriers[one.id])} if one.id in barriers else {}),
                 **structures[row],
             }
             for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
@@ -174,6 +178,24 @@ class Details:
         if holes or isinstance(found, Missing):
             return shown(found, self.settings)
         return {"structure": atoms(found, self.settings)}
+
+
+def barriers_shown(row: BarrierRow) -> dict[str, Any]:
+    """Return what the page shows of the second stage of a crystal, ready for JSON.
+
+    ``code`` and ``detail`` where it has no barrier. Else ``own`` and ``minimum`` = [E1D, E2D, E3D] in eV above the
+    lowest point of what runs on, and of the grid; ``charges``; ``ways`` = [[level 1 to 3, energy of the pass above the
+    minimum in eV, [x, y, z, x, y, z, ...] fractional], ...]; ``left_out`` further ways.
+    """
+    if row.code:
+        return {"code": row.code, "detail": row.detail}
+    return {
+        "own": row.barriers,
+        "minimum": row.from_minimum,
+        "charges": row.charges,
+        "ways": row.ways,
+        "left_out": row.ways_left_out,
+    }
 
 
 def flag_rows(found: Crystal | Missing, names: str) -> list[list[str]]:

@@ -22,7 +22,7 @@ from screening.ranking import COUNT_COLUMNS, CellKind, kind_of
 from screening.report.structures import p1_cif
 from screening.report.text import level, number, power
 from screening.report.words import BADGES, HELD_BACK, LIMITS, REFERENCES
-from screening.runs import ranking_path, read_json, read_ranking, read_record, read_training
+from screening.runs import ranking_path, read_json, read_ranking, read_record, read_training, with_barriers
 from screening.sources import Missing, Wanted, find_crystals
 from screening.spreadsheet import plain_cell, plain_text, unguarded
 
@@ -85,7 +85,7 @@ def export_candidates(
 
 def chosen(run_dir: Path, *, top: int | None, ids: Sequence[str] | None) -> pd.DataFrame:
     """Return rows of the ranking of a run, in its order, with typed columns."""
-    frame = read_ranking(ranking_path(run_dir), top=top)
+    frame = with_barriers(read_ranking(ranking_path(run_dir), top=top), run_dir)
     if ids is not None:
         missing = sorted(set(ids) - set(frame["id"]))
         if missing:
@@ -237,7 +237,7 @@ def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
 
 def _remarks(row: dict[str, Any]) -> list[str]:
     told = [] if row["in_domain"] else [f"out of domain (distance {number(row['distance'])})"]
-    told += [words for name, words in BADGES.items() if row[name]]
+    told += [words for name, words in BADGES.items() if row.get(name)]
     told += [flag_sentence(name) for name in contradictions_among(str(row.get("flags") or "").split(";"))]
     if row.get("held_back"):
         reasons = [HELD_BACK.get(reason, reason) for reason in str(row["held_back"]).split(";")]

@@ -53,6 +53,7 @@ BADGES: dict[str, str] = {
     "radioactive": "radioactive",
     "toxic": "toxic",
     "scarce": "scarce",
+    "high_barrier": "high bond-valence barrier",
 }
 
 HELD_BACK: dict[str, str] = {

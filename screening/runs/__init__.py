@@ -1,5 +1,6 @@
 """A RUN folder: its layout, its record, how far it is, and whether it is sound."""
 
+from screening.runs.barriers import BarrierRows, read_barriers, read_pathways, with_barriers, write_barriers
 from screening.runs.folder import (
     RECORD,
     RunPaths,
@@ -15,7 +16,6 @@ from screening.runs.read import (
     Run,
     model_scores,
     read_beeswarm,
-    read_csv,
     read_duplicates,
     read_json,
     read_kinds,
@@ -23,15 +23,16 @@ from screening.runs.read import (
     read_run,
     read_stability,
     read_training,
-    unguard,
 )
 from screening.runs.record import FORMAT_VERSION, Counts, RunRecord, read_record, write_record
 from screening.runs.status import status
+from screening.runs.tables import read_csv, unguard
 from screening.runs.verify import metadata_covered, repaired, verify
 
 __all__ = [
     "FORMAT_VERSION",
     "RECORD",
+    "BarrierRows",
     "Counts",
     "Journal",
     "Run",
@@ -43,11 +44,13 @@ __all__ = [
     "output_digests",
     "passed_over",
     "ranking_path",
+    "read_barriers",
     "read_beeswarm",
     "read_csv",
     "read_duplicates",
     "read_json",
     "read_kinds",
+    "read_pathways",
     "read_ranking",
     "read_record",
     "read_run",
@@ -59,5 +62,7 @@ __all__ = [
     "status",
     "unguard",
     "verify",
+    "with_barriers",
+    "write_barriers",
     "write_record",
 ]

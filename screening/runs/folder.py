@@ -31,6 +31,9 @@ class RunPaths:
     rejected: Path = field(init=False)
     explanation: Path = field(init=False)
     record: Path = field(init=False)
+    barriers: Path = field(init=False)
+    pathways: Path = field(init=False)
+    barriers_part: Path = field(init=False)
 
     def __post_init__(self) -> None:
         self.features = self.root / FEATURES
@@ -39,6 +42,9 @@ class RunPaths:
         self.rejected = self.root / "rejected.csv"
         self.explanation = self.root / "explanation"
         self.record = self.root / RECORD
+        self.barriers = self.root / "bvse.csv"
+        self.pathways = self.root / "bvse.jsonl"
+        self.barriers_part = self.root / "bvse.part.jsonl"  # while the second stage runs
 
 
 @contextmanager
@@ -74,6 +80,8 @@ def output_digests(paths: RunPaths) -> dict[str, str]:
         paths.ranking,
         duplicates_path(paths.ranking),
         paths.rejected,
+        paths.barriers,
+        paths.pathways,
         *sorted(paths.model.rglob("*")),
         *sorted(paths.explanation.rglob("*")),
     ]

@@ -16,9 +16,10 @@ import pyarrow.parquet
 from screening.crystals import family_words
 from screening.errors import InputError
 from screening.ranking import FLAG_COLUMNS, NUMBER_COLUMNS, REQUIRED_COLUMNS, kind_words
+from screening.runs.barriers import with_barriers
 from screening.runs.folder import RECORD, ranking_path
 from screening.runs.record import RunRecord, read_record
-from screening.spreadsheet import unguarded
+from screening.runs.tables import read_csv, unguard
 
 MODELS = (
     "curves", "composition", "composition_alone", "trees", "ridge", "process", "distances", "conventional", "nearest",
@@ -54,7 +55,7 @@ def read_run(run_dir: Path, *, top: int) -> Run:
     if top < 1:
         raise InputError(f"a report shows at least 1 candidate, not {top}")
     path = ranking_path(run_dir)
-    ranking = read_ranking(path, top=top)
+    ranking = with_barriers(read_ranking(path, top=top), run_dir)
     if "family" not in ranking:
         ranking["family"] = ranking["formula"].map(family_words)
     rejected = unguard(read_csv(run_dir / "rejected.csv", ("id", "source", "code", "detail")))
@@ -95,20 +96,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{path} holds no JSON object")
     return value
-
-
-def read_csv(path: Path, needed: Sequence[str], *, rows: int | None = None) -> pd.DataFrame:
-    """Return a CSV file, or its first `rows`, with every cell as text: an id such as 001 or NA is a name."""
-    try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", nrows=rows)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; run `screening run` to the end first") from error
-    except ValueError as error:
-        raise InputError(f"{path} is not a CSV table: {error}") from error
-    missing = [name for name in needed if name not in frame.columns]
-    if missing:
-        raise InputError(f"{path} lacks the column {', '.join(missing)}")
-    return frame
 
 
 def count_rows(path: Path) -> int:
@@ -240,13 +227,6 @@ def _model_score(model: str, found: dict[str, Any]) -> ModelScore:
 
     held = _float(found.get("bounds_held"))
     return ModelScore(model=model, r2=cell("r2"), mae=cell("mae"), spearman=cell("spearman"), bounds_held=held)
-
-
-def unguard(frame: pd.DataFrame, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """Return a table of text cells without the guard against spreadsheet formulas, in the named columns or all."""
-    for name in names or frame.columns:
-        frame[name] = frame[name].map(unguarded)
-    return frame
 
 
 def _typed(column: pd.Series[str], read: Callable[[str], Any], path: Path) -> pd.Series[Any]:

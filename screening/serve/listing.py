@@ -19,7 +19,7 @@ from screening.ranking import (
     known_kind,
     number_cell,
 )
-from screening.runs import read_duplicates
+from screening.runs import read_barriers, read_duplicates
 from screening.serve.question import names, parts, row_count, threshold, words
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Listing:
             raise InputError(f"{path} lacks the column {', '.join(missing)}")
         if "family" not in frame.columns:
             frame = frame.with_columns(family=_families(frame["formula"].fill_null("")))
+        frame = _with_barriers(frame, path)
         order = ["rank", *(name for name in frame.columns if name != "rank")]
         is_csv = path.suffix == ".csv"
         kinds: dict[str, CellKind] = {name: _kind(name, frame[name]) for name in order}
@@ -180,6 +181,30 @@ class Listing:
         by = pl.DataFrame({"value": values, "at": places})
         falling = bool(ask.get("falling"))
         return by.sort("value", "at", descending=[falling, False], nulls_last=True)["at"]
+
+
+def _with_barriers(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Return the rows with the barriers of the run at their end, as `screening.runs.with_barriers` joins them."""
+    import polars as pl
+
+    barriers = read_barriers(path.parent)
+    if barriers is None:
+        return frame
+    guard = pl.col("id", "formula").str.replace(GUARD, "$1") if path.suffix == ".csv" else pl.col("id", "formula")
+    keys = frame.select(guard.fill_null(""))
+    table = pl.DataFrame(
+        {
+            "id": [id for id, _ in barriers.index],
+            "formula": [formula for _, formula in barriers.index],
+            **{
+                name: [None if cell is None or cell == "" else str(cell) for cell in barriers[name]]
+                for name in barriers
+            },
+        },
+        schema_overrides=dict.fromkeys(("id", "formula", *barriers), pl.String),
+    )
+    joined = keys.join(table, on=["id", "formula"], how="left", maintain_order="left").drop("id", "formula")
+    return frame.drop(joined.columns, strict=False).hstack(joined.with_columns(pl.col("high_barrier").cast(pl.String)))
 
 
 def _typed(name: str, kind: CellKind, *, is_csv: bool) -> pl.Expr:

@@ -23,7 +23,7 @@ ORDER = (
     ("crystals",),
     ("sources", "homology"),
     ("features", "data"),
-    ("gpu",),
+    ("gpu", "energy"),
     ("generation",),
     ("learn", "cluster", "transformer"),
     ("ranking", "matminer"),

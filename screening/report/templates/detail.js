@@ -1,4 +1,5 @@
 // The open candidate: facts, structure with holes, reasons, and curves beside those of its nearest known conductor.
+import { Pathway, barrierWords } from "./barriers.js";
 import { badges, known, measured } from "./candidate.js";
 import {
   button, byId, cell, data, formula, level, link, make, percent, power, publication, short, sourceLink,
@@ -85,6 +86,7 @@ function moreFacts(list, found) {
   const { n_sites: sites, volume, spacegroup, a, b, c, alpha, beta, gamma } = found.facts;
   fact(list, "cell", `${sites} sites, ${volume} Å³${spacegroup > 0 ? `, space group ${spacegroup}` : ""}`);
   if (a !== undefined) fact(list, "a, b, c; α, β, γ", `${[a, b, c].map((x) => x.toFixed(3)).join(", ")} Å; ${[alpha, beta, gamma].map((x) => x.toFixed(1)).join(", ")}°`);
+  for (const [name, words] of barrierWords(found.barriers)) fact(list, name, words);
   for (const [name, sentence] of found.flags ?? []) fact(list, `flag ${name}`, sentence);
   if (found.duplicates.length) fact(list, "same crystal also as", found.duplicates.slice(0, 20).join(", ") + (found.duplicates.length > 20 ? ` and ${found.duplicates.length - 20} more` : ""));
 }
@@ -111,6 +113,7 @@ async function showDetail(row) {
   if (found.structure) {
     const box = make(detail, "section", { class: "part", "aria-label": "Structure" });
     const view = new Structure(box, found.structure, cell(row, "formula"));
+    if (found.barriers?.ways?.length) new Pathway(box, found.barriers, view);
     if (found.structure.channels.length) holes = new Holes(box, found.structure.channels, view);
   } else make(detail, "p", { class: "note missing" }, `No structure to show. ${found.missing}`);
   drawReasons(make(detail, "section", { class: "part", "aria-label": "Reasons" }), found.reasons, holes);

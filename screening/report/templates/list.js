@@ -36,6 +36,7 @@ const views = [
   },
   { name: "chance", label: `Chance of ${level(data.target)} S/cm or more`, css: "num wide", falling: true, fill: (td, row) => { td.textContent = percent(cell(row, "chance")); } },
   { name: "distance", label: "Novelty", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "distance")); } },
+  { name: "E1D", label: "Barrier, 1-D (eV)", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "E1D")); } },
   {
     name: "nearest_formula", label: "Nearest known, measured σ (S/cm)", css: "wide", folds: ["nearest"],
     fill(td, row) {

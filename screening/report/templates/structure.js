@@ -9,6 +9,7 @@ const radiusOf = (z) => (radii[z - 1] ?? 150) / 100;
 const MOBILE = 0, ANION = 1;
 const palette = { [MOBILE]: ["#0072b2"], [ANION]: ["#e69f00", "#f0e442", "#d55e00", "#b8860b"], 2: ["#009e73", "#cc79a7", "#8c93a3", "#56b4e9", "#7f5539", "#4d4d4d"] };
 const ATOMS_DRAWN = 6000;
+const SEGMENTS_DRAWN = 8000;
 
 const apply = ([a, b, c], m) => [0, 1, 2].map((k) => a * m[0][k] + b * m[1][k] + c * m[2][k]); // row vector times rows
 const plus = (p, q) => p.map((x, k) => x + q[k]);
@@ -26,7 +27,7 @@ function* cells(n) {
 
 class Structure {
   constructor(parent, { lattice, atoms }, name) {
-    Object.assign(this, { lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, sprites: new Map() });
+    Object.assign(this, { lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map() });
     this.view = multiply(turn("y", 0.5), turn("x", 0.3));
     this.sites = [];
     for (const [z, site, role, a, b, c, share] of atoms) {
@@ -113,9 +114,19 @@ class Structure {
     this.draw();
   }
 
+  describe(more) {
+    Object.assign(this.told, more);
+    this.canvas.setAttribute("aria-label", `${this.words}${this.told.pathway}${this.told.lit}`);
+  }
+  // The segments of a pathway, [from, to] fractional and not wrapped; and words that say what it is.
+  follow(path, words) {
+    this.path = path;
+    this.describe({ pathway: path.length ? ` Pathway: ${words}` : "" });
+    this.draw();
+  }
   // What a hole needs: {centre, shapes}, each shape with corners, edges and faces, see holes.js; and words that say what is lit up.
   light(hole, words) {
-    this.canvas.setAttribute("aria-label", hole ? `${this.words} Lit up: ${words}` : this.words);
+    this.describe({ lit: hole ? ` Lit up: ${words}` : "" });
     if (hole && !this.hole) this.before = this.view;
     if (!hole && this.hole) this.view = this.before;
     this.hole = hole;
@@ -253,7 +264,7 @@ class Structure {
       return [W / 2 + unit * x, H / 2 - unit * y, z];
     };
     const style = getComputedStyle(canvas);
-    const [ink, blue, orange] = ["--ink", "--blue", "--orange"].map((name) => style.getPropertyValue(name));
+    const [ink, blue, orange, way] = ["--ink", "--blue", "--orange", "--way"].map((name) => style.getPropertyValue(name));
     const jobs = []; // [depth, draw], drawn from far to near
     const line = (p, q, { colour, width, dash = [], alpha = 1, near = 0 }) => {
       const [a, b] = [project(p), project(q)];
@@ -291,6 +302,13 @@ class Structure {
           g.stroke();
         }
       }]);
+    }
+    const shifts = this.path.length * this.n[0] * this.n[1] * this.n[2] > SEGMENTS_DRAWN ? [[0, 0, 0]] : [...cells(this.n)];
+    for (const t of this.path.length ? shifts : []) {
+      for (const ends of this.path) {
+        const [p, q] = ends.map((end) => apply(plus(end, t), this.lattice));
+        line(p, q, { colour: way, width: Math.max(2, unit * 0.14), alpha: 0.95, near: 0.02 });
+      }
     }
     if (this.hole) this.drawHole({ g, project, line, jobs, ink, blue, orange });
     jobs.sort((p, q) => p[0] - q[0]);
