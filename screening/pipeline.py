@@ -41,6 +41,7 @@ from screening.ranking import (
     StoredTables,
     confirming,
     explain,
+    labelling,
     properties,
     rank,
     read_property_table,
@@ -271,6 +272,7 @@ def rank_crystals(  # noqa: PLR0913
         config=config.rank,
         threads=threads or cores(),
         confirm=confirm,
+        label=labelling(config),
         properties=joined,
         say=say,
     )

@@ -1,5 +1,6 @@
-"""Embedded tables: known conductors, ions, prototypes."""
+"""Embedded tables: known conductors, ions, prototypes, elements that are hard to use."""
 
+from screening.data.hard_elements import hard_elements
 from screening.data.ions import ionic_radius, substitutes, usual_charges
 from screening.data.known import known_conductors, write_known
 from screening.data.measured import write_measured
@@ -8,6 +9,7 @@ from screening.data.templates import Template, prototype_templates, template_of
 
 __all__ = [
     "Template",
+    "hard_elements",
     "ionic_radius",
     "known_conductors",
     "prototype_templates",
