@@ -82,9 +82,8 @@ def _dataset(lattice: FloatArray, positions: FloatArray, kinds: IntArray, sympre
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it announces another way to tell errors, which is taken too
         try:
-            return spglib.get_symmetry_dataset(
-                (lattice, positions, kinds + 1), symprec=symprec, angle_tolerance=ANGLE_TOLERANCE
-            )
+            cell: Any = (lattice, positions, kinds + 1)
+            return spglib.get_symmetry_dataset(cell, symprec=symprec, angle_tolerance=ANGLE_TOLERANCE)
         except failed:
             return None
 

@@ -14,7 +14,7 @@ from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of, at_a_time
 from screening.learn.precheck import check_count, check_match
 from screening.learn.predict import predict_structures
-from screening.learn.scores import score_lines, spearman
+from screening.learn.scores import family_caution, score_lines, spearman
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import NEAR_DUPLICATE
 from screening.learn.table import read_table
@@ -41,6 +41,7 @@ __all__ = [
     "compare_bounds",
     "composition_notes",
     "evaluate",
+    "family_caution",
     "fit",
     "join",
     "load_model",

@@ -17,7 +17,7 @@ from screening.ranking.columns import (
 )
 from screening.ranking.explain import explain
 from screening.ranking.kinds import CURVES, SUBJECTS, Kind, kind_words, kinds_of, reason_unit, reason_words
-from screening.ranking.marks import count_reasons, mark_sentence
+from screening.ranking.marks import SENTENCES, count_reasons, mark_sentence
 from screening.ranking.properties import Properties, properties, read_property_table, sentences, summary
 from screening.ranking.rank import (
     POLYMORPH,
@@ -37,6 +37,7 @@ __all__ = [
     "NUMBER_COLUMNS",
     "POLYMORPH",
     "REQUIRED_COLUMNS",
+    "SENTENCES",
     "SUBJECTS",
     "CellKind",
     "Column",

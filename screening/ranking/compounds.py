@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import pdist, squareform
 
 from screening.crystals import UNKNOWN, FloatArray, IntArray
 from screening.learn import NEAR_DUPLICATE, FeatureSpace
@@ -24,7 +27,7 @@ def folded_into(
     """Return for each row that is folded the one that stands for it.
 
     Of `rows`, best first, the first of each formula stands for all others of it; where `types` are given, for those
-    alone that have its type or nearly its features, and of the others again the first.
+    alone that have its type or nearly its features, or those of such a one; of the others again the first.
 
     Parameters
     ----------
@@ -54,18 +57,16 @@ def folded_into(
 
 
 def _alike(group: list[int], types: NDArray[np.object_], where: FloatArray | None) -> dict[int, int]:
-    leaders: list[int] = []  # places in the group
-    found: dict[int, int] = {}
-    for place, row in enumerate(group):
-        for leader in leaders:
-            known = types[row] not in ("", UNKNOWN)
-            near = where is not None and np.linalg.norm(where[place] - where[leader]) <= NEAR_DUPLICATE
-            if near or (known and types[row] == types[group[leader]]):
-                found[row] = group[leader]
-                break
-        else:
-            leaders.append(place)
-    return found
+    """Return for each row of a formula the first of those that it is joined to, by type or features, or by others."""
+    size = len(group)
+    joined = np.zeros((size, size), dtype=np.bool_)
+    if where is not None:
+        joined |= squareform(pdist(where)) <= NEAR_DUPLICATE
+    of = types[group]
+    joined |= (of[:, None] == of[None]) & ~np.isin(of, ("", UNKNOWN))[:, None]
+    _, part = connected_components(csr_array(joined), directed=False)
+    first = {int(number): place for place, number in reversed(list(enumerate(part)))}
+    return {group[place]: group[first[int(part[place])]] for place in range(size) if first[int(part[place])] != place}
 
 
 def _parts(groups: Sequence[list[int]]) -> Iterator[list[list[int]]]:

@@ -221,12 +221,14 @@ def _ordered(  # noqa: PLR0913
     def order() -> IntArray:
         held = (frame["held_back"] != "").to_numpy(dtype=np.bool_)
         # What stands for others is the first of them by id, so it comes before them.
-        return np.lexsort((place, place[first], -prediction[first], -objective[first], held[first]))
+        keys = (place, place[first], -prediction[first], -objective[first], held[first])
+        return np.asarray(np.lexsort(keys), dtype=np.int64)
 
     def free() -> IntArray:
         """Return those that nothing holds back, of each crystal the one that stands for it, best first."""
-        rows = order()
-        return rows[(frame["held_back"].to_numpy(dtype=object)[rows] == "") & (first[rows] == rows)]
+        rows: IntArray = order()
+        held = frame["held_back"].to_numpy(dtype=object)
+        return np.asarray(rows[(held[rows] == "") & (first[rows] == rows)], dtype=np.int64)
 
     if label is not None and config.prototypes:
         _add_prototypes(frame, free()[: config.prototypes], first, label)

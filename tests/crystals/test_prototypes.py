@@ -115,7 +115,7 @@ def test_labels_are_those_of_pymatgen() -> None:
         ("C m c e", Lattice.orthorhombic(7, 8, 9)), ("P 42/n m c:2", Lattice.tetragonal(8.7, 12.6)),
         ("P -3 m 1", Lattice.hexagonal(11, 6)), ("P m -3 n", Lattice.cubic(9.9)),
     ]:  # fmt: skip
-        special = [(0, 0, 0), tuple(rng.uniform(0.05, 0.45, 3)), (0, 0, rng.uniform(0.1, 0.4)), (0.5, 0, 0)]
+        special = [(0, 0, 0), *(tuple(rng.uniform(0.05, 0.45, 3)) for _ in "PS"), (0, 0, rng.uniform(0.1, 0.4))]
         sites = list(zip(["Li", "P", "S", "O"], special, strict=True))
         crystal = made(group, lattice, *sites)
         with warnings.catch_warnings():
