@@ -108,10 +108,13 @@ def family_caution(scores: Score) -> str:
     if not apart["beats_mean"]:
         return (
             f"On families that it has not seen this model is no better than the mean of the training values (error "
-            f"{apart['mae']:.2f} against {apart['mae_of_mean']:.2f}): there a chance says little."
+            f"{apart['mae']:.2f} against {apart['mae_of_mean']:.2f}): there, a chance is a rough guess."
         )
     if worse:
-        return f"Left out whole, these families are predicted no better than by the mean: {worse}. Chances are vague."
+        return (
+            f"Left out whole, {worse} were predicted no better than by the mean of the training values: in a family "
+            "that is new, a chance is a rough guess."
+        )
     return ""
 
 

@@ -93,7 +93,7 @@ def render(run: Run, listed: dict[str, Any], *, kept: dict[str, Any] | None) -> 
         target=text.level(target(run)),
         scores=model_scores(run.scores),
         coverage=run.scores.get("interval", {}).get("coverage"),
-        held_back=[(HELD_BACK.get(name, name), count) for name, count in run.record.held_back.items()],
+        held_back=[(HELD_BACK.get(name, name).rstrip("."), n) for name, n in run.record.held_back.items()],
         caution=family_caution(run.scores),
         left_out=run.scores.get("splits_left_out", {}),
         checks=checks(run.scores),

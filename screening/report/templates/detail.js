@@ -110,7 +110,10 @@ async function compound(list, row) {
   if (!(count > 0)) return;
   const box = fact(list, `further ${count === 1 ? "polymorph" : "polymorphs"}, ${count}`, "");
   const found = (await rows({ conditions: [{ column: "polymorph_of", op: "has", value: cell(row, "id") }] })).filter((other) => cell(other, "polymorph_of") === cell(row, "id"));
-  for (const other of found) open(box, other);
+  for (const other of found) {
+    open(box, other);
+    box.append(" ");
+  }
   const named = String(cell(row, "polymorph_ids") ?? "");
   if (found.length < count) make(box, "span", { class: "note" }, ` all of them: ${named.replaceAll(";", ", ")}`);
 }
