@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import tempfile
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -163,15 +164,22 @@ def main() -> None:
     told = ", ".join(f"{name} {count}" for name, count in held.items())
     body = "\n".join(
         [
-            f"Place of the best entry of each compound among all {total} candidates, held-back and folded rows "
-            f"counted; the first 3 % are {limit}. Unseen: a model from whose training the {n_same} labels of these "
-            f"compositions (within {NEAR} in atomic fractions) and {n_theirs} others of their publications were "
-            f"taken; {len(left)} are left.",
+            textwrap.fill(
+                f"Place of the best entry of each compound among all {total} candidates, held-back and folded rows "
+                f"counted; the first 3 % are {limit}. Unseen: a model from whose training the {n_same} labels of these "
+                f"compositions (within {NEAR} in atomic fractions) and {n_theirs} others of their publications were "
+                f"taken; {len(left)} are left.",
+                118,
+            ),
             "",
             *lines,
             "",
-            f"The first {FIRST} before: {first_rows(frames['before'])}. By default: {first_rows(frames['default'])}. "
-            f"Held back by default: {told}; {int((frames['default']['held_back'] == '').sum())} are not.",
+            textwrap.fill(
+                f"The first {FIRST} before: {first_rows(frames['before'])}. "
+                f"By default: {first_rows(frames['default'])}. Held back by default: {told}; "
+                f"{int((frames['default']['held_back'] == '').sum())} are not.",
+                118,
+            ),
         ]
     )
     print(body)
