@@ -47,7 +47,8 @@ def fractions(formula: str) -> np.ndarray:
     amounts = np.zeros(len(SYMBOLS))
     for symbol, amount in written_amounts(formula):
         amounts[SYMBOLS.index(symbol)] += amount
-    return amounts / amounts.sum()
+    found: np.ndarray = amounts / amounts.sum()
+    return found
 
 
 def of_these(formulas: list[str]) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_run import MARKS, family, make_run, with_compounds
@@ -18,20 +19,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return with_compounds(make_run(tmp_path_factory.mktemp("compounds") / "run"))
 
 
-def data_of(page: str) -> dict[str, object]:
+def data_of(page: str) -> dict[str, Any]:
     text = page.split('id="data">', 1)[1].split("</script>", 1)[0]
-    found: dict[str, object] = json.loads(text)
+    found: dict[str, Any] = json.loads(text)
     return found
 
 
 def test_a_page_holds_the_polymorphs_of_those_it_shows(run: Path) -> None:
     page = write_report(run, top=5).read_text(encoding="utf-8")
     data = data_of(page)
-    names = [column["name"] for column in data["columns"]]  # type: ignore[attr-defined]
-    ids = [row[names.index("id")] for row in data["rows"]]  # type: ignore[attr-defined]
+    names = [column["name"] for column in data["columns"]]
+    ids = [row[names.index("id")] for row in data["rows"]]
     assert data["first"] == 5
     assert len(ids) == 7
-    assert [row[names.index("polymorph_of")] for row in data["rows"][5:]] == [ids[3]] * 2  # type: ignore[index]
+    assert [row[names.index("polymorph_of")] for row in data["rows"][5:]] == [ids[3]] * 2
     told = " ".join(page.split())
     assert "2 (a better entry of the same compound stands for it), 1 (no O, S, Se" in told
     assert data["caution"] in told
