@@ -18,6 +18,7 @@ from screening.commands.flags import (
     Engine,
     Exclude,
     Features,
+    Fold,
     Grid,
     GroupColumn,
     IdColumn,
@@ -100,6 +101,7 @@ def run(
     target: Target = None,
     exclude: Exclude = None,
     per_prototype: PerPrototype = None,
+    fold: Fold = None,
     top: Top = None,
     quiet: Quiet = False,
 ) -> None:
@@ -125,6 +127,7 @@ def run(
         rank__target=target,
         rank__exclude_elements=exclude,
         rank__per_prototype=per_prototype,
+        rank__fold=fold,
     )
     options = RunOptions(
         crystals=tuple(crystals),
@@ -323,6 +326,7 @@ def rank(
     target: Target = None,
     exclude: Exclude = None,
     per_prototype: PerPrototype = None,
+    fold: Fold = None,
     seed: Seed = None,
     threads: Threads = None,
     quiet: Quiet = False,
@@ -340,6 +344,7 @@ def rank(
         rank__target=target,
         rank__exclude_elements=exclude,
         rank__per_prototype=per_prototype,
+        rank__fold=fold,
     )
     given = None
     if properties is not None:
@@ -362,6 +367,7 @@ def rank(
     compared = ", ".join(f"{count} {answer}" for answer, count in ranked.checked.items() if count)
     ending = f" ({compared})" if compared else ""
     typer.echo(f"{ranked.listed} ranked, {ranked.duplicates} more entries of these{ending}; {out_file}")
+    _print_reasons(ranked.reasons("held_back"), ranked.reasons("marks"))
     if not ranked.listed:
         raise InputError(
             "the ranking is empty: the store holds no crystal but those the model was trained on; "
@@ -774,12 +780,24 @@ def _print_summary(record: RunRecord, run_dir: Location) -> None:
     for sentence in sentences(record.properties):
         typer.echo(sentence)
     if record.flags:
-        typer.echo(f"flags: {', '.join(f'{name} {count}' for name, count in record.flags.items())}")
+        typer.echo(f"flags: {_counted(record.flags)}")
+    _print_reasons(record.held_back, record.marks)
     _print_scores(record.scores)
     typer.echo(f"ranking: {run_dir / 'ranking.csv'}")
     typer.echo(f"report:  {run_dir / 'report.html'}")
     if not counts.ranked:
         raise InputError(_why_empty(counts.featurized, counts.labelled))
+
+
+def _print_reasons(held_back: dict[str, int], marks: dict[str, int]) -> None:
+    if held_back:
+        typer.echo(f"held back: {_counted(held_back)}")
+    if marks:
+        typer.echo(f"marks: {_counted(marks)}")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def _why_empty(featurized: int, labelled: int) -> str:

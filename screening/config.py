@@ -272,21 +272,44 @@ class RankConfig(Section):
         "topology", description="whose prediction orders: curves alone, or curves with composition"
     )
     top: PositiveInt = Field(1_000, description="candidates shown in the report")
-    objective: Literal["mean", "lower", "chance"] = Field(
-        "mean", description="ordered by predicted conductivity, its lower bound, or the chance of reaching the target"
+    objective: Literal["mean-sd", "mean", "lower", "chance"] = Field(
+        "mean-sd",
+        description="ordered by predicted conductivity less one deviation of the crystal (mean-sd), by the prediction "
+        "(mean), the lower end of its interval, or the chance of reaching the target",
     )
     target: float = Field(-4.0, description="conductivity that the chance is of reaching, log10 S/cm")
     exclude_elements: tuple[str, ...] = Field((), description="crystals with one of these are held back")
     require_elements: tuple[str, ...] = Field((), description="crystals without one of these are held back")
+    require_any_anion: tuple[str, ...] = Field(
+        ("O", "S", "Se", "Te", "N", "F", "Cl", "Br", "I", "H"),
+        description="crystals without any of these are held back: alloys, Zintl phases, pnictides; H is a hydride "
+        "where it is the only one; () = none",
+    )
     charge_balance: bool = Field(
-        False, description="hold back crystals whose common oxidation states cannot sum to zero, such as alloys"
+        True, description="hold back crystals whose known oxidation states cannot sum to zero in any mixture"
     )
     max_atoms: Annotated[int, Field(ge=0)] = Field(
         0, description="hold back crystals with more atoms in the cell; 0 = none"
     )
     per_prototype: Annotated[int, Field(ge=0)] = Field(
         0,
-        description="hold back all but the best N of each prototype (formula type and space group); 0 = none",
+        description="hold back all but the best N of each prototype (space group found and Wyckoff positions); "
+        "0 = none",
+    )
+    fold: Literal["composition", "structure", "none"] = Field(
+        "composition",
+        description="one row a compound, its other entries behind all others: those of the same composition; of these, "
+        "those of the same prototype or nearly the same features (structure); none = list all",
+    )
+    prototypes: Annotated[int, Field(ge=0)] = Field(
+        1_000,
+        description="how many of the first are read again to find their space group and prototype; 0 = none",
+    )
+    redox_active: tuple[str, ...] = Field(
+        tuple(
+            "Ti V Cr Mn Fe Co Ni Cu Nb Mo Tc Ru Rh Pd Ag Sn Sb Ce Eu Yb W Re Os Ir Pt Au Hg Tl Pb Bi U Np Pu".split()
+        ),
+        description="crystals with one of these are marked: they may take up or give off electrons",
     )
 
     hold_back_flags: tuple[str, ...] = Field(
@@ -302,7 +325,7 @@ class RankConfig(Section):
         description="how many suspected duplicates are read again and compared by structure; 0 = none",
     )
 
-    @field_validator("exclude_elements", "require_elements")
+    @field_validator("exclude_elements", "require_elements", "require_any_anion", "redox_active")
     @classmethod
     def _are_elements(cls, symbols: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := sorted(set(symbols) - set(SYMBOLS[1:])):

@@ -41,7 +41,9 @@ from screening.locations import Location, fetched, location, make_folder, publis
 from screening.ranking import (
     StoredTables,
     confirming,
+    count_reasons,
     explain,
+    labelling,
     properties,
     rank,
     read_property_table,
@@ -141,6 +143,10 @@ class Ranked:
     def duplicates(self) -> int:
         """Number of further entries of these."""
         return len(self.frame) - self.listed
+
+    def reasons(self, column: str) -> dict[str, int]:
+        """Return how many of the listed crystals hold each word of ``held_back`` or ``marks``."""
+        return count_reasons(self.frame[column][self.frame["duplicate_of"] == ""])
 
 
 def train_model(  # noqa: PLR0913
@@ -274,6 +280,7 @@ def rank_crystals(  # noqa: PLR0913
         config=config.rank,
         threads=threads or cores(),
         confirm=confirm,
+        label=labelling(config),
         properties=joined,
         say=say,
     )
@@ -483,6 +490,8 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
         passed_over=passed_over(rejections),
         properties=ranked.properties,
         flags=count_flags(paths.features),
+        held_back=ranked.reasons("held_back"),
+        marks=ranked.reasons("marks"),
         scores=model.scores,
         seconds=seconds,
         config=config.model_dump(mode="json"),

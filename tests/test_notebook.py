@@ -75,7 +75,8 @@ def test_a_source_that_is_gone_is_told(run: Run, tmp_path: Path) -> None:
 def test_cells_are_what_they_were(run: Run, tmp_path: Path) -> None:
     """An id such as 007 is a name, an empty column of text is text, flags are flags; Parquet reads as CSV does."""
     ranking = run.ranking
-    assert set(ranking["held_back"]) <= {"", "flag:contact"}  # text, and empty where nothing speaks against it
+    # Text, and empty where nothing speaks against it.
+    assert set(ranking["held_back"]) <= {"", "charge", "flag:contact", "charge;flag:contact"}
     assert ranking["charge_balanced"].dtype == bool
     assert ranking["chance"].dtype == float
     root = shutil.copytree(run.paths.root, tmp_path / "RUN")

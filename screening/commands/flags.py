@@ -90,7 +90,10 @@ Threads = Annotated[int | None, typer.Option(help="cores used; all if not given;
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="no progress bar; errors and the result only")]
 RankLabelled = Annotated[bool, typer.Option("--rank-labelled", help="rank the labelled crystals too")]
 Objective = Annotated[
-    str | None, typer.Option(help="order by mean (prediction), lower (bound) or chance (of reaching --target)")
+    str | None,
+    typer.Option(
+        help="order by mean-sd (prediction less a deviation), mean, lower (bound) or chance (of reaching --target)"
+    ),
 ]
 Target = Annotated[float | None, typer.Option(help="conductivity that the chance is of reaching, log10 S/cm")]
 Exclude = Annotated[
@@ -98,7 +101,13 @@ Exclude = Annotated[
 ]
 PerPrototype = Annotated[
     int | None,
-    typer.Option(help="hold back all but the best N of each prototype (formula type and space group)", min=0),
+    typer.Option(
+        help="hold back all but the best N of each prototype (space group found and Wyckoff positions)", min=0
+    ),
+]
+Fold = Annotated[
+    str | None,
+    typer.Option(help="one row a compound: composition, structure (of its prototypes each), or none to list all"),
 ]
 Top = Annotated[int | None, typer.Option(help="candidates shown in the report", min=1)]
 Grid = Annotated[float | None, typer.Option(help="largest distance of neighbouring grid points, Å", min=0.05, max=1.0)]

@@ -3,7 +3,8 @@
 from screening.crystals.arrays import BoolArray, FloatArray, IntArray, wrap
 from screening.crystals.batch import CrystalBatch
 from screening.crystals.cells import crystals_of
-from screening.crystals.chemistry import ANIONS, RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced, chemical_scale
+from screening.crystals.charges import charges_can_balance
+from screening.crystals.chemistry import ANIONS, anion_mask, charge_balanced, chemical_scale
 from screening.crystals.cif import Unit, read_cif, read_unit
 from screening.crystals.clouds import (
     Cloud,
@@ -30,14 +31,13 @@ from screening.crystals.formulas import (
 )
 from screening.crystals.given import as_crystal, as_crystals
 from screening.crystals.neighbours import periodic_pairs
+from screening.crystals.prototypes import UNKNOWN, prototype
 
 __all__ = [
     "ANIONS",
     "FLAGS",
-    "RADIOACTIVE",
-    "SCARCE",
     "STRUCTURE_CLASSES",
-    "TOXIC",
+    "UNKNOWN",
     "WRITTEN_SYMBOL",
     "BoolArray",
     "Cloud",
@@ -58,6 +58,7 @@ __all__ = [
     "channel_label",
     "channel_members",
     "charge_balanced",
+    "charges_can_balance",
     "chemical_scale",
     "contradictions_among",
     "crystal_of_arrays",
@@ -69,6 +70,7 @@ __all__ = [
     "parsed",
     "parsed_formula",
     "periodic_pairs",
+    "prototype",
     "pymatgen_arrays",
     "read_cif",
     "read_entry",

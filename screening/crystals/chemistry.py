@@ -1,4 +1,4 @@
-"""What the chemistry of a crystal says: its formula, which of its atoms are anions, which elements are hard to use."""
+"""What the chemistry of a crystal says: which of its atoms are anions, and whether usual charges balance."""
 
 from __future__ import annotations
 
@@ -14,20 +14,6 @@ from screening.crystals.crystal import Crystal
 from screening.crystals.formulas import FORMULA_ORDER
 from screening.crystals.neighbours import check_status, contiguous
 from screening.elements import NUMBERS, SYMBOLS
-
-# No isotope that is stable or nearly so. Source: IUPAC, Pure Appl. Chem. 93, 573 (2021): no standard atomic weight,
-# and Th, Pa, U, which have one.
-RADIOACTIVE = frozenset(
-    """
-    Tc Pm Po At Rn Fr Ra Ac Th Pa U Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og
-    """.split()
-)
-# Elements whose usual compounds are classed as acutely or chronically toxic. Source: EU RoHS 2011/65/EU (Pb, Hg, Cd)
-# and the harmonised classifications of CLP 1272/2008 annex VI for As, Be, Tl and Os compounds.
-TOXIC = frozenset("Be As Cd Hg Tl Pb Os".split())
-# Crustal abundance of at most 0.25 ppm by mass, noble gases aside. Source: CRC Handbook, 97th ed., abundance of
-# elements in the Earth's crust (medians of reported values, good to a factor of a few).
-SCARCE = frozenset("Ru Rh Pd Ag Cd In Te Re Os Ir Pt Au Hg Bi Se Sb".split())
 
 ANIONS = frozenset("N O F S Cl Se Br Te I".split())
 # A chalcogen, halogen or nitrogen bonded to oxygen or fluorine (N-O 1.24, Cl-O 1.43, S-O 1.47, Se-O 1.64 Å) is the

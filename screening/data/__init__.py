@@ -1,5 +1,6 @@
-"""Embedded tables: known conductors, ions, prototypes."""
+"""Embedded tables: known conductors, ions, prototypes, elements that are hard to use."""
 
+from screening.data.hard_elements import hard_elements
 from screening.data.ions import (
     CHARGE_TOLERANCE,
     MAX_COMBINATIONS,
@@ -17,6 +18,7 @@ __all__ = [
     "CHARGE_TOLERANCE",
     "MAX_COMBINATIONS",
     "Template",
+    "hard_elements",
     "ionic_radius",
     "known_conductors",
     "neutral_charges",

@@ -14,13 +14,17 @@ from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of, at_a_time
 from screening.learn.precheck import check_count, check_match
 from screening.learn.predict import predict_structures
-from screening.learn.scores import score_lines, spearman
+from screening.learn.scores import family_caution, score_lines, spearman
+from screening.learn.space import FeatureSpace
+from screening.learn.splits import NEAR_DUPLICATE
 from screening.learn.table import read_table
 from screening.learn.train import train
 from screening.learn.view import band_below
 
 __all__ = [
+    "NEAR_DUPLICATE",
     "Dataset",
+    "FeatureSpace",
     "Labels",
     "Learner",
     "Made",
@@ -37,6 +41,7 @@ __all__ = [
     "compare_bounds",
     "composition_notes",
     "evaluate",
+    "family_caution",
     "fit",
     "join",
     "load_model",

@@ -15,6 +15,9 @@ from screening.errors import ModelError
 MAX_BANDS = 3
 BAND_CRYSTALS = 50  # measured crystals per band of predictions, at least
 N_QUANTILES = 50  # of the residuals of a band, kept for probabilities
+# log10 S/cm: 1 S/cm. The best solid ion conductors reach a third of it (RbAg4I5, 0.27 S/cm at room temperature), those
+# of lithium a thirtieth (3e-2 S/cm). Source: Owens and Argue, Science 157 (1967) 308; Li et al., Science 381 (2023) 50.
+HIGHEST = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class Bands:
             here = band == index
             chance[here] = 1.0 - np.interp(gap[here], quantiles, levels)
         return chance
+
+
+def cut(values: FloatArray) -> FloatArray:
+    """Return log10 conductivities (n,), none above `HIGHEST`; NaN stays NaN."""
+    return np.minimum(values, HIGHEST)
 
 
 def residual_bounds(residuals: FloatArray, *, level: float, n_units: int) -> tuple[float, float]:

@@ -21,7 +21,7 @@ from screening.learn.boosting import read_booster
 from screening.learn.card import card
 from screening.learn.dataset import check_finite
 from screening.learn.header import FACTS, SECTIONS, ModelHeader, Training
-from screening.learn.intervals import Bands
+from screening.learn.intervals import HIGHEST, Bands, cut
 from screening.learn.kernel_file import write_kernels
 from screening.learn.kernels import Kernels
 from screening.learn.predictor import Predictor, composition_columns, mean_of, seen_by
@@ -97,7 +97,7 @@ class Model:
             raise ModelError("this model has none beside it that knows compositions: train it again")
         amounts = np.asarray(composition, dtype=np.float64)
         fractions = amounts / amounts.sum(axis=1, keepdims=True)
-        return (mean + mean_of(self.composition_kernels, composition_columns(fractions))) / 2.0
+        return cut((mean + mean_of(self.composition_kernels, composition_columns(fractions))) / 2.0)
 
     @cached_property
     def space(self) -> FeatureSpace:
@@ -152,16 +152,27 @@ class Model:
     def interval(
         self, mean: FloatArray, *, deviation: FloatArray | None = None, trees: FloatArray | None = None
     ) -> Prediction:
-        """Return `mean` (n,) with the interval around it; `deviation` (n,) is that of the process, if there is one."""
+        """Return `mean` (n,) with the interval around it; `deviation` (n,) is that of the process, if there is one.
+
+        All are cut at `HIGHEST`, which no ion conductor reaches; so no chance is told of what lies beyond.
+        """
+        mean = cut(mean)
         lower, upper = self._bands.at(mean, deviation)
-        return Prediction(mean=mean, lower=mean + lower, upper=mean + upper, trees=trees, deviation=deviation)
+        return Prediction(
+            mean=mean,
+            lower=mean + lower,
+            upper=cut(mean + upper),
+            trees=None if trees is None else cut(trees),
+            deviation=deviation,
+        )
 
     def chance(self, mean: FloatArray, *, target: float, deviation: FloatArray | None = None) -> FloatArray:
         """Return the probability (n,) that crystals predicted at `mean` reach `target`, log10 S/cm.
 
-        NaN of a model that was written before residuals were kept.
+        NaN of a model that was written before residuals were kept; 0 where the target is above `HIGHEST`.
         """
-        return self._bands.chance(mean, target, deviation)
+        found = self._bands.chance(cut(mean), target, deviation)
+        return np.where(np.isnan(found), found, 0.0) if target > HIGHEST else found
 
     @cached_property
     def _bands(self) -> Bands:

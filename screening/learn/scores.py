@@ -96,5 +96,27 @@ def score_lines(scores: Score) -> list[str]:
     return lines
 
 
+def family_caution(scores: Score) -> str:
+    """Return the sentence that goes with every chance where the model errs no less than the mean on new families.
+
+    Empty where it errs less in all that were left out whole, or where none were.
+    """
+    apart = (scores.get("headline") or {}).get("family")
+    if not apart or apart.get("mae") is None or apart.get("mae_of_mean") is None:
+        return ""
+    worse = ", ".join(f"{one['family']} ({one['n']})" for one in apart.get("families", []) if not one["beats_mean"])
+    if not apart["beats_mean"]:
+        return (
+            f"On families that it has not seen this model is no better than the mean of the training values (error "
+            f"{apart['mae']:.2f} against {apart['mae_of_mean']:.2f}): there, a chance is a rough guess."
+        )
+    if worse:
+        return (
+            f"Left out whole, {worse} were predicted no better than by the mean of the training values: in a family "
+            "that is new, a chance is a rough guess."
+        )
+    return ""
+
+
 def _number(value: float | None) -> str:
     return "   n/a" if value is None else f"{value:6.3f}"

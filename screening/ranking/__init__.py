@@ -17,8 +17,17 @@ from screening.ranking.columns import (
 )
 from screening.ranking.explain import explain
 from screening.ranking.kinds import CURVES, SUBJECTS, Kind, kind_words, kinds_of, reason_unit, reason_words
+from screening.ranking.marks import SENTENCES, count_reasons, mark_sentence
 from screening.ranking.properties import Properties, properties, read_property_table, sentences, summary
-from screening.ranking.rank import confirming, duplicates_path, rank, write_ranking, write_rejections
+from screening.ranking.rank import (
+    POLYMORPH,
+    confirming,
+    duplicates_path,
+    labelling,
+    rank,
+    write_ranking,
+    write_rejections,
+)
 from screening.ranking.stability import stability, write_stability
 
 __all__ = [
@@ -26,7 +35,9 @@ __all__ = [
     "CURVES",
     "FLAG_COLUMNS",
     "NUMBER_COLUMNS",
+    "POLYMORPH",
     "REQUIRED_COLUMNS",
+    "SENTENCES",
     "SUBJECTS",
     "CellKind",
     "Column",
@@ -37,12 +48,15 @@ __all__ = [
     "column_label",
     "columns_of",
     "confirming",
+    "count_reasons",
     "duplicates_path",
     "explain",
     "kind_of",
     "kind_words",
     "kinds_of",
     "known_kind",
+    "labelling",
+    "mark_sentence",
     "number_cell",
     "properties",
     "rank",

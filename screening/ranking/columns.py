@@ -65,6 +65,13 @@ SCHEMA: tuple[Column, ...] = (
         meaning="of the Gaussian process: how far from all that was measured; empty where there is none",
     ),
     Column(
+        "objective",
+        "number",
+        "ordered by",
+        since=5,
+        meaning="the value that orders the list, by rank.objective: the more the better",
+    ),
+    Column(
         "distance",
         "number",
         "novelty (1 = edge of the domain)",
@@ -91,11 +98,44 @@ SCHEMA: tuple[Column, ...] = (
         "duplicates", "number", "further entries of it", since=2, meaning="empty where they were not looked for"
     ),
     Column("same_as_labelled", "text", "same as labelled", since=2, meaning="id of the labelled crystal that it is"),
-    Column("prototype", "text", "prototype", since=2, meaning="formula type and space group, e.g. ABC5D6-216"),
     Column(
-        "charge_balanced", "flag", "charge balanced", since=2, meaning="usual oxidation states can sum to zero"
+        "prototype",
+        "text",
+        "formula type and stated space group",
+        since=2,
+        meaning="formula type and space group as the file states it, e.g. ABC5D6-216; goes with the next release",
+    ),
+    Column(
+        "structure_type",
+        "text",
+        "prototype",
+        since=5,
+        meaning="space group found (not stated) and Wyckoff positions, e.g. ABC3_cP5_221_a_b_c; unknown where none is "
+        "found, empty beyond rank.prototypes",
+    ),
+    Column(
+        "charge_balanced",
+        "flag",
+        "charge balanced",
+        since=2,
+        meaning="known oxidation states, mixed ones too, can sum to zero",
     ),
     Column("flags", "text", "flags", since=3, meaning="what was remarked on reading, joined by ;"),
+    Column(
+        "marks",
+        "text",
+        "marks",
+        since=5,
+        meaning="what to know before making it, joined by ; with the elements: redox, full, toxic, radioactive, "
+        "scarce, costly, domain; none holds anything back",
+    ),
+    Column(
+        "polymorphs", "number", "further polymorphs", since=5, meaning="entries of the compound that it stands for"
+    ),
+    Column("polymorph_ids", "text", "ids of these", since=5, meaning="best first, joined by ;"),
+    Column(
+        "polymorph_of", "text", "polymorph of", since=5, meaning="id of the entry that stands for it; else empty"
+    ),
     Column(
         "held_back", "text", "held back for", since=2, meaning="why it stands behind all others, joined by ;"
     ),
@@ -104,7 +144,7 @@ COLUMNS = tuple(column.name for column in SCHEMA)
 TEXT_COLUMNS = tuple(column.name for column in SCHEMA if column.kind == "text")
 FLAG_COLUMNS = tuple(column.name for column in SCHEMA if column.kind == "flag")
 NUMBER_COLUMNS = tuple(column.name for column in SCHEMA if column.kind == "number")
-COUNT_COLUMNS = ("rank", "duplicates")  # whole numbers
+COUNT_COLUMNS = ("rank", "duplicates", "polymorphs")  # whole numbers
 REQUIRED_COLUMNS = tuple(column.name for column in SCHEMA if column.since == 1)
 # Columns that readers add.
 ADDED = {

@@ -15,31 +15,38 @@ from pandas.api.types import is_numeric_dtype
 
 from screening.config import Config, FeatureSettings, RankConfig
 from screening.crystals import (
-    RADIOACTIVE,
-    SCARCE,
-    TOXIC,
+    UNKNOWN,
+    Crystal,
     FloatArray,
     IntArray,
     anonymous_formula,
     channel_label,
-    charge_balanced,
+    charges_can_balance,
+    prototype,
 )
+from screening.data import hard_elements
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import InputError, ModelError, Rejection
+from screening.host import native_output_held
 from screening.learn import Model, Prediction
 from screening.ranking.batches import Batch, batches
 from screening.ranking.columns import COLUMNS, FLAG_COLUMNS, TEXT_COLUMNS
+from screening.ranking.compounds import Points, folded_into, points_of
 from screening.ranking.duplicates import Confirm, LabelledCrystals, Signatures, StructureCheck, places, representatives
+from screening.ranking.marks import marks
 from screening.ranking.properties import Properties, held_back
 from screening.sources import Wanted, find_crystals
 from screening.spreadsheet import plain_cell
 from screening.store import FeatureTable
 
 OBJECTIVES = {"mean": "prediction", "lower": "lower", "chance": "chance"}  # setting to column
+LESS_DEVIATION = "mean-sd"  # the prediction less the deviation of the crystal
+POLYMORPH = "polymorph"  # held back: a better entry of the compound stands for it
 OUT_OF_FOLD = {"trees": "prediction_trees", "composition": "prediction_composition"}  # column of folds to column
 RADIUS_SLACK = 1e-3  # a curve complete to within this of the wanted radius is not cut, Å
 
 Block = dict[str, "NDArray[Any]"]  # columns of some rows of the ranking
+Labelling = Callable[[Sequence[Wanted]], dict[str, str]]  # crystals to their prototypes, by id
 
 
 def rank(  # noqa: PLR0913
@@ -50,13 +57,16 @@ def rank(  # noqa: PLR0913
     config: RankConfig,
     threads: int = 1,
     confirm: Callable[[Sequence[Wanted]], Confirm] | None = None,
+    label: Labelling | None = None,
     properties: Properties | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> pd.DataFrame:
     """Return the candidates by falling objective, then prediction, then id, with the columns `COLUMNS`.
 
-    The objective is the prediction, its lower bound, or the chance of reaching a target (`config.objective`). Crystals
-    that a filter of `config` speaks against stand behind all others, with the reason in `held_back`: none is left out.
+    The objective is the prediction, less a deviation, its lower bound, or the chance of reaching a target
+    (`config.objective`). Crystals that a filter of `config` speaks against stand behind all others, with the reason in
+    `held_back`: none is left out. Nor are the further entries of a compound (`ranking.compounds`), which stand there
+    too and name in `polymorph_of` the one that is listed for all.
 
     Every crystal has a row. Of entries that are the same crystal (`ranking.duplicates`) the first by id stands for all
     and has a rank; the others follow it by id with the same rank, and name it in `duplicate_of`. Each labelled
@@ -82,10 +92,12 @@ def rank(  # noqa: PLR0913
     confirm
         Given the crystals that features, composition and volume take for duplicates and those that they duplicate, the
         groups with the best predictions first, returns what says of two of them whether they are one; see `confirming`.
+    label
+        Given the first crystals of the list, returns their prototypes; see `labelling`. None: no prototype is found.
     properties
         Further columns by id; `config.hold_back` may name them.
     say
-        Hears what the conditions of `config.hold_back` did.
+        Hears what the conditions of `config.hold_back` did, and what orders where a deviation is not known.
 
     Raises
     ------
@@ -101,10 +113,11 @@ def rank(  # noqa: PLR0913
         if again is not None:
             signatures.add(batch, alone=judge.is_labelled(batch.ids))
     frame = _frame(blocks)
+    frame["objective"] = objective_of(frame, config, say)
     ids = frame["id"].to_numpy(dtype=object)
     first = np.arange(len(frame))
+    found = signatures.joined()
     if again is not None:
-        found = signatures.joined()
         first = representatives(found, again, ids=ids)
         if confirm is not None and len(wanted := _doubtful(frame, first)):
             first = representatives(found, again, ids=ids, confirm=confirm(wanted))
@@ -113,31 +126,55 @@ def rank(  # noqa: PLR0913
         frame = properties.joined(frame)
     _hold_back_by_numbers(frame, config.hold_back, say)
     frame["duplicate_of"] = np.where(first == np.arange(len(frame)), "", ids[first]).astype(object)
-    return _ordered(frame, first=first, place=places(ids), config=config)
+    points = None if again is None or config.fold != "structure" else points_of(found, again, model.space)
+    return _ordered(frame, first=first, place=places(ids), config=config, label=label, points=points)
 
 
-def ordering_column(config: RankConfig) -> str:
-    """Return the column that orders a ranking.
+def objective_of(frame: pd.DataFrame, config: RankConfig, say: Callable[[str], None] = lambda _: None) -> FloatArray:
+    """Return the values that order a ranking, (n,): the more the better.
+
+    A model without deviations is ordered by the lower bound where the prediction less one is asked for, that of
+    composition by its prediction; `say` hears it.
 
     Raises
     ------
     ModelError
-        Interval and chance are asked for of the model of composition, which keeps none.
+        Bound or chance are asked for of the model of composition, which keeps no errors, or there is no such model, or
+        the chance of one that keeps no residuals.
     """
-    if config.model == "topology":
-        return OBJECTIVES[config.objective]
-    if config.objective != "mean":
-        raise ModelError(f"rank.objective = {config.objective} needs rank.model = topology: the other keeps no errors")
-    return "prediction_composition"
+    if config.model == "composition":
+        if config.objective not in ("mean", LESS_DEVIATION):
+            raise ModelError(
+                f"rank.objective = {config.objective} needs rank.model = topology: the other has no errors"
+            )
+        found = _column(frame, "prediction_composition")
+        if np.isnan(found).any():
+            raise ModelError("no model of composition stands beside this one: train again with learn.model = mean")
+        if config.objective == LESS_DEVIATION:
+            say("rank.model = composition has no deviation of each crystal: ordered by its prediction")
+        return found
+    if config.objective == LESS_DEVIATION:
+        deviation = _column(frame, "deviation")
+        if not np.isnan(deviation).any():
+            return _column(frame, "prediction") - deviation
+        say("this model has no deviation of each crystal: ordered by the lower bound (rank.objective = lower)")
+        return _column(frame, "lower")
+    found = _column(frame, OBJECTIVES[config.objective])
+    if np.isnan(found).any():
+        raise ModelError("this model keeps no residuals, so that no chance is known: train it again")
+    return found
+
+
+def _column(frame: pd.DataFrame, name: str) -> FloatArray:
+    return frame[name].to_numpy(dtype=np.float64)
 
 
 def _doubtful(frame: pd.DataFrame, first: IntArray) -> list[Wanted]:
-    """Return the crystals of all groups of duplicates, those of the best prediction first."""
+    """Return the crystals of all groups of duplicates, those that the list begins with first."""
     rows = np.flatnonzero(np.bincount(first, minlength=len(first))[first] > 1)
-    prediction = frame["prediction"].to_numpy(dtype=np.float64)
-    ids = frame["id"].to_numpy(dtype=object)
-    place = places(ids)
-    rows = rows[np.lexsort((place[rows], place[first[rows]], -prediction[first[rows]]))]
+    objective = _column(frame, "objective")
+    place = places(frame["id"].to_numpy(dtype=object))
+    rows = rows[np.lexsort((place[rows], place[first[rows]], -objective[first[rows]]))]
     told = frame[["id", "source", "formula"]].iloc[rows]
     return [Wanted(str(id), str(source), str(formula)) for id, source, formula in told.itertuples(index=False)]
 
@@ -158,23 +195,82 @@ def confirming(config: Config) -> tuple[Callable[[Sequence[Wanted]], Confirm] | 
     return confirm, counts
 
 
-def _ordered(frame: pd.DataFrame, *, first: IntArray, place: IntArray, config: RankConfig) -> pd.DataFrame:
+def labelling(config: Config) -> Labelling:
+    """Return what reads crystals again and finds their prototypes; of those that are gone they are unknown."""
+
+    def label(wanted: Sequence[Wanted]) -> dict[str, str]:
+        found = find_crystals(wanted, config.input)
+        with native_output_held():  # spglib tells there what it could not refine
+            return {id: prototype(one) if isinstance(one, Crystal) else UNKNOWN for id, one in found.items()}
+
+    return label
+
+
+def _ordered(  # noqa: PLR0913
+    frame: pd.DataFrame,
+    *,
+    first: IntArray,
+    place: IntArray,
+    config: RankConfig,
+    label: Labelling | None,
+    points: Points | None,
+) -> pd.DataFrame:
     """Return the rows in order, with ranks; `first` is what stands for each, `place` the order of the ids."""
-    prediction = frame["prediction"].to_numpy(dtype=np.float64)
-    objective = frame[ordering_column(config)].to_numpy(dtype=np.float64)
-    if np.isnan(objective).any():
-        if config.model == "composition":
-            raise ModelError("no model of composition stands beside this one: train again with learn.model = mean")
-        raise ModelError("this model keeps no residuals, so that no chance is known: train it again")
+    prediction, objective = _column(frame, "prediction"), _column(frame, "objective")
+
+    def order() -> IntArray:
+        held = (frame["held_back"] != "").to_numpy(dtype=np.bool_)
+        # What stands for others is the first of them by id, so it comes before them.
+        keys = (place, place[first], -prediction[first], -objective[first], held[first])
+        return np.asarray(np.lexsort(keys), dtype=np.int64)
+
+    def free() -> IntArray:
+        """Return those that nothing holds back, of each crystal the one that stands for it, best first."""
+        rows: IntArray = order()
+        held = frame["held_back"].to_numpy(dtype=object)
+        return np.asarray(rows[(held[rows] == "") & (first[rows] == rows)], dtype=np.int64)
+
+    if label is not None and config.prototypes:
+        _add_prototypes(frame, free()[: config.prototypes], first, label)
+    if config.fold != "none":
+        _fold(frame, free(), structures=config.fold == "structure", points=points)
     if config.per_prototype:
-        _hold_back_copies(frame, objective, prediction, first=first, place=place, most=config.per_prototype)
-    held = (frame["held_back"] != "").to_numpy(dtype=np.bool_)
-    # What stands for others is the first of them by id, so it comes before them.
-    order = np.lexsort((place, place[first], -prediction[first], -objective[first], held[first]))
-    ranks = np.cumsum((first == np.arange(len(first)))[order])
-    frame = frame.iloc[order].reset_index(drop=True)
+        _hold_back_copies(frame, free(), most=config.per_prototype)
+    rows = order()
+    ranks = np.cumsum((first == np.arange(len(first)))[rows])
+    frame = frame.iloc[rows].reset_index(drop=True)
     frame["rank"] = ranks.astype(np.int64)
     return frame[[*COLUMNS, *(name for name in frame.columns if name not in COLUMNS)]]
+
+
+def _add_prototypes(frame: pd.DataFrame, rows: IntArray, first: IntArray, label: Labelling) -> None:
+    """Fill in the prototypes of some rows, and of further entries of the same crystals."""
+    told = frame[["id", "source", "formula"]].iloc[rows]
+    wanted = [Wanted(str(id), str(source), str(formula)) for id, source, formula in told.itertuples(index=False)]
+    found = label(wanted)
+    types = frame["structure_type"].to_numpy(dtype=object)
+    types[rows] = [found[one.id] for one in wanted]
+    frame["structure_type"] = types[first]
+
+
+def _fold(frame: pd.DataFrame, free: IntArray, *, structures: bool, points: Points | None) -> None:
+    """Hold back all but the best entry of each compound, and let that one name them.
+
+    Labelled crystals are left aside: each is a measurement.
+    """
+    free = free[frame["prediction_kind"].to_numpy(dtype=object)[free] == "model"]
+    types = frame["structure_type"].to_numpy(dtype=object) if structures else None
+    found = folded_into(frame["formula"].to_numpy(dtype=object), free, types=types, points=points)
+    ids = frame["id"].to_numpy(dtype=object)
+    held, of, names = (
+        frame[name].to_numpy(dtype=object, copy=True) for name in ("held_back", "polymorph_of", "polymorph_ids")
+    )
+    for row in free.tolist():  # best first
+        if row in found:
+            held[row], of[row] = POLYMORPH, ids[found[row]]
+            names[found[row]] += f"{';' if names[found[row]] else ''}{ids[row]}"
+    frame["held_back"], frame["polymorph_of"], frame["polymorph_ids"] = held, of, names
+    frame["polymorphs"] = np.bincount(np.array(list(found.values()), dtype=np.int64), minlength=len(frame))
 
 
 def _hold_back_by_numbers(frame: pd.DataFrame, conditions: Sequence[str], say: Callable[[str], None]) -> None:
@@ -190,21 +286,18 @@ def _hold_back_by_numbers(frame: pd.DataFrame, conditions: Sequence[str], say: C
         say(one.sentence())
 
 
-def _hold_back_copies(  # noqa: PLR0913
-    frame: pd.DataFrame,
-    objective: FloatArray,
-    prediction: FloatArray,
-    *,
-    first: IntArray,
-    place: IntArray,
-    most: int,
-) -> None:
-    """Mark all but the best `most` of each prototype that nothing else holds back."""
-    held = frame["held_back"].to_numpy(dtype=object)
-    free = np.flatnonzero((held == "") & (first == np.arange(len(first))))
-    best = free[np.lexsort((place[free], -prediction[free], -objective[free]))]
-    copies = frame["prototype"].iloc[best].groupby(frame["prototype"].iloc[best].to_numpy()).cumcount().to_numpy()
-    held[best[copies >= most]] = "prototype"
+def _hold_back_copies(frame: pd.DataFrame, free: IntArray, *, most: int) -> None:
+    """Hold back all but the best `most` of each prototype that was found; `free` are the rows in question, best first.
+
+    Where none was looked for at all, by formula type and stated space group.
+    """
+    held = frame["held_back"].to_numpy(dtype=object, copy=True)
+    types = frame["structure_type"].to_numpy(dtype=object)[free]
+    known = ~np.isin(types, ("", UNKNOWN))
+    if (types == "").all():
+        types, known = frame["prototype"].to_numpy(dtype=object)[free], np.ones(len(free), dtype=np.bool_)
+    copies = pd.Series(types).groupby(types).cumcount().to_numpy()
+    held[free[known & (copies >= most)]] = "prototype"
     frame["held_back"] = held
 
 
@@ -221,6 +314,10 @@ def _frame(blocks: Sequence[Block]) -> pd.DataFrame:
     columns["rank"] = np.zeros(n_rows, dtype=np.int64)
     columns["duplicate_of"] = np.full(n_rows, "", dtype=object)
     columns["duplicates"] = pd.array([pd.NA] * n_rows, dtype="Int64")
+    columns["objective"] = np.zeros(n_rows)
+    columns["polymorphs"] = np.zeros(n_rows, dtype=np.int64)
+    for name in ("structure_type", "polymorph_of", "polymorph_ids"):
+        columns[name] = np.full(n_rows, "", dtype=object)
     return pd.DataFrame(columns)
 
 
@@ -257,6 +354,8 @@ class _Judge:
         distance = _relative(distance, model.domain_radius)
         same = self._labelled.same_as(batch.features, batch.facts["formula"])
         same[is_known] = ""
+        disordered = np.array(["disordered" in str(flags).split(";") for flags in batch.facts["flags"]], dtype=np.bool_)
+        elements = self._elements(batch.composition, near=distance <= 1.0)
         return {
             "id": batch.ids,
             "source": batch.facts["source"],
@@ -273,16 +372,20 @@ class _Judge:
             "nearest_formula": training.formula[nearest],
             "nearest_measured": training.log_sigma[nearest],
             "measured": np.where(is_known, training.log_sigma[labels], np.nan),
-            "disordered": np.array(
-                ["disordered" in str(flags).split(";") for flags in batch.facts["flags"]], dtype=bool
-            ),
+            "disordered": disordered,
             "radius_cut": _radius_cut(batch),
-            **self._elements(batch.composition, near=distance <= 1.0),
+            **elements,
+            "marks": marks(
+                batch.composition,
+                disordered=disordered,
+                in_domain=elements["in_domain"],
+                redox_active=self._config.redox_active,
+            ),
             "prediction_kind": np.where(is_known, "out-of-fold", "model").astype(object),
             "same_as_labelled": same,
             "prototype": _prototypes(batch),
             "flags": batch.facts["flags"],
-            **self._held_back(batch),
+            **self._held_back(batch, disordered),
         }
 
     @cached_property
@@ -300,14 +403,21 @@ class _Judge:
             found[column][is_known] = [self._out_of_fold[name][str(id)] for id in batch.ids[is_known]]
         return found
 
-    def _held_back(self, batch: Batch) -> Block:
-        """Return whether charges balance, and which of the filters speak against each crystal."""
+    def _held_back(self, batch: Batch, disordered: NDArray[np.bool_]) -> Block:
+        """Return whether charges can balance, and which of the filters speak against each crystal."""
         config, holds = self._config, batch.composition != 0
-        balanced = charge_balanced(batch.composition)
+        balanced = charges_can_balance(batch.composition, disordered)
+        anions = [NUMBERS[symbol] for symbol in config.require_any_anion]
+        without = ~holds[:, anions].any(axis=1) & bool(anions)
         elements = holds[:, [NUMBERS[symbol] for symbol in config.exclude_elements]].any(axis=1)
         elements |= ~holds[:, [NUMBERS[symbol] for symbol in config.require_elements]].all(axis=1)
         size = batch.facts["n_sites"].astype(np.int64) > (config.max_atoms or np.iinfo(np.int64).max)
-        reasons = {"elements": elements, "charge": ~balanced & config.charge_balance, "size": size}
+        reasons = {
+            "elements": elements,
+            "anion": without,
+            "charge": ~balanced & config.charge_balance,
+            "size": size,
+        }
         flags = [str(flags).split(";") for flags in batch.facts["flags"]]
         told = [
             ";".join(
@@ -327,8 +437,8 @@ class _Judge:
         holds = composition != 0
         unseen = holds & ~self._seen
         columns: Block = {
-            name: holds[:, np.isin(np.array(SYMBOLS), list(chosen))].any(axis=1)
-            for name, chosen in (("radioactive", RADIOACTIVE), ("toxic", TOXIC), ("scarce", SCARCE))
+            name: holds[:, np.isin(np.array(SYMBOLS), list(hard_elements(name)))].any(axis=1)
+            for name in ("radioactive", "toxic", "scarce")
         }
         names = [";".join(SYMBOLS[number] for number in np.flatnonzero(row)) if row.any() else "" for row in unseen]
         columns["elements_unseen"] = np.array(names, dtype=object)

@@ -17,10 +17,11 @@ import pandas as pd
 from screening.config import InputLimits
 from screening.crystals import contradictions_among, flag_sentence
 from screening.errors import InputError, MissingExtraError
+from screening.learn import family_caution
 from screening.locations import write_whole
-from screening.ranking import COUNT_COLUMNS, CellKind, kind_of
+from screening.ranking import COUNT_COLUMNS, CellKind, kind_of, mark_sentence
 from screening.report.structures import p1_cif
-from screening.report.text import level, number, power
+from screening.report.text import counted, level, number, power
 from screening.report.words import BADGES, HELD_BACK, LIMITS, REFERENCES
 from screening.runs import ranking_path, read_json, read_ranking, read_record, read_training, with_barriers
 from screening.sources import Missing, Wanted, find_crystals
@@ -28,6 +29,10 @@ from screening.spreadsheet import plain_cell, plain_text, unguarded
 
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}\\]+")
 SHEET_ROWS, SHEET_TEXT = 1_048_576, 32_767  # limits of an .xlsx sheet and of one of its cells
+UNITS = {  # of columns, for tables whose heads do not say them
+    "prediction, lower, upper, measured": "log10 of S/cm at room temperature",
+    "distance": "to the nearest training crystal; 1 is the edge of the domain",
+}
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of files in archives: the same input gives the same bytes
 
 
@@ -189,6 +194,7 @@ def _facts(run_dir: Path) -> list[tuple[str, str]]:
     rejected = pd.read_csv(run_dir / "rejected.csv", usecols=["id"], dtype=str, keep_default_na=False)
     record = read_record(run_dir / "run.json", n_rejected=len(rejected))
     counts = record.counts
+    caution = family_caution(record.scores)
     return [
         ("program", f"screening {record.version}"),
         ("seed", str(record.seed)),
@@ -198,14 +204,17 @@ def _facts(run_dir: Path) -> list[tuple[str, str]]:
         ("described", str(counts.featurized)),
         ("rejected", str(counts.rejected)),
         ("labelled", str(counts.labelled)),
-        ("prediction, lower, upper, measured", "log10 of S/cm at room temperature"),
-        ("distance", "to the nearest training crystal; 1 is the edge of the domain"),
+        *UNITS.items(),
+        *([("held back", counted(record.held_back))] if record.held_back else []),
+        *([("marks", counted(record.marks))] if record.marks else []),
+        *([("chances", caution)] if caution else []),
     ]
 
 
 def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
     lines = ["# Candidates", ""]
-    lines += [f"- {plain_text(name)}: {plain_text(told)}" for name, told in _facts(run_dir)[:8]]
+    facts = [(name, told) for name, told in _facts(run_dir) if name not in ("chances", *UNITS)]
+    lines += [f"- {plain_text(name)}: {plain_text(told)}" for name, told in facts]
     config = read_json(run_dir / "run.json").get("config", {})
     reached = level(float(config.get("rank", {}).get("target", -4.0)))
     share = f"{100 * float(config.get('learn', {}).get('interval', 0.8)):.0f} %"
@@ -230,6 +239,8 @@ def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
             plain_text("; ".join(_remarks({str(name): cell for name, cell in row.items()}))),
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    caution = family_caution(read_json(run_dir / "model" / "scores.json"))
+    lines += ["", f"Chances: {plain_text(caution)}"] if caution else []
     lines += ["", "## What the numbers cannot say", "", *(f"- {limit}" for limit in LIMITS), "", "## To cite", ""]
     lines += [f"- {words}{f' <{address}>' if address else ''}" for words, address in REFERENCES]
     return "\n".join(lines) + "\n"
@@ -237,7 +248,13 @@ def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
 
 def _remarks(row: dict[str, Any]) -> list[str]:
     told = [] if row["in_domain"] else [f"out of domain (distance {number(row['distance'])})"]
-    told += [words for name, words in BADGES.items() if row.get(name)]
+    marks = [mark for mark in str(row.get("marks") or "").split(";") if mark and mark != "domain"]
+    marked = {mark.partition(":")[0] for mark in marks}
+    told += [words for name, words in BADGES.items() if row.get(name) and name not in marked]
+    told += [mark_sentence(mark) for mark in marks]
+    if row.get("polymorphs"):
+        count = int(row["polymorphs"])
+        told.append(f"{count} more {'entry' if count == 1 else 'entries'} of the compound: {row['polymorph_ids']}")
     told += [flag_sentence(name) for name in contradictions_among(str(row.get("flags") or "").split(";"))]
     if row.get("held_back"):
         reasons = [HELD_BACK.get(reason, reason) for reason in str(row["held_back"]).split(";")]

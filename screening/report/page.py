@@ -17,20 +17,23 @@ from markupsafe import Markup
 
 from screening.crystals import FLAGS, families_among
 from screening.elements import SYMBOLS
+from screening.learn import family_caution
 from screening.locations import write_whole
-from screening.ranking import SUBJECTS, cells_of, columns_of
+from screening.ranking import SENTENCES, SUBJECTS, cells_of, columns_of
 from screening.report import plots, svg, text
 from screening.report.bundle import bundle
 from screening.report.details import Details, squeezed
 from screening.report.score_plots import calibration_plot, learning_plot
-from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MODELS, REFERENCES, SPLITS
-from screening.runs import Run, model_scores, read_run
+from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MARK_BADGES, MODELS, REFERENCES, SPLITS
+from screening.runs import Run, model_scores, ranking_path, read_polymorphs, read_run
 from screening.sources import Wanted
 
 REJECTS_SHOWN = 2_000  # rows of the full list; the rest stands in rejected.csv, and the page says so
 STABLE_KINDS = 12  # kinds of hole whose ranges are listed
 EXAMPLES = 3  # examples per rejection code
 PATHS_SHOWN = 10  # inputs named; a shell pattern may have given thousands
+# What a page in one file can open of the further polymorphs of a compound, and in all; the others are named.
+POLYMORPHS_SHOWN, MOST_POLYMORPHS = 3, 300
 WITHOUT_SCRIPT = 50  # rows in the table for readers whose scripts are switched off
 
 
@@ -54,7 +57,9 @@ def write_report(run_dir: Path, *, top: int, tell: Callable[[int, int], None] = 
         The feature store is unfinished or damaged.
     """
     run = read_run(run_dir, top=top)
-    listed, kept = embedded(run, Details(run_dir, run.record), tell=tell)
+    ids = list(run.ranking["id"])
+    folded = read_polymorphs(ranking_path(run_dir), ids, each=POLYMORPHS_SHOWN, most=MOST_POLYMORPHS, skip=len(ids))
+    listed, kept = embedded(run, Details(run_dir, run.record), folded=folded, tell=tell)
     page = render(run, listed, kept=kept)
     path = run_dir / "report.html"
     write_whole(path, page.encode())
@@ -88,6 +93,8 @@ def render(run: Run, listed: dict[str, Any], *, kept: dict[str, Any] | None) -> 
         target=text.level(target(run)),
         scores=model_scores(run.scores),
         coverage=run.scores.get("interval", {}).get("coverage"),
+        held_back=[(HELD_BACK.get(name, name).rstrip("."), n) for name, n in run.record.held_back.items()],
+        caution=family_caution(run.scores),
         left_out=run.scores.get("splits_left_out", {}),
         checks=checks(run.scores),
         throughput=throughput(run),
@@ -130,6 +137,9 @@ def list_data(run: Run, details: Details) -> dict[str, Any]:
         "elements": list(SYMBOLS),
         "badges": BADGES,
         "held_back": HELD_BACK,
+        "marks": SENTENCES,
+        "mark_badges": MARK_BADGES,
+        "caution": family_caution(run.scores),
         "flags": {name: [flag.kind.value, flag.sentence] for name, flag in FLAGS.items()},
         "families": families_among(run.ranking["family"]),
         "columns": [{"name": one.name, "kind": one.kind, "label": one.label} for one in columns],
@@ -138,10 +148,19 @@ def list_data(run: Run, details: Details) -> dict[str, Any]:
 
 
 def embedded(
-    run: Run, details: Details, *, tell: Callable[[int, int], None] = lambda *_: None
+    run: Run,
+    details: Details,
+    *,
+    folded: pd.DataFrame | None = None,
+    tell: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the data of a page in one file: the list, and by place and id the squeezed details."""
+    """Return the data of a page in one file: the list, and by place and id the squeezed details.
+
+    `folded` are further rows, polymorphs of those shown, which the details of these open.
+    """
     ranking = run.ranking
+    if folded is not None and len(folded):
+        ranking = pd.concat([ranking, folded], ignore_index=True)
     wanted = [
         Wanted(str(id), str(source), str(formula))
         for id, source, formula in zip(ranking["id"], ranking["source"], ranking["formula"], strict=True)
@@ -151,7 +170,7 @@ def embedded(
     shared["known"] = {id: shared["known"][id] for id in sorted({*nearest, *wanted_known(ranking, shared["known"])})}
     duplicates = {id: details.duplicates[id] for id in ranking["id"] if id in details.duplicates}
     rows = cells_of(ranking, columns_of(ranking))
-    listed = {**shared, "mode": "embedded", "duplicates": duplicates, "rows": rows}
+    listed = {**shared, "mode": "embedded", "first": len(run.ranking), "duplicates": duplicates, "rows": rows}
     kept = {
         "of": [squeezed(one) for one in details.of(wanted, tell=tell)],
         "known": {id: squeezed(details.known_curves(id)) for id in nearest},

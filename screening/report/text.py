@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -13,6 +14,11 @@ from screening.crystals import written_amounts
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 AMOUNT = re.compile(r"(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)")
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return counts by name as ``charge 2, size 1``."""
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def power(log10: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from screening.crystals import FLAGS, flag_sentence
 from screening.errors import Code
+from screening.ranking import POLYMORPH
 
 CODES: dict[str, str] = {
     Code.NOT_CIF: "not text, or not CIF syntax",
@@ -56,12 +57,17 @@ BADGES: dict[str, str] = {
     "high_barrier": "high bond-valence barrier",
 }
 
+# Marks that the list shows, with the elements; the others stand in the details, or are badges above.
+MARK_BADGES: dict[str, str] = {"redox": "redox-active", "costly": "costly"}
+
 HELD_BACK: dict[str, str] = {
     **{f"flag:{name}": flag_sentence(name) for name in FLAGS},
     "elements": "elements that were excluded, or one that was required is missing",
-    "charge": "usual oxidation states cannot sum to zero",
+    "anion": "no O, S, Se, Te, N, halogen or hydride (or what was asked for): an alloy, Zintl phase, pnictide",
+    "charge": "oxidation states cannot sum to zero in any mixture",
     "size": "more atoms than asked for",
     "prototype": "better ones of its prototype stand above",
+    POLYMORPH: "a better entry of the same compound stands for it",
 }
 
 LIMITS: tuple[str, ...] = (

@@ -20,11 +20,13 @@ from screening.runs.barriers import with_barriers
 from screening.runs.folder import RECORD, ranking_path
 from screening.runs.record import RunRecord, read_record
 from screening.runs.tables import read_csv, unguard
+from screening.spreadsheet import plain_cell
 
 MODELS = (
     "curves", "composition", "composition_alone", "trees", "ridge", "process", "distances", "conventional", "nearest",
     "dummy",
 )  # fmt: skip
+CHUNK = 50_000  # rows of a ranking read at a time where some are looked for
 WORDS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
 
 
@@ -113,7 +115,10 @@ def read_ranking(path: Path, *, top: int | None = None) -> pd.DataFrame:
     if path.suffix == ".parquet":
         frame = _read_parquet(path, REQUIRED_COLUMNS)
         return frame if top is None else frame.head(top)
-    frame = read_csv(path, REQUIRED_COLUMNS, rows=top)
+    return _typed_ranking(read_csv(path, REQUIRED_COLUMNS, rows=top), path)
+
+
+def _typed_ranking(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     typed = {*NUMBER_COLUMNS, *FLAG_COLUMNS}
     frame = unguard(frame, [name for name in frame.columns if name not in typed])
     frame["rank"] = _typed(frame["rank"], int, path)
@@ -121,6 +126,34 @@ def read_ranking(path: Path, *, top: int | None = None) -> pd.DataFrame:
         frame[name] = _typed(frame[name], _number, path).astype(np.float64)
     for name in (name for name in FLAG_COLUMNS if name in frame):
         frame[name] = _typed(frame[name], _flag, path).astype(bool)
+    return frame
+
+
+def read_polymorphs(path: Path, ids: Sequence[str], *, each: int, most: int, skip: int = 0) -> pd.DataFrame:
+    """Return the rows of a ranking that are folded into the crystals `ids`, as `read_ranking` gives them.
+
+    Of each the best `each`, those of the first crystals before others, `most` in all. Rows before `skip` are left
+    aside. Rankings that fold nothing give no row.
+    """
+    if path.suffix == ".parquet":
+        frame = _read_parquet(path, REQUIRED_COLUMNS)
+        if "polymorph_of" not in frame:
+            return frame.head(0)
+        frame = frame.iloc[skip:]
+        frame = frame[frame["polymorph_of"].isin(set(ids))]
+    else:
+        if "polymorph_of" not in read_csv(path, REQUIRED_COLUMNS, rows=0):
+            return read_ranking(path, top=0)
+        wanted = {*ids, *map(plain_cell, ids)}
+        parts = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", chunksize=CHUNK)
+        kept = [part[part["polymorph_of"].isin(wanted) & (part.index >= skip)] for part in parts]
+        frame = _typed_ranking(pd.concat(kept, ignore_index=True), path)
+    frame = frame[frame.groupby("polymorph_of").cumcount() < each]
+    place = {id: row for row, id in enumerate(ids)}
+    order = np.argsort(frame["polymorph_of"].map(place).to_numpy(dtype=np.int64), kind="stable")
+    frame = frame.iloc[order].head(most).reset_index(drop=True)
+    if "family" not in frame:
+        frame["family"] = frame["formula"].map(family_words)
     return frame
 
 

@@ -53,6 +53,8 @@ class RunRecord(BaseModel):
     passed_over: tuple[str, ...] = ()  # files that are no crystals, a sentence for each suffix
     properties: dict[str, Any] = {}  # columns joined by id, and how many ids of their table are no crystal's
     flags: dict[str, int] = {}  # featurized crystals by flag
+    held_back: dict[str, int] = {}  # ranked crystals by the reason for which they stand behind all others
+    marks: dict[str, int] = {}  # ranked crystals by mark
     scores: dict[str, Any] = {}
     seconds: dict[str, float] = {}  # by stage
     config: dict[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from pymatgen.core import Composition, Element, Lattice, Structure
 
 from screening.config import InputLimits
-from screening.crystals.chemistry import RADIOACTIVE, SCARCE, TOXIC, anion_mask, charge_balanced
+from screening.crystals.chemistry import anion_mask, charge_balanced
 from screening.crystals.cif import read_cif
 from screening.crystals.crystal import Crystal
 from screening.crystals.formulas import FORMULA_ORDER, anonymous_formula, reduced_formula
@@ -166,21 +165,6 @@ def test_anions_follow_order_and_origin(seed, order) -> None:
     shift = np.random.default_rng(seed).random(3)
     moved = crystal(9.0, [SYMBOLS[of.numbers[i]] for i in order], (of.positions[list(order)] + shift) * 9.0)
     assert anion_mask(moved).tolist() == anion_mask(of)[list(order)].tolist()
-
-
-def test_radioactive_elements_are_those_of_pymatgen() -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        assert {element.symbol for element in Element if element.is_radioactive} == RADIOACTIVE
-
-
-def test_element_sets_name_elements() -> None:
-    assert set(SYMBOLS[1:]) >= TOXIC | SCARCE
-    assert not SCARCE & RADIOACTIVE
-    assert {"Pb", "Hg", "Cd", "As", "Tl", "Be"} <= TOXIC
-    # CRC: lithium 20, germanium 1.5, iodine 0.45 ppm; indium 0.25, silver 0.075, tellurium 0.001 ppm.
-    assert not {"Li", "Ge", "I"} & SCARCE
-    assert {"In", "Ag", "Te"} <= SCARCE
 
 
 def test_crystal_formula_is_the_reduced_one() -> None:

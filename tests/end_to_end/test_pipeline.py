@@ -38,7 +38,7 @@ def test_a_run_holds_what_it_says(finished_run: Finished) -> None:
     assert set(ranking["id"]) == {f"c{n:03d}" for n in range(24, 36)}
     held = ranking["held_back"].notna()
     assert held.is_monotonic_increasing  # crystals that a flag speaks against stand behind all others
-    assert all(ranking[held == part]["prediction"].is_monotonic_decreasing for part in (False, True))
+    assert all(ranking[held == part]["objective"].is_monotonic_decreasing for part in (False, True))
     assert ((ranking["lower"] <= ranking["prediction"]) & (ranking["prediction"] <= ranking["upper"])).all()
     assert (run / "rejected.csv").read_text().splitlines()[0] == "id,source,code,detail"
     for name in ("report.html", "model/model.json", "explanation/kinds.csv"):

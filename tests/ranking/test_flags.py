@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from synthetic import QUICK, header, labels, table
 
-from screening.config import FEATURES_VERSION, RankConfig
+from screening.config import FEATURES_VERSION
 from screening.errors import ModelError
 from screening.learn.model import Model
 from screening.learn.scores import score_lines
@@ -32,7 +32,7 @@ def model() -> Model:
 
 def test_a_contradiction_is_held_back_by_name_and_a_note_is_not(model: Model) -> None:
     crystals = flagged(table(12, seed=3, prefix="f"), f0="formula;disordered", f1="no-symmetry-stated", f2="contact")
-    frame = rank([crystals], model, labelled=False, config=RankConfig()).set_index("id")
+    frame = rank([crystals], model, labelled=False, config=QUICK.rank).set_index("id")
     flags, held = frame["flags"].to_dict(), frame["held_back"].to_dict()
     assert (flags["f0"], held["f0"]) == ("formula;disordered", "flag:formula")
     assert (flags["f1"], held["f1"]) == ("no-symmetry-stated", "")
@@ -43,7 +43,7 @@ def test_a_contradiction_is_held_back_by_name_and_a_note_is_not(model: Model) ->
 
 def test_what_is_held_back_is_a_setting(model: Model) -> None:
     crystals = flagged(table(12, seed=3, prefix="f"), f0="formula", f3="disordered")
-    chosen = RankConfig(hold_back_flags=("disordered",), exclude_elements=("O",))
+    chosen = QUICK.rank.model_copy(update={"hold_back_flags": ("disordered",), "exclude_elements": ("O",)})
     held = rank([crystals], model, labelled=False, config=chosen).set_index("id")["held_back"].to_dict()
     assert "flag" not in held["f0"]
     assert held["f3"].split(";")[-1] == "flag:disordered"

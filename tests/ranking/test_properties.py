@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic import table
+from synthetic import QUICK, table
 
 from screening.config import RankConfig, parsed_conditions
 from screening.errors import InputError
@@ -124,11 +124,11 @@ def test_what_a_table_gives_counts_before_what_entries_carried() -> None:
 
 def test_a_ranking_holds_back_by_properties(planted_table: FeatureTable, planted_model: Model, tmp_path: Path) -> None:
     tables = [planted_table]
-    plain = rank(tables, planted_model, labelled=False, config=RankConfig())
+    plain = rank(tables, planted_model, labelled=False, config=QUICK.rank)
     best, second = plain["id"].iloc[0], plain["id"].iloc[1]
     said: list[str] = []
     found = Properties(given(id=[best, second], e_above_hull=[0.5, 0.01], note=["=SUM(A1)", "fine"]))
-    config = RankConfig(hold_back=("e_above_hull > 0.1", "distance > 1e9"))
+    config = QUICK.rank.model_copy(update={"hold_back": ("e_above_hull > 0.1", "distance > 1e9")})
     frame = rank(tables, planted_model, labelled=False, config=config, properties=found, say=said.append)
     assert list(frame.columns) == [*COLUMNS, "e_above_hull", "note"]
     assert frame["id"].iloc[0] == second
@@ -147,8 +147,8 @@ def test_a_ranking_holds_back_by_properties(planted_table: FeatureTable, planted
 
 
 def test_rankings_without_properties_are_as_before(planted_table: FeatureTable, planted_model: Model) -> None:
-    plain = rank([planted_table], planted_model, labelled=False, config=RankConfig())
-    empty = rank([planted_table], planted_model, labelled=False, config=RankConfig(), properties=Properties(EMPTY))
+    plain = rank([planted_table], planted_model, labelled=False, config=QUICK.rank)
+    empty = rank([planted_table], planted_model, labelled=False, config=QUICK.rank, properties=Properties(EMPTY))
     pd.testing.assert_frame_equal(plain, empty)
     assert list(plain.columns) == list(COLUMNS)
     assert len(table(3, seed=0).ids) == 3

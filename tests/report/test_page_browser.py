@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from made_run import HOSTILE, ODD_FILE, make_run
+from made_run import HOSTILE, ODD_FILE, make_run, with_compounds
 
 from screening.config import Config
 from screening.crystals.cif import read_cif
@@ -756,3 +756,25 @@ def test_axe_finds_nothing_in_barriers(staged: Path, browser: Any, width: int, s
     context.close()
     assert width_there <= width
     assert [one["id"] for one in found["violations"] if one["impact"] != "minor"] == []
+def test_polymorphs_are_opened_from_their_compound_and_lead_back(visit: Callable[..., Any], tmp_path: Path) -> None:
+    """Of a list cut to its first five, the polymorphs of these can be opened; marks are told in sentences."""
+    page = visit(write_report(with_compounds(make_run(tmp_path / "run")), top=5))
+    assert page.inner_text("#shown") == "7 of the first 5 candidates and 2 polymorphs of these"
+    assert "Fe, Mn may take up or give off electrons" in page.inner_text("#detail dl")
+    assert "redox-active Fe, Mn" in page.inner_text("#detail .badges")
+    assert "garnet (38)" in page.inner_text("#detail .caution")
+    page.locator("#table tbody tr button.open").nth(3).click()
+    compound = page.inner_text("#detail .id").split(" ")[0]
+    until(page, "document.querySelectorAll('#detail button.polymorph').length === 2")
+    assert "AB_cF8_225_a_b" in page.inner_text("#detail dl")
+    assert "2 more polymorphs" in page.inner_text("#detail .badges")
+    other = page.locator("#detail button.polymorph").nth(1)
+    name = other.inner_text()
+    other.focus()
+    page.keyboard.press("Enter")
+    until(page, f"document.querySelector('#detail .id').textContent.startsWith({name!r})")
+    until(page, "document.querySelectorAll('#detail button.polymorph').length === 1")
+    page.locator("#detail button.polymorph").click()
+    until(page, f"document.querySelector('#detail .id').textContent.startsWith({compound!r})")
+    page.get_by_role("button", name="List all of it").click()
+    until(page, "document.querySelector('#shown').textContent.startsWith('5 of')")

@@ -59,10 +59,19 @@ def test_it_is_an_object_in_a_notebook(old: Path) -> None:
 
 def test_its_store_and_model_are_ranked_and_explained_again(old: Path, tmp_path: Path) -> None:
     given = ("--features", old / "features.zarr", "--model", old / "model")
-    screening("rank", *given, "--out", tmp_path / "ranking.csv")
+    as_then = tmp_path / "then.toml"
+    as_then.write_text(
+        '[rank]\nobjective = "mean"\nrequire_any_anion = []\ncharge_balance = false\nfold = "none"\nprototypes = 0\n'
+    )
+    screening("rank", *given, "--config", as_then, "--out", tmp_path / "ranking.csv")
     before, again = cells(old / "ranking.csv"), cells(tmp_path / "ranking.csv")
     assert set(before.columns) <= set(again.columns)
     pd.testing.assert_frame_equal(again[before.columns], before)
+    told = screening("rank", *given, "--out", tmp_path / "now.csv")
+    assert "no deviation of each crystal: ordered by the lower bound" in " ".join((told.stdout + told.stderr).split())
+    now = cells(tmp_path / "now.csv")
+    assert sorted(now["id"]) == sorted(before["id"])
+    assert set(now["structure_type"]) == {"unknown", ""}  # its crystals are gone; those held back were not asked for
     screening("explain", *given, "--out", tmp_path / "why", "--seed", str(read_record(old / "run.json").seed))
     for name in ("kinds.csv", "beeswarm.csv"):
         assert (tmp_path / "why" / name).read_bytes() == (old / "explanation" / name).read_bytes(), name

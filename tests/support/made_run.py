@@ -26,6 +26,7 @@ COLUMNS = [f"{c}/{k}/{r:.2f}" for c in ("Li", "anion") for k in CURVES for r in 
 FORMULAS = ["Li6PS5Cl", "Li10Ge(PS6)2", "Li7La3Zr2O12", "Li3YCl6", "Li2S", "Li1.3Al0.3Ti1.7(PO4)3", "LiCoO2", "Li3N"]
 ODD_FILE = "<img src=x onerror=alert(3)> \u202e\N{GRINNING FACE} it's.cif"
 PUBLICATIONS = ("10.1021/jacs.8b10282", "https://doi.org/10.1016/x(1)", "private <b>note</b>", "")
+MARKS = "redox:Fe,Mn;full;toxic:Cd;costly:Ge;domain"
 RANKING = [
     "rank",
     "id",
@@ -298,3 +299,29 @@ def make_explanation(path: Path, ids: list[str]) -> None:
         for id in ids
     ]
     pd.DataFrame(swarm).to_csv(path / "beeswarm.csv", index=False)
+
+
+def family(*, beaten: bool, worse: bool) -> dict[str, object]:
+    families = [{"family": "garnet", "n": 38, "beats_mean": not worse}, {"family": "LGPS", "n": 12, "beats_mean": True}]
+    return {"headline": {"family": {"mae": 2.0, "mae_of_mean": 2.2, "beats_mean": beaten, "families": families}}}
+
+
+def with_compounds(run: Path) -> Path:
+    """Give a made RUN the columns of now: the last two candidates are polymorphs of the fourth."""
+    table = pd.read_csv(run / "ranking.csv", dtype=str, keep_default_na=False)
+    n = len(table)
+    table["marks"] = [MARKS, *["full"] * (n - 1)]
+    table["structure_type"] = ["AB_cF8_225_a_b"] * 5 + ["unknown"] + [""] * (n - 6)
+    table["chance"], table["prototype"] = "0.5", "AB-1"
+    table["polymorphs"] = ["2" if row == 3 else "0" for row in range(n)]
+    table["polymorph_ids"] = [";".join(table["id"].tail(2)) if row == 3 else "" for row in range(n)]
+    table["polymorph_of"] = ["" if row < n - 2 else table["id"][3] for row in range(n)]
+    table["held_back"] = ["" if row < n - 2 else "polymorph" for row in range(n)]
+    table.to_csv(run / "ranking.csv", index=False)
+    record = json.loads((run / "run.json").read_text())
+    record["held_back"] = {"polymorph": 2, "anion": 1}
+    scores = json.loads((run / "model" / "scores.json").read_text()) | family(beaten=True, worse=True)
+    record["scores"] = scores
+    (run / "model" / "scores.json").write_text(json.dumps(scores))
+    (run / "run.json").write_text(json.dumps(record))
+    return run

@@ -1,5 +1,5 @@
 // What is said of a candidate in the list and in its details alike: its badges, and the known conductors that it is compared with.
-import { cell, data, make, power } from "./core.js";
+import { cell, data, has, make, power } from "./core.js";
 import { isEmpty } from "./source.js";
 
 function known(id) {
@@ -8,11 +8,18 @@ function known(id) {
 }
 const measured = (id, log10) => `${known(id)?.bound ? "< " : ""}${power(log10)}`; // "<": an upper bound
 
+// Marks as [name, elements]; what they mean stands in data.marks.
+const marks = (row) => (has("marks") ? String(cell(row, "marks") ?? "") : "").split(";").filter(Boolean).map((one) => {
+  const [name, elements] = one.split(":");
+  return [name, (elements ?? "").replaceAll(",", ", ")];
+});
+
 function badges(parent, row) {
   const words = [];
   if (cell(row, "in_domain") === false) words.push(["out of domain", "warn"]);
   if (cell(row, "prediction_kind") === "out-of-fold") words.push(["out-of-fold prediction"]);
   for (const [name, word] of Object.entries(data.badges)) if (cell(row, name) === true) words.push([word]);
+  for (const [name, elements] of marks(row)) if (data.mark_badges[name]) words.push([`${data.mark_badges[name]} ${elements}`.trim()]);
   const reasons = String(cell(row, "held_back") ?? "").split(";").filter(Boolean);
   for (const why of reasons.filter((one) => !one.startsWith("flag:"))) words.push([`held back: ${data.held_back[why] ?? why}`, "warn"]);
   for (const name of String(cell(row, "flags") ?? "").split(";").filter(Boolean)) {
@@ -22,9 +29,10 @@ function badges(parent, row) {
   if (!isEmpty(cell(row, "elements_unseen"))) words.push([`not in training: ${cell(row, "elements_unseen").replaceAll(";", ", ")}`]);
   if (!isEmpty(cell(row, "same_as_labelled"))) words.push([`is the labelled crystal ${cell(row, "same_as_labelled")}`]);
   if (cell(row, "duplicates") > 0) words.push([`${cell(row, "duplicates")} more ${cell(row, "duplicates") === 1 ? "entry" : "entries"} of the same crystal`]);
+  if (has("polymorphs") && cell(row, "polymorphs") > 0) words.push([`${cell(row, "polymorphs")} more ${cell(row, "polymorphs") === 1 ? "polymorph" : "polymorphs"}`]);
   if (!words.length) return;
   const box = make(parent, "span", { class: "badges" });
   for (const [text, css] of words) make(box, "span", { class: `badge ${css ?? ""}` }, text);
 }
 
-export { known, measured, badges };
+export { known, measured, badges, marks };

@@ -1,12 +1,13 @@
 // The open candidate: facts, structure with holes, reasons, and curves beside those of its nearest known conductor.
 import { Pathway, barrierWords } from "./barriers.js";
-import { badges, known, measured } from "./candidate.js";
+import { badges, known, marks, measured } from "./candidate.js";
 import {
-  button, byId, cell, data, formula, level, link, make, percent, power, publication, short, sourceLink,
+  button, byId, cell, data, formula, has, level, link, make, percent, power, publication, short, sourceLink,
 } from "./core.js";
 import { drawCurves } from "./curves.js";
 import { filterBy } from "./filters.js";
 import { Holes } from "./holes.js";
+import { openRow } from "./list.js";
 import { drawReasons } from "./reasons.js";
 import { shortlist } from "./shortlist.js";
 import { isEmpty, source } from "./source.js";
@@ -58,7 +59,10 @@ function facts(parent, row) {
   const list = make(parent, "dl", { class: "facts" });
   fact(list, "predicted σ", `${power(cell(row, "prediction"))} S/cm`);
   fact(list, `interval, ${data.interval}`, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))} S/cm`);
-  if (cell(row, "chance") !== null) fact(list, `chance of ${level(data.target)} S/cm or more`, percent(cell(row, "chance")));
+  if (cell(row, "chance") !== null) {
+    const chance = fact(list, `chance of ${level(data.target)} S/cm or more`, percent(cell(row, "chance")));
+    if (data.caution) make(chance, "span", { class: "note caution" }, ` ${data.caution}`);
+  }
   others(list, row);
   if (cell(row, "measured") !== null) fact(list, "measured σ", `${measured(cell(row, "id"), cell(row, "measured"))} S/cm`);
   const near = fact(list, "nearest known", "");
@@ -74,10 +78,12 @@ function facts(parent, row) {
   }
   fact(list, "novelty (1 is the edge of the domain)", `${cell(row, "distance") === "Infinity" ? "∞" : short(cell(row, "distance") ?? NaN)}${cell(row, "in_domain") ? "" : ", out of domain"}`);
   if (!isEmpty(cell(row, "family"))) fact(list, "family, by anions", cell(row, "family"));
-  if (!isEmpty(cell(row, "prototype"))) {
-    const prototype = fact(list, "prototype", `${cell(row, "prototype")} `);
-    button(prototype, "List all of it", () => filterBy("prototype", cell(row, "prototype")), { class: "small" });
+  const type = ["structure_type", "prototype"].find((name) => has(name) && !isEmpty(cell(row, name)) && cell(row, name) !== "unknown");
+  if (type) {
+    const prototype = fact(list, type === "prototype" ? "formula type, stated space group" : "prototype (space group found)", `${cell(row, type)} `);
+    button(prototype, "List all of it", () => filterBy(type, cell(row, type)), { class: "small" });
   }
+  for (const [name, elements] of marks(row)) if (name !== "domain") fact(list, `mark: ${name}`, (data.marks[name] ?? name).replace("{}", elements));
   fact(list, "source", cell(row, "source"));
   return list;
 }
@@ -91,6 +97,29 @@ function moreFacts(list, found) {
   if (found.duplicates.length) fact(list, "same crystal also as", found.duplicates.slice(0, 20).join(", ") + (found.duplicates.length > 20 ? ` and ${found.duplicates.length - 20} more` : ""));
 }
 
+// The entries of one compound: the one that stands for it opens the others, and these open it.
+async function compound(list, row) {
+  if (!has("polymorph_of")) return;
+  const of = cell(row, "polymorph_of");
+  const rows = async (ask) => (await source.rows({ search: "", must: [], not: [], hide: [], families: [], conditions: [], ids: null, sort: "rank", falling: false, from: 0, count: 1000, ...ask })).rows;
+  const open = (parent, other) => button(parent, `${cell(other, "id")}${isEmpty(cell(other, "structure_type")) ? "" : `, ${cell(other, "structure_type")}`}`, () => openRow(other, true), { class: "small polymorph" });
+  if (!isEmpty(of)) {
+    const better = fact(list, "stands for this compound", "");
+    for (const other of await rows({ ids: [of] })) open(better, other);
+    return;
+  }
+  const count = cell(row, "polymorphs");
+  if (!(count > 0)) return;
+  const box = fact(list, `further ${count === 1 ? "polymorph" : "polymorphs"}, ${count}`, "");
+  const found = (await rows({ conditions: [{ column: "polymorph_of", op: "has", value: cell(row, "id") }] })).filter((other) => cell(other, "polymorph_of") === cell(row, "id"));
+  for (const other of found) {
+    open(box, other);
+    box.append(" ");
+  }
+  const named = String(cell(row, "polymorph_ids") ?? "");
+  if (found.length < count) make(box, "span", { class: "note" }, ` all of them: ${named.replaceAll(";", ", ")}`);
+}
+
 async function showDetail(row) {
   const turn = ++opened;
   const detail = byId("detail");
@@ -98,10 +127,11 @@ async function showDetail(row) {
   detail.replaceChildren();
   heading(detail, row);
   const list = facts(detail, row);
+  const together = compound(list, row);
   const waiting = make(detail, "p", { class: "note", role: "status" }, data.mode === "served" ? "Reading its structure…" : "");
   let found, near;
   try {
-    [found, near] = await Promise.all([source.detail(row), source.known(cell(row, "nearest"))]);
+    [found, near] = await Promise.all([source.detail(row), source.known(cell(row, "nearest")), together]);
   } catch (error) {
     if (turn === opened) waiting.textContent = `This could not be read: ${error.message}`;
     return;

@@ -98,7 +98,9 @@ function drawBody() {
   byId("none").hidden = shown.total > 0;
   const there = data.mode === "served" ? data.n : data.rows.length;
   byId("none").textContent = there ? "No candidate fits these filters." : "This run ranked no candidate.";
-  byId("shown").textContent = `${grouped(shown.total)} of ${there < data.n ? "the first " : ""}${grouped(there)} candidate${there === 1 ? "" : "s"}`;
+  const first = data.first ?? there; // further rows are polymorphs of these
+  const folded = there > first ? ` and ${grouped(there - first)} polymorph${there - first === 1 ? "" : "s"} of these` : "";
+  byId("shown").textContent = `${grouped(shown.total)} of ${first < data.n ? "the first " : ""}${grouped(first)} candidate${first === 1 ? "" : "s"}${folded}`;
   byId("pages").hidden = shown.total <= PAGE;
   byId("range").textContent = `${grouped(ask.from + 1)}–${grouped(last)}`;
   byId("back").disabled = ask.from === 0;
@@ -158,4 +160,4 @@ listen("shortlist", () => {
 byId("back").addEventListener("click", () => refresh(Math.max(0, ask.from - PAGE)));
 byId("next").addEventListener("click", () => refresh(ask.from + PAGE));
 
-export { views, hidden, added, isOn, drawHead, drawBody, refresh };
+export { views, hidden, added, isOn, drawHead, drawBody, openRow, refresh };
