@@ -6,6 +6,10 @@ from numpy.typing import NDArray
 def periodic_pairs(
     lattice: NDArray[np.float64], positions: NDArray[np.float64], cutoff: float
 ) -> tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]: ...
+def component_ranks(
+    n: int, first: NDArray[np.int64], second: NDArray[np.int64], shifts: NDArray[np.int64]
+) -> NDArray[np.int32]: ...
+def city_block(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def channel_points(
     lattice: NDArray[np.float64],
     positions: NDArray[np.float64],

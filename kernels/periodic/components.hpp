@@ -106,6 +106,12 @@ class Components {
     return result;
   }
 
+  // Along how many directions the component of i runs on.
+  std::int32_t rank(std::int32_t i) {
+    Vector unused;
+    return span_[find(i, unused)].rank;
+  }
+
  private:
   // The root of i, and the shift of i in the frame of the root; halves the paths.
   std::int32_t find(std::int32_t i, Vector shift) {

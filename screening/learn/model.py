@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -54,6 +54,10 @@ class Model:
     kernels: Kernels | None = None  # beside the trees; None = LightGBM alone
     composition_texts: tuple[str, ...] = ()  # LightGBM models of curves and composition, as text
     composition_kernels: Kernels | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone, for a process that works the rest out again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -65,12 +65,15 @@ def fit_predictor(
     device_type: str = "cpu",
     columns: Sequence[str] | None = None,
 ) -> Predictor:
-    """Return the learners that `settings.model` names, fitted to rows; one booster per seed."""
+    """Return the learners that `settings.model` names, fitted to rows; one booster per seed.
+
+    Those that are to be written are given the names of their columns.
+    """
     rows = rows.under(settings.bounds)
     boosters, base = [], 0.0
     for seed in seeds:
         params = parameters(settings, seed=seed, device_type=device_type)
-        booster, base = fit(rows, params=params, trees=settings.trees, columns=columns)
+        booster, base = fit(rows, params=params, trees=settings.trees, columns=columns, kept=columns is not None)
         boosters.append(booster)
     kernels = None
     if settings.model == "mean":

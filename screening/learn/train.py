@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from screening.config import Config
+from screening.config import Config, LearnConfig
 from screening.crystals import FloatArray, IntArray
 from screening.elements import SYMBOLS
 from screening.errors import LeakError, ModelError, Rejection
+from screening.learn.boosting import Rows
 from screening.learn.checks import learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
 from screening.learn.evaluate import Evaluation, evaluate, flagged_scores, rows_for, seeded, seen_of
 from screening.learn.header import ModelHeader, TrainedBy, Training
 from screening.learn.intervals import conformal_rank, interval_scores
 from screening.learn.kernel_file import kernel_header
+from screening.learn.kernels import Kernels
 from screening.learn.labels import Labels
 from screening.learn.learner import CPU, Learner
 from screening.learn.made import Made
 from screening.learn.model import Model
-from screening.learn.predictor import Predictor, composition_names, fit_predictor, with_composition
+from screening.learn.parallel import all_of
+from screening.learn.predictor import composition_names, fit_predictor, with_composition
 from screening.learn.scores import Score, spearman
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
@@ -92,10 +96,11 @@ def train(  # noqa: PLR0913
         data, config, split="grouped", repeats=min(2, config.learn.repeats), threads=threads
     )
     scores["learning_curve"] = learning_curve(data, config, split="grouped", repeats=1, threads=threads)
-    curves, both = _predictors(data, config, device_type=learner.device_type)
-    texts = tuple(booster.model_to_string() for booster in curves.boosters)
+    written = _predictors(data, config, device_type=learner.device_type, threads=threads)
+    texts, base, kernels = written[0]
+    composition_texts, composition_base, composition_kernels = written[1] if len(written) > 1 else ((), None, None)
     header = ModelHeader(
-        format_version=1 if both is None else 2,
+        format_version=1 if composition_kernels is None else 2,
         columns=data.columns,
         band=config.learn.band,
         features_hash=table.header["features_hash"],
@@ -105,7 +110,7 @@ def train(  # noqa: PLR0913
         learn=config.learn.model_dump(mode="json"),
         learner=TrainedBy(device_type=learner.device_type, lightgbm=learner.lightgbm),
         seed=config.seed,
-        base=curves.base,
+        base=base,
         boosters=len(texts),
         interval_edges=bands.edges,
         interval_lower=bands.lower,
@@ -113,9 +118,9 @@ def train(  # noqa: PLR0913
         residual_quantiles=bands.quantiles,
         elements=tuple(SYMBOLS[number] for number in np.flatnonzero(_fractions(data).any(axis=0))),
         normalised=bands.normalised,
-        kernels=None if curves.kernels is None else kernel_header(curves.kernels),
-        composition_kernels=None if both is None or both.kernels is None else kernel_header(both.kernels),
-        composition_base=None if both is None else both.base,
+        kernels=None if kernels is None else kernel_header(kernels),
+        composition_kernels=None if composition_kernels is None else kernel_header(composition_kernels),
+        composition_base=composition_base,
         made=0 if made is None else len(made),
     )
     training = Training(
@@ -133,9 +138,9 @@ def train(  # noqa: PLR0913
         training=training,
         scores=scores,
         folds=grouped.predictions,
-        kernels=curves.kernels,
-        composition_texts=() if both is None else tuple(booster.model_to_string() for booster in both.boosters),
-        composition_kernels=None if both is None else both.kernels,
+        kernels=kernels,
+        composition_texts=composition_texts,
+        composition_kernels=composition_kernels,
     )
 
 
@@ -233,22 +238,31 @@ def _enough(groups: IntArray, level: float) -> bool:
     return conformal_rank(n_units, level=level) <= n_units
 
 
-def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Predictor, Predictor | None]:
+def _written(
+    rows: Rows, settings: LearnConfig, *, seeds: list[int], device_type: str, columns: tuple[str, ...]
+) -> tuple[tuple[str, ...], float, Kernels | None]:
+    """Return a fitted predictor as it is kept: boosters as text, their base, kernels."""
+    made = fit_predictor(rows, settings, seeds=seeds, device_type=device_type, columns=columns)
+    return tuple(booster.model_to_string() for booster in made.boosters), made.base, made.kernels
+
+
+def _predictors(
+    data: Dataset, config: Config, *, device_type: str, threads: int
+) -> list[tuple[tuple[str, ...], float, Kernels | None]]:
     """Return the final model of the curves, and that of curves and composition where kernels stand beside trees."""
     view = View.of(data.columns, band=config.learn.band)
     own, beside = seen_of(data, view)
     every = np.ones(len(data), dtype=np.bool_)
     used = np.ones(0 if data.made is None else len(data.made), dtype=np.bool_)
     seeds = [seeded(config.seed, 3, index) for index in range(config.learn.seeds)]
-    rows = rows_for(data, own, beside, kept=every, used=used)
-    curves = fit_predictor(rows, config.learn, seeds=seeds, device_type=device_type, columns=view.names)
-    if config.learn.model != "mean":
-        return curves, None
-    own = with_composition(own, data.fractions)
-    beside = own[:0] if data.made is None else with_composition(beside, data.made.fractions)
-    rows = rows_for(data, own, beside, kept=every, used=used)
-    names = (*view.names, *composition_names())
-    return curves, fit_predictor(rows, config.learn, seeds=seeds, device_type=device_type, columns=names)
+    fitted = partial(_written, settings=config.learn, seeds=seeds, device_type=device_type)
+    calls = [partial(fitted, rows_for(data, own, beside, kept=every, used=used), columns=view.names)]
+    if config.learn.model == "mean":
+        own = with_composition(own, data.fractions)
+        beside = own[:0] if data.made is None else with_composition(beside, data.made.fractions)
+        rows = rows_for(data, own, beside, kept=every, used=used)
+        calls.append(partial(fitted, rows, columns=(*view.names, *composition_names())))
+    return all_of(calls, threads=threads, size=len(data) * config.learn.trees * config.learn.seeds)
 
 
 def _summary(  # noqa: PLR0913
