@@ -24,9 +24,8 @@ from typing import Any
 # `-P` and PYTHONSAFEPATH leave out the folder of the script; the modules beside it are needed all the same.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from builds import EARLIER, build, start
+from builds import EARLIER, HERE, both, build, start
 
-HERE = "this tree"
 STAGES = ("train", "explain", "rank", "report")
 
 
@@ -147,13 +146,10 @@ def main() -> None:
         work(options.work)
         return
     with tempfile.TemporaryDirectory() as temporary:
-        packages: dict[str, Path] = {}
         if options.against != "none":
-            earlier = (options.built or Path(temporary)) / options.against
-            if not (earlier / "package").is_dir():
-                build(options.against, earlier)
-            packages[options.against] = earlier / "package"
-        packages[HERE] = build(None, Path(temporary) / "this")
+            packages = both(options.against, Path(temporary), kept=options.built)
+        else:
+            packages = {HERE: build(None, Path(temporary) / "this")}
         work_dir = options.keep or Path(temporary)
         rounds = [one_round(packages, options, work_dir) for _ in range(options.rounds)]
         counts = json.loads((options.run / "run.json").read_text())["counts"]

@@ -114,7 +114,7 @@ class RingSearch {
     nodes_.clear();
     heap_.clear();
     places_.reset(64);
-    push({0, 0, begin, 0, 1, 0, 0});
+    push({left(begin), 0, begin, 0, 1, 0, 0});
     while (!heap_.empty() && pushed_ <= (cocycle ? kDetourSteps : kRingSteps)) {
       std::pop_heap(heap_.begin(), heap_.end());
       const Walk walk = heap_.back();
@@ -182,14 +182,16 @@ class RingSearch {
     const std::int32_t i = walk.at.site;
     for (std::uint32_t k = start_[i]; k < end_[i] && steps_[k].rank <= last_; ++k) {
       const std::uint32_t entry = steps_[k].entry;
+      const std::int64_t cost = walk.cost + (static_cast<std::int64_t>(table_->tick[entry]) << kCorners) + 1;
+      if (cost >= limit_) break;  // steps come by rising length
       Corner to{table_->site[entry], {walk.at.z[0], walk.at.z[1], walk.at.z[2]}};
       for (int c = 0; c < 3; ++c) {
         to.z[c] += table_->shift[3 * entry + c];
         if (to.z[c] > kFar || to.z[c] < -kFar) return false;
       }
       if (to == begin || (walk.cost == 0 && to == target_)) continue;  // no way back, and not by e itself
-      const std::int64_t cost = walk.cost + (static_cast<std::int64_t>(table_->tick[entry]) << kCorners) + 1;
-      Walk next{cost, cost, to, walk.value, walk.power, node, entry};
+      Walk next{cost + left(to), cost, to, walk.value, walk.power, node, entry};
+      if (next.bound >= limit_) continue;
       if (cocycle_) carry(steps_[k], next);
       push(next);
     }
@@ -224,11 +226,9 @@ class RingSearch {
     return best;
   }
 
-  void push(Walk walk) {
+  void push(const Walk& walk) {
     std::int64_t node;
     if (known(walk.at, walk.value, node)) return;  // the end itself is never settled
-    walk.bound = walk.cost + left(walk.at);
-    if (walk.bound >= limit_) return;
     ++pushed_;
     heap_.push_back(walk);
     std::push_heap(heap_.begin(), heap_.end());

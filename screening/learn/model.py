@@ -179,8 +179,10 @@ class Model:
             normalised=header.normalised,
         )
 
-    def contributions(self, features: NDArray[Any]) -> tuple[FloatArray, float]:
+    def contributions(self, features: NDArray[Any], *, threads: int = 1) -> tuple[FloatArray, float]:
         """Return SHAP values (n, n_columns) in log units, exact for the trees, and what these predict on average.
+
+        No value depends on `threads`.
 
         They add up to what LightGBM alone predicts (`tree_mean`), not to the mean of all learners.
 
@@ -197,7 +199,7 @@ class Model:
         seen = self.view(features)
         total = np.zeros((len(features), seen.shape[1] + 1))
         for booster in self._boosters:
-            total += np.asarray(booster.predict(seen, pred_contrib=True, num_threads=1))
+            total += np.asarray(booster.predict(seen, pred_contrib=True, num_threads=threads))
         total /= len(self._boosters)
         expected = self.header.base + float(total[0, -1])
         values = self.view.spread(total[:, :-1])
