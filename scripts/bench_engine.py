@@ -25,6 +25,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+# `-P` and PYTHONSAFEPATH leave out the folder of the script; the modules beside it are needed all the same.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 import numpy as np
 from builds import EARLIER, both, start
 
