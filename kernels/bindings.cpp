@@ -7,6 +7,7 @@
 
 #include "bvse_bindings.hpp"
 #include "crystal_bindings.hpp"
+#include "distances.hpp"
 #include "periodic/barcode.hpp"
 #include "periodic/batch.hpp"
 #include "periodic/nearest.hpp"
@@ -207,13 +208,43 @@ nb::object nearest_means(Doubles lattices, Doubles centres, Integers centre_offs
   return nb::make_tuple(array(std::move(status)), array(std::move(means), static_cast<std::size_t>(k)));
 }
 
+// Rank of the component that each of n points is in, once edges (first, 0) to (second, shift) join them.
+nb::object component_ranks(std::int32_t n, Integers first, Integers second, Integers shifts) {
+  std::vector<std::int32_t> ranks(n);
+  {
+    nb::gil_scoped_release unlocked;
+    periodic::Components components;
+    components.reset(n);
+    for (std::size_t k = 0; k < first.size(); ++k) {
+      std::int32_t z[3];
+      for (int c = 0; c < 3; ++c) z[c] = static_cast<std::int32_t>(shifts.data()[3 * k + c]);
+      components.join(static_cast<std::int32_t>(first.data()[k]), static_cast<std::int32_t>(second.data()[k]), z);
+    }
+    for (std::int32_t i = 0; i < n; ++i) ranks[i] = components.rank(i);
+  }
+  return array(std::move(ranks));
+}
+
+// Sums of absolute differences (n, m) between rows of left (n, k) and right (m, k).
+nb::object city_block(Doubles left, Doubles right) {
+  const std::size_t n = left.shape(0), m = right.shape(0);
+  std::vector<double> found(n * m);
+  {
+    nb::gil_scoped_release unlocked;
+    distances::city_block(left.data(), n, right.data(), m, left.shape(1), found.data());
+  }
+  return m ? array(std::move(found), m) : array(std::move(found));
+}
+
 NB_MODULE(_kernels, m) {
   // The rules are made once and live as long as Python does: nothing is lost with them at its end.
   nb::set_leak_warnings(false);
-  m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells, site energies.";
+  m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells, distances, energies.";
   m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
   bind_crystal(m);
   bind_bvse(m);
+  m.def("component_ranks", &component_ranks, "n"_a, "first"_a, "second"_a, "shifts"_a);
+  m.def("city_block", &city_block, "left"_a, "right"_a);
   m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,
         "phase"_a, "max_dim"_a, "threads"_a, "budget"_a, "tolerance"_a, "prime"_a, "seed"_a, "with_simplices"_a,
         "ring_groups"_a, "ring_members"_a, "wide"_a = false);

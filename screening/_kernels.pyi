@@ -15,6 +15,10 @@ def nearest_means(
     same: bool,
     k: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float64]]: ...
+def component_ranks(
+    n: int, first: NDArray[np.int64], second: NDArray[np.int64], shifts: NDArray[np.int64]
+) -> NDArray[np.int32]: ...
+def city_block(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]: ...
 def channel_points(
     lattice: NDArray[np.float64],
     positions: NDArray[np.float64],

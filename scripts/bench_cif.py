@@ -25,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--against", help="an earlier commit")
+    parser.add_argument("--built", type=Path, help="where builds are kept for the next time")
     options = parser.parse_args()
     paths = sorted(options.folder.glob("*.cif"))
     limits = InputLimits()
@@ -54,7 +55,7 @@ def main() -> None:
 
 Files whose total composition differs by more than 1 %: {", ".join(differing) or "none"}."""
     if options.against:
-        found = compare([str(options.folder)], against=options.against, every=1, rounds=3, built=None)
+        found = compare([str(options.folder)], against=options.against, every=1, rounds=3, built=options.built)
         body += f"\n\n```\n{found}\n```"
     print(body)
     record("cif", "Reading CIF", body)

@@ -25,8 +25,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+# `-P` and PYTHONSAFEPATH leave out the folder of the script; the modules beside it are needed all the same.
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 import numpy as np
-from builds import EARLIER, build, start
+from builds import EARLIER, both, start
 
 
 def write_clouds(paths: list[str], every: int, target: Path) -> str:
@@ -110,16 +113,12 @@ def compare(packages: dict[str, Path], clouds: Path, rounds: int) -> list[str]:
     return lines
 
 
-def reported(paths: list[str], *, against: str, every: int, rounds: int) -> str:
+def reported(paths: list[str], *, against: str, every: int, rounds: int, built: Path | None = None) -> str:
     """Return the report of both engines on the clouds of some crystals."""
     with tempfile.TemporaryDirectory() as folder:
         clouds = Path(folder) / "clouds.npz"
         lines = [write_clouds(paths, every, clouds)]
-        packages = {
-            against: build(against, Path(folder) / "earlier"),
-            "this tree": build(None, Path(folder) / "this"),
-        }
-        lines += compare(packages, clouds, rounds)
+        lines += compare(both(against, Path(folder), kept=built), clouds, rounds)
     return "\n".join(lines)
 
 
@@ -129,13 +128,16 @@ def main() -> None:
     parser.add_argument("--against", default=EARLIER, help="the earlier commit")
     parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
     parser.add_argument("--rounds", type=int, default=3, help="runs of each, in turn")
+    parser.add_argument("--built", type=Path, help="where builds are kept for the next time")
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         work(options.work)
         return
-    report = reported(options.paths, against=options.against, every=options.every, rounds=options.rounds)
+    report = reported(
+        options.paths, against=options.against, every=options.every, rounds=options.rounds, built=options.built
+    )
     print(report)
     if options.record:
         from benchmarks import record

@@ -18,6 +18,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,7 @@ def main() -> None:
     parser.add_argument("--compare", action="store_true")
     parser.add_argument("--max-points", type=int, default=500)
     parser.add_argument("--against", help="an earlier commit, built beside: the ratio of processor times is printed")
+    parser.add_argument("--built", type=Path, help="where builds are kept for the next time")
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
     options = parser.parse_args()
     kept = _Tee()
@@ -190,7 +192,9 @@ def run(options: argparse.Namespace) -> None:
     if options.against:
         from bench_engine import reported
 
-        print("\n" + reported(options.paths, against=options.against, every=options.every, rounds=2))
+        print(
+            "\n" + reported(options.paths, against=options.against, every=options.every, rounds=2, built=options.built)
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"\npeak memory of this process {peak:.0f} MiB")
 

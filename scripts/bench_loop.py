@@ -21,7 +21,8 @@ from typing import Any
 # `-P` and PYTHONSAFEPATH leave out the folder of the script; the modules beside it are needed all the same.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from turns import HERE, Raw, function, main, serve, take_turns
+from builds import HERE
+from turns import Raw, function, main, serve, take_turns
 
 
 def work(path: str) -> None:

@@ -34,7 +34,7 @@ from screening.learn.model import Model
 from screening.learn.space import FeatureSpace
 from screening.learn.train import train
 from screening.ranking.batches import StoredTables
-from screening.ranking.duplicates import Signatures
+from screening.ranking.duplicates import Signed
 from screening.store.read import read_some
 from screening.store.store import FeatureStore
 from screening.store.tables import FEATURIZED, ShardRows
@@ -48,7 +48,7 @@ PARTS: dict[str, tuple[Any, str]] = {
     READING: (StoredTables, "__getitem__"),
     "LightGBM": (Model, "predict"),
     "nearest labelled crystal": (FeatureSpace, "nearest"),
-    "signatures": (Signatures, "add"),
+    "signatures": (Signed, "of"),
     "duplicates (reading included)": (ranking, "representatives"),
 }
 

@@ -143,6 +143,7 @@ def main() -> None:  # noqa: PLR0915
     parser.add_argument("--part", type=int, default=25_000, help="crystals for one worker against two; 0 = none")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "screening-scale")
     parser.add_argument("--against", help="an earlier commit, built beside: the ratio of bare loops is printed")
+    parser.add_argument("--built", type=Path, help="where builds are kept for the next time")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
     config = Config()
@@ -207,7 +208,7 @@ def main() -> None:  # noqa: PLR0915
     ]
     if options.against:
         every = max(1, counts["found"] // 5_000)
-        found = compare(paths, against=options.against, every=every, rounds=1, built=None)
+        found = compare(paths, against=options.against, every=every, rounds=1, built=options.built)
         lines += ["", "Bare loop:", "", "```", found, "```"]
     body = "\n".join(lines)
     print(body)

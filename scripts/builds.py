@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("kernels", "screening", "CMakeLists.txt", "pyproject.toml", "README.md", "LICENSE")
+HERE = "this tree"
 EARLIER = "f823789"  # what figures are given against unless another commit is named
 
 
@@ -30,6 +32,27 @@ def build(commit: str | None, folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     subprocess.run([*pip, "--target", str(target), str(source)], check=True)
     return target
+
+
+def both(against: str, folder: Path, *, kept: Path | None = None) -> dict[str, Path]:
+    """Return by name the packages of an earlier commit and of this tree, built unless they are `kept` from before."""
+    places = {against: (kept or folder) / against, HERE: (kept or folder) / f"this-{_digest()}"}
+    for name, place in places.items():
+        if not (place / "package").is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+            build(against if name == against else None, place)
+    return {name: place / "package" for name, place in places.items()}
+
+
+def _digest() -> str:
+    """Return what tells this tree's sources from those of another moment."""
+    found = hashlib.sha256()
+    for name in SOURCES:
+        files = sorted((ROOT / name).rglob("*")) if (ROOT / name).is_dir() else [ROOT / name]
+        for file in files:
+            if file.is_file() and file.suffix not in (".so", ".pyc"):
+                found.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return found.hexdigest()[:12]
 
 
 def start(script: str, package: Path, work: Path) -> subprocess.Popen[str]:

@@ -17,11 +17,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
-from builds import EARLIER, build, start
+from builds import EARLIER, both, start
 
 # Crystals that one of the two reads before it is the other's turn: a shard of this tree.
 TURN = 128
-HERE = "this tree"
 
 Raw = tuple[str, str, bytes]  # id, source and text of a crystal
 Work = Callable[[list[Raw]], dict[str, Any]]
@@ -54,10 +53,7 @@ def take_turns(  # noqa: PLR0913
     with tempfile.TemporaryDirectory() as folder:
         items = Path(folder) / "items"
         count = _write_items(paths, every, items)
-        earlier = (built or Path(folder)) / against
-        if not (earlier / "package").is_dir():
-            build(against, earlier)
-        packages = {against: earlier / "package", HERE: build(None, Path(folder) / "this")}
+        packages = both(against, Path(folder), kept=built)
         return [_one_round(script, packages, items, count) for _ in range(rounds)]
 
 

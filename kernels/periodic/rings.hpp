@@ -93,6 +93,7 @@ class RingSearch {
     // An edge of length d has d / resolution < tick + 1 - phase: so much longer is a path than its ticks at the most.
     const double shortest = used ? table.tick[ordered.front()] : 1;
     scale_ = (1.0 - 1e-9) / (rule.resolution * (1.0 + (1.0 - rule.phase) / shortest));
+    per_tick_ = 1.0 / rule.resolution;
   }
 
   // The shortest ring through the edge `e`, of rank `rank`, by edges of ranks up to `last`, of a cost below `limit`;
@@ -109,10 +110,11 @@ class RingSearch {
     const Corner begin{table_->owner[e], {0, 0, 0}};
     target_ = {table_->site[e], {table_->shift[3 * e], table_->shift[3 * e + 1], table_->shift[3 * e + 2]}};
     const std::uint32_t forbidden = cocycle ? cocycle->at(rank) : 0;  // e itself is walked backwards
+    if (!cocycle) limit_ = std::min(limit, by_one_corner(begin));
     nodes_.clear();
     heap_.clear();
     places_.reset(64);
-    push({0, 0, begin, 0, 1, 0, 0});
+    push({left(begin), 0, begin, 0, 1, 0, 0});
     while (!heap_.empty() && pushed_ <= (cocycle ? kDetourSteps : kRingSteps)) {
       std::pop_heap(heap_.begin(), heap_.end());
       const Walk walk = heap_.back();
@@ -180,14 +182,16 @@ class RingSearch {
     const std::int32_t i = walk.at.site;
     for (std::uint32_t k = start_[i]; k < end_[i] && steps_[k].rank <= last_; ++k) {
       const std::uint32_t entry = steps_[k].entry;
+      const std::int64_t cost = walk.cost + (static_cast<std::int64_t>(table_->tick[entry]) << kCorners) + 1;
+      if (cost >= limit_) break;  // steps come by rising length
       Corner to{table_->site[entry], {walk.at.z[0], walk.at.z[1], walk.at.z[2]}};
       for (int c = 0; c < 3; ++c) {
         to.z[c] += table_->shift[3 * entry + c];
         if (to.z[c] > kFar || to.z[c] < -kFar) return false;
       }
       if (to == begin || (walk.cost == 0 && to == target_)) continue;  // no way back, and not by e itself
-      const std::int64_t cost = walk.cost + (static_cast<std::int64_t>(table_->tick[entry]) << kCorners) + 1;
-      Walk next{cost, cost, to, walk.value, walk.power, node, entry};
+      Walk next{cost + left(to), cost, to, walk.value, walk.power, node, entry};
+      if (next.bound >= limit_) continue;
       if (cocycle_) carry(steps_[k], next);
       push(next);
     }
@@ -205,11 +209,26 @@ class RingSearch {
     next.value = field_->add(next.value, up ? term : field_->negative(term));
   }
 
-  void push(Walk walk) {
+  // A bound above the cost of a path over one corner: no walk that costs as much is worth keeping. The second of its two
+  // edges is not looked up: if surely shorter than the last one allowed it is there, and has fewer ticks than this.
+  std::int64_t by_one_corner(const Corner& begin) const {
+    const std::int32_t i = begin.site;
+    const std::int64_t longest = table_->tick[table_->ordered[last_]];
+    std::int64_t best = INT64_MAX;
+    for (std::uint32_t k = start_[i]; k < end_[i] && steps_[k].rank <= last_; ++k) {
+      const std::uint32_t entry = steps_[k].entry;
+      Corner to{table_->site[entry], {0, 0, 0}};
+      for (int c = 0; c < 3; ++c) to.z[c] = table_->shift[3 * entry + c];
+      if (to == begin || to == target_) continue;
+      const std::int64_t rest = static_cast<std::int64_t>(straight(to) * per_tick_) + 2;
+      if (rest < longest) best = std::min(best, ((table_->tick[entry] + rest) << kCorners) + 3);
+    }
+    return best;
+  }
+
+  void push(const Walk& walk) {
     std::int64_t node;
     if (known(walk.at, walk.value, node)) return;  // the end itself is never settled
-    walk.bound = walk.cost + left(walk.at);
-    if (walk.bound >= limit_) return;
     ++pushed_;
     heap_.push_back(walk);
     std::push_heap(heap_.begin(), heap_.end());
@@ -218,13 +237,18 @@ class RingSearch {
   // At most the ticks of any path from here to the end, and falling along a step by at most its ticks: rounding two
   // numbers down that differ by at most a whole number keeps that.
   std::int64_t left(const Corner& at) const {
+    return static_cast<std::int64_t>(straight(at) * scale_) << kCorners;
+  }
+
+  // From here to the end, Å.
+  double straight(const Corner& at) const {
     double f[3], v[3];
     for (int c = 0; c < 3; ++c)
       f[c] = cell_->points.fractional[3 * target_.site + c] - cell_->points.fractional[3 * at.site + c] +
              (target_.z[c] - at.z[c]);
     for (int c = 0; c < 3; ++c)
       v[c] = f[0] * cell_->lattice.rows[0][c] + f[1] * cell_->lattice.rows[1][c] + f[2] * cell_->lattice.rows[2][c];
-    return static_cast<std::int64_t>(std::sqrt(dot(v, v)) * scale_) << kCorners;
+    return std::sqrt(dot(v, v));
   }
 
   void trace(const Walk& walk, std::uint32_t closing, Ring& ring) const {
@@ -251,7 +275,7 @@ class RingSearch {
   std::uint32_t last_ = 0;
   std::int64_t limit_ = 0;
   std::size_t pushed_ = 0;
-  double scale_ = 0.0;
+  double scale_ = 0.0, per_tick_ = 0.0;
 };
 
 // Chooses the ring of every loop of a barcode.

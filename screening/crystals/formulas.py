@@ -127,9 +127,14 @@ def anonymous_formula(composition: Mapping[str, float]) -> str:
     composition
         Atoms per cell by element symbol; reduced as `reduced_formula` does.
     """
-    amounts = [amount for amount in composition.values() if amount > 1e-6]
+    return _without_elements(tuple(sorted([amount for amount in composition.values() if amount > 1e-6])))
+
+
+@lru_cache(maxsize=16384)
+def _without_elements(amounts: tuple[float, ...]) -> str:
+    """Return the reduced formula of rising amounts."""
     divisor = _divisor(amounts)
-    texts = (f"{amount / divisor:.3f}".rstrip("0").rstrip(".") for amount in sorted(amounts))
+    texts = (f"{amount / divisor:.3f}".rstrip("0").rstrip(".") for amount in amounts)
     return "".join(f"{_letter(index)}{'' if text == '1' else text}" for index, text in enumerate(texts))
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from screening import _kernels
 from screening.config import Config, FeatureSettings
 from screening.crystals import (
     Cloud,
@@ -93,7 +94,7 @@ def hole_atoms(crystal: Crystal, channel: str, config: Config | FeatureSettings)
         raise InputError(f"no channel is named {channel!r}; there are {', '.join(config.cloud.channels)}")
     cloud, members = channel_members(crystal, config.cloud)[channel]
     table = _bars(cloud, channel, config, rings=True)
-    makes = _Maker(table, cloud, _atoms_of_points(members, len(cloud[1])))
+    makes = _Maker(table, cloud[1], _atoms_of_points(members, len(cloud[1])))
     return [hole for dim in range(config.homology.max_dim + 1) for run in _runs(table, dim) for hole in makes(run.bars)]
 
 
@@ -128,9 +129,9 @@ def _runs(table: BarTable, dim: int) -> list[_Run]:
 class _Maker:
     """Makes holes of bars: their simplices and rings as atoms of the crystal."""
 
-    def __init__(self, table: BarTable, cloud: Cloud, atoms: list[list[AtomAt]]) -> None:
+    def __init__(self, table: BarTable, positions: FloatArray, atoms: list[list[AtomAt]]) -> None:
         self._table = table
-        self._positions = cloud[1]
+        self._positions = positions
         self._atoms = atoms
 
     def __call__(self, bars: IntArray) -> list[Hole]:
@@ -201,66 +202,16 @@ def _edges_of_rank(lattice: FloatArray, positions: FloatArray, radius: float, ra
     pairs = periodic_pairs(lattice, positions, radius + 1e-3)
     tick = ticks(pairs.distance)
     level = int(ticks(np.array(radius)))
-    joined: list[tuple[int, int, Shift]] = [
-        (i, j, (a, b, c))
-        for i, j, (a, b, c), t in zip(
-            pairs.i.tolist(), pairs.j.tolist(), pairs.shift.tolist(), tick.tolist(), strict=True
-        )
-        if t <= level
-    ]
-    component, of_rank = _component_ranks(len(positions), joined)
+    joined = np.flatnonzero(tick <= level)
+    first, second, shifts = pairs.i[joined], pairs.j[joined], np.ascontiguousarray(pairs.shift[joined])
+    ranks = _kernels.component_ranks(len(positions), first, second, shifts)
+    chosen = (tick[joined] == level) & (ranks[first] == rank)
     return tuple(
-        (Vertex(i, (0, 0, 0)), Vertex(j, shift))
-        for (i, j, shift), t in zip(joined, tick[tick <= level].tolist(), strict=True)
-        if t == level and of_rank[component[i]] == rank
+        (Vertex(i, (0, 0, 0)), Vertex(j, (a, b, c)))
+        for i, j, (a, b, c) in zip(
+            first[chosen].tolist(), second[chosen].tolist(), shifts[chosen].tolist(), strict=True
+        )
     )
-
-
-def _component_ranks(n: int, joined: list[tuple[int, int, Shift]]) -> tuple[list[int], list[int]]:
-    """Return the component of each point, and each component's number of independent periods."""
-    neighbours: list[list[tuple[int, Shift]]] = [[] for _ in range(n)]
-    for i, j, (a, b, c) in joined:
-        neighbours[i].append((j, (a, b, c)))
-        neighbours[j].append((i, (-a, -b, -c)))
-    component = [-1] * n
-    place: list[Shift] = [(0, 0, 0)] * n
-    ranks: list[int] = []
-    for seed in range(n):
-        if component[seed] >= 0:
-            continue
-        component[seed], stack, basis = len(ranks), [seed], _Basis()
-        while stack:
-            point = stack.pop()
-            x, y, z = place[point]
-            for other, (a, b, c) in neighbours[point]:
-                if component[other] < 0:
-                    component[other], place[other] = len(ranks), (x + a, y + b, z + c)
-                    stack.append(other)
-                elif basis.rank < 3:
-                    u, v, w = place[other]
-                    basis.add((x + a - u, y + b - v, z + c - w))
-        ranks.append(basis.rank)
-    return component, ranks
-
-
-class _Basis:
-    """Independent whole vectors among those added, exactly."""
-
-    def __init__(self) -> None:
-        self.rank = 0
-        self._first: Shift = (0, 0, 0)
-        self._normal: Shift = (0, 0, 0)  # of the first two
-
-    def add(self, period: Shift) -> None:
-        """Count a vector if it is independent of those before it."""
-        if self.rank == 0:
-            self._first, self.rank = period, int(any(period))
-        elif self.rank == 1:
-            (a, b, c), (u, v, w) = self._first, period
-            self._normal = (b * w - c * v, c * u - a * w, a * v - b * u)
-            self.rank += any(self._normal)
-        elif self.rank == 2:
-            self.rank += sum(a * b for a, b in zip(self._normal, period, strict=True)) != 0
 
 
 def hole_table(crystal: Crystal, config: Config | FeatureSettings, *, max_bars: int = 40) -> dict[str, Any]:
@@ -302,7 +253,8 @@ def hole_table(crystal: Crystal, config: Config | FeatureSettings, *, max_bars: 
     if max_bars < 0:
         raise ValueError("max_bars must not be negative")
 
-    def entries(table: BarTable, makes: _Maker) -> list[dict[str, Any]]:
+    def entries(table: BarTable, positions: FloatArray, atoms: list[list[AtomAt]]) -> list[dict[str, Any]]:
+        makes = _Maker(table, positions, atoms)
         return [
             _entry(hole, crystal.lattice)
             for dim in range(1, config.homology.max_dim + 1)
@@ -311,53 +263,21 @@ def hole_table(crystal: Crystal, config: Config | FeatureSettings, *, max_bars: 
             for hole in makes(run.bars)[: max_bars - run.before]
         ]
 
-    return {"lattice": crystal.lattice.tolist(), "channels": _channels(crystal, config, entries, most=max_bars)}
+    return {"lattice": crystal.lattice.tolist(), "channels": channel_entries(crystal, config, entries, most=max_bars)}
 
 
-def hole_groups(
-    crystal: Crystal, config: Config | FeatureSettings, *, max_bars: int, groups: int, members: int
-) -> list[dict[str, Any]]:
-    """Return the channels of `hole_table`, with bars that have the same birth and death as one: what a page draws.
-
-    Of each channel and dimension the first `groups` different bars, and of each of these the simplices of the first
-    `members`. ``bars`` = [{dim, birth, death, n, members}, ...]: ``n`` counts equal ones among the `max_bars` longest,
-    a member is ``[birth atoms, death atoms, centre]``. The birth of a ring is all its corners, of which the last and
-    the first are the birth edge; where no ring was found, that edge alone. Rings are looked for of these members, which
-    come before their equals.
-
-    Raises
-    ------
-    RejectionError
-        no-mobile-ion, or as `periodic_barcodes`.
-    """
-
-    def entries(table: BarTable, makes: _Maker) -> list[dict[str, Any]]:
-        sizes = table.ring_sizes()
-        found = []
-        for dim in range(1, config.homology.max_dim + 1):
-            for run in _runs(table, dim)[:groups]:
-                count = min(len(run.bars), max_bars - run.before)
-                if count <= 0:
-                    break
-                ringed = run.bars[sizes[run.bars] > 0]
-                chosen = ringed if len(ringed) >= min(members, count) else run.bars
-                same = [_entry(hole, crystal.lattice) for hole in makes(chosen)[: min(members, count)]]
-                drawn = [[one["ring"] or one["birth_atoms"], one["death_atoms"], one["centre"]] for one in same]
-                birth, death = same[0]["birth"], same[0]["death"]
-                found.append({"dim": dim, "birth": birth, "death": death, "n": count, "members": drawn})
-        return found
-
-    return _channels(crystal, config, entries, most=max_bars, rings=(groups, members))
-
-
-def _channels(
+def channel_entries(
     crystal: Crystal,
     config: Config | FeatureSettings,
-    entries: Callable[[BarTable, _Maker], list[dict[str, Any]]],
+    entries: Callable[[BarTable, FloatArray, list[list[AtomAt]]], list[dict[str, Any]]],
     *,
     most: int,
     rings: bool | tuple[int, int] = True,
 ) -> list[dict[str, Any]]:
+    """Return the channels of `hole_table`; their bars are what `entries` makes of bars, positions and atoms of points.
+
+    At most `most` bars are told of each dimension; `rings` as of `bar_table`.
+    """
     channels = []
     for channel, (cloud, members) in channel_members(crystal, config.cloud).items():
         if len(cloud[1]) == 0:
@@ -370,7 +290,7 @@ def _channels(
                 "label": channel_label(channel, config.cloud),
                 "points": len(cloud[1]),
                 "r_cut": round(table.r_cut, 4),
-                "bars": entries(table, _Maker(table, cloud, atoms)),
+                "bars": entries(table, cloud[1], atoms),
                 "left_out": {str(dim): max(0, int((table.dim == dim).sum()) - most) for dim in dims},
                 "percolation": [
                     _event_entry(event, atoms) for event in percolation_events(cloud, config.homology.r_max[channel])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import lightgbm as lgb
@@ -96,9 +97,11 @@ def parameters(settings: LearnConfig, *, seed: int, threads: int = 1, device_typ
 
 
 def fit(
-    rows: Rows, *, params: dict[str, Any], trees: int, columns: Sequence[str] | None = None
+    rows: Rows, *, params: dict[str, Any], trees: int, columns: Sequence[str] | None = None, kept: bool = True
 ) -> tuple[lgb.Booster, float]:
     """Return a booster of the target minus its base score, and the base score.
+
+    One that is to be `kept`, or written, lets go of the training rows: LightGBM writes it and reads it again.
 
     The base is subtracted from the targets, so the booster's output plus the base is the prediction whether or not
     LightGBM would add an average of its own. What a GPU's compiler prints during a fit does not reach the terminal.
@@ -112,11 +115,15 @@ def fit(
     names: Any = "auto" if columns is None else list(columns)
     data = lgb.Dataset(rows.features, label=target, feature_name=names, params=params)
     with native_output_held() if "device_type" in params else nullcontext():
-        return lgb.train({**params, "objective": objective}, data, num_boost_round=trees), base
+        told = {**params, "objective": objective}
+        return lgb.train(told, data, num_boost_round=trees, keep_training_booster=not kept), base
 
 
+@lru_cache(maxsize=32)
 def read_booster(text: str, *, n_features: int) -> lgb.Booster:
     """Return the booster written as `text`, which is not trusted: LightGBM reads what `read_trees` has checked.
+
+    The last ones are kept: the same text gives the same booster, which predicts and is not changed.
 
     Raises
     ------

@@ -85,7 +85,8 @@ class Dataset:
         """Return pairs and groups of a split by chemical family, or None where the labels state no family."""
         if not (self.family != "").any():
             return None
-        related = links(fractions=self.fractions, features=self.features, names=(self.family,))
+        related = {name: self.pairs[name] for name in ("composition", "near-duplicate")}
+        related["family"] = equal_pairs(self.family)
         return related, connected_groups(len(self), related)
 
 

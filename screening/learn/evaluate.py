@@ -315,7 +315,8 @@ def _judge_fold(  # noqa: PLR0913
     training = Rows(data.features, data.target, data.is_bound, groups)[~held].under(settings.bounds)
     params = parameters(settings, seed=seed, device_type=device_type)
     plain = Rows(data.conventional, data.target, data.is_bound, groups)[~held].under(settings.bounds)
-    booster, base = fit(plain, params=params, trees=settings.trees)
+    booster, base = fit(plain, params=params, trees=settings.trees, kept=False)
+    conventional = np.asarray(booster.predict(data.conventional[held], num_threads=1), dtype=np.float64) + base
     nearest, _ = FeatureSpace.of(training.features).nearest(data.features[held])
     return pd.DataFrame(
         {
@@ -326,7 +327,7 @@ def _judge_fold(  # noqa: PLR0913
             "is_bound": data.is_bound[held],
             "measured": data.target[held],
             **columns,
-            "conventional": np.asarray(booster.predict(data.conventional[held]), dtype=np.float64) + base,
+            "conventional": conventional,
             "dummy": base_score(training.target, training.is_bound),
             "nearest": training.target[nearest],
         }

@@ -13,15 +13,16 @@ equation 5.12 for the predictions that leave one out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from scipy.spatial.distance import cdist
 from scipy.stats import norm
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+from screening import _kernels
 from screening.crystals import BoolArray, FloatArray, IntArray
 
 GAMMA = 0.1
@@ -54,7 +55,7 @@ class Kernels:
     def predict(self, features: NDArray[Any]) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return ridge, process and the process' deviation, each (n,), log10 S/cm and log units."""
         ridge, process, deviation = (np.empty(len(features)) for _ in range(3))
-        with threadpool_limits(1, user_api="blas"):
+        with _threads().limit(limits=1, user_api="blas"):
             for begin in range(0, len(features), BLOCK):
                 span = slice(begin, begin + BLOCK)
                 kernel = laplacian(self.project(features[span]), self.points)
@@ -66,9 +67,17 @@ class Kernels:
         return ridge, process, deviation
 
 
+@cache
+def _threads() -> Any:
+    """Return what bounds the threads of the libraries that are loaded now, numpy's and scipy's among them."""
+    return ThreadpoolController()
+
+
 def laplacian(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return the kernel (n, m) between scaled columns (n, k) and (m, k)."""
-    return np.asarray(np.exp(-GAMMA * cdist(left, right, "cityblock")), dtype=np.float64)
+    far = _kernels.city_block(np.ascontiguousarray(left), np.ascontiguousarray(right))
+    far *= -GAMMA
+    return np.exp(far, out=far)
 
 
 def fit_kernels(features: NDArray[Any], target: FloatArray, is_bound: BoolArray) -> Kernels:
@@ -86,13 +95,13 @@ def fit_kernels(features: NDArray[Any], target: FloatArray, is_bound: BoolArray)
     values = np.asarray(features, dtype=np.float64)
     known = np.isfinite(values)
     some = np.flatnonzero(known.any(axis=0))
-    fill = np.nanmedian(values[:, some], axis=0) if len(some) else np.empty(0)
+    fill = _medians(values[:, some], whole=np.asarray(known[:, some].all(axis=0)))
     filled = np.where(known[:, some], values[:, some], fill)
     mean, spread = filled.mean(axis=0), filled.std(axis=0)
     varies = spread > 1e-9 * np.maximum(1.0, np.abs(mean))  # a constant column keeps a spread of rounding size
     used, fill, mean, spread = some[varies], fill[varies], mean[varies], spread[varies]
     points = np.ascontiguousarray(_scaled(filled[:, varies], mean, spread))
-    with threadpool_limits(1, user_api="blas"):
+    with _threads().limit(limits=1, user_api="blas"):
         lower = cholesky(laplacian(points, points) + NOISE * np.eye(len(points)), lower=True)
         # By rows, as it is read back from a file: sums are then the same to the last bit.
         factor = np.ascontiguousarray(solve_triangular(lower, np.eye(len(points)), lower=True))
@@ -115,6 +124,18 @@ def fit_kernels(features: NDArray[Any], target: FloatArray, is_bound: BoolArray)
         process_base=process_base,
         scale=scale,
     )
+
+
+def _medians(values: FloatArray, *, whole: BoolArray) -> FloatArray:
+    """Return the median (k,) of what is known in each column of (n, k); `whole` (k,) are those that are known in all.
+
+    numpy takes columns with gaps one by one.
+    """
+    medians = np.empty(values.shape[1])
+    medians[whole] = np.median(values[:, whole], axis=0)
+    if not whole.all():
+        medians[~whole] = np.nanmedian(values[:, ~whole], axis=0)
+    return medians
 
 
 def _scaled(values: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:

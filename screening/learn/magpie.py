@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.crystals import FloatArray
+from screening.crystals import FloatArray, IntArray
 
+BLOCK = 1024  # compositions worked out at a time
 STATISTICS = ("minimum", "maximum", "range", "mean", "avg_dev", "mode")
 
 
@@ -49,14 +50,29 @@ def magpie_features(composition: NDArray[Any]) -> FloatArray:
     abundant ones the lowest); over the elements that occur: minimum, maximum, range.
     """
     _, table = element_properties()
-    values = np.empty((len(composition), table.shape[1], len(STATISTICS)))
-    for row, amounts in enumerate(np.asarray(composition, dtype=np.float64)):
-        present = np.flatnonzero(amounts > 0)
-        share = amounts[present] / amounts[present].sum()
-        held = table[present]
-        mean = share @ held
-        low, high = held.min(axis=0), held.max(axis=0)
-        # Amounts of one refinement that should be equal differ by rounding of single precision.
-        most = held[np.isclose(share, share.max(), rtol=1e-5, atol=0.0)].min(axis=0)
-        values[row] = np.column_stack([low, high, high - low, mean, share @ np.abs(held - mean), most])
-    return values.reshape(len(composition), table.shape[1] * len(STATISTICS))
+    amounts = np.asarray(composition, dtype=np.float64)
+    values = np.empty((len(amounts), table.shape[1], len(STATISTICS)))
+    present = amounts > 0
+    n_present = present.sum(axis=1)
+    for count in np.unique(n_present):
+        rows = np.flatnonzero(n_present == count)
+        # By the elements that they hold, as many in each.
+        elements = np.nonzero(present[rows])[1].reshape(len(rows), count)
+        for begin in range(0, len(rows), BLOCK):
+            span = slice(begin, begin + BLOCK)
+            values[rows[span]] = _statistics(amounts[rows[span]], elements[span], table)
+    return values.reshape(len(amounts), table.shape[1] * len(STATISTICS))
+
+
+def _statistics(amounts: FloatArray, elements: IntArray, table: FloatArray) -> FloatArray:
+    """Return the statistics (n, 22, 6) of compositions (n, 119) that hold the `elements` (n, k)."""
+    share = np.take_along_axis(amounts, elements, axis=1)
+    share /= share.sum(axis=1, keepdims=True)
+    held = table[elements]
+    mean = np.matmul(share[:, None, :], held)
+    low, high = held.min(axis=1), held.max(axis=1)
+    # Amounts of one refinement that should be equal differ by rounding of single precision.
+    most = np.isclose(share, share.max(axis=1, keepdims=True), rtol=1e-5, atol=0.0)
+    mode = np.where(most[:, :, None], held, np.inf).min(axis=1)
+    spread = np.matmul(share[:, None, :], np.abs(held - mean))
+    return np.stack([low, high, high - low, mean[:, 0], spread[:, 0], mode], axis=2)

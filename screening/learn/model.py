@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
@@ -54,6 +54,10 @@ class Model:
     kernels: Kernels | None = None  # beside the trees; None = LightGBM alone
     composition_kernels: Kernels | None = None  # of the composition alone
     distance_kernels: Kernels | None = None  # of the distances between sublattices
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone, for a process that works the rest out again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -185,8 +189,10 @@ class Model:
             normalised=header.normalised,
         )
 
-    def contributions(self, features: NDArray[Any]) -> tuple[FloatArray, float]:
+    def contributions(self, features: NDArray[Any], *, threads: int = 1) -> tuple[FloatArray, float]:
         """Return SHAP values (n, n_columns) in log units, exact for the trees, and what these predict on average.
+
+        No value depends on `threads`.
 
         They add up to what LightGBM alone predicts (`tree_mean`), not to the mean of all learners.
 
@@ -203,7 +209,7 @@ class Model:
         seen = self.view(features)
         total = np.zeros((len(features), seen.shape[1] + 1))
         for booster in self._boosters:
-            total += np.asarray(booster.predict(seen, pred_contrib=True, num_threads=1))
+            total += np.asarray(booster.predict(seen, pred_contrib=True, num_threads=threads))
         total /= len(self._boosters)
         expected = self.header.base + float(total[0, -1])
         values = self.view.spread(total[:, :-1])

@@ -75,13 +75,14 @@ def fit_predictor(  # noqa: PLR0913
 ) -> Predictor:
     """Return the learners that `settings.model` names, fitted to rows; one booster per seed.
 
-    The last `n_distances` columns are distances between sublattices, which have learners of their own.
+    The last `n_distances` columns are distances between sublattices, which have learners of their own. Boosters that
+    are to be written are given the names of their columns.
     """
     rows, beside = rows.under(settings.bounds).split(n_distances)
     boosters, base = [], 0.0
     for seed in seeds:
         params = parameters(settings, seed=seed, device_type=device_type)
-        booster, base = fit(rows, params=params, trees=settings.trees, columns=columns)
+        booster, base = fit(rows, params=params, trees=settings.trees, columns=columns, kept=columns is not None)
         boosters.append(booster)
     kernels = distances = None
     if settings.model == "mean":

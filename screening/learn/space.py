@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from screening.crystals import FloatArray, IntArray
 BLOCK = 256  # crystals compared at a time
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class FeatureSpace:
     """Columns scaled to zero mean and unit spread over reference crystals; distance = root mean square difference.
 
@@ -79,9 +80,9 @@ class FeatureSpace:
         """Return (n, n_reference) whether a reference crystal can be the nearest one; for each row, one is."""
         unit = 2.0**-24  # rounding of single precision
         width = coordinates.shape[1]
-        lengths, ours = np.linalg.norm(coordinates, axis=1), np.linalg.norm(self.points, axis=1)
+        lengths, (ours, points) = np.linalg.norm(coordinates, axis=1), self._single
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows becomes NaN or inf: ruled out by nothing
-            product = coordinates.astype(np.float32) @ self.points.astype(np.float32).T
+            product = coordinates.astype(np.float32) @ points
             squares = lengths[:, None] ** 2 + ours[None, :] ** 2 - 2.0 * product
             # |fl(x.y) - x.y| <= (width + 2) unit |x| |y| (1 + ...), the rounding of x and y included (Higham, Accuracy
             # and Stability of Numerical Algorithms, 2002, eq. 3.5); twice that, and what double precision may round.
@@ -90,6 +91,12 @@ class FeatureSpace:
             upper = (squares + bound).min(axis=1, keepdims=True)
             lower = squares - bound
         return np.asarray(~(lower > upper) | ~np.isfinite(upper), dtype=np.bool_)
+
+    @cached_property
+    def _single(self) -> tuple[FloatArray, NDArray[np.float32]]:
+        """Lengths of the reference crystals (n_reference,), and their coordinates in single precision, by columns."""
+        with np.errstate(over="ignore"):
+            return np.linalg.norm(self.points, axis=1), self.points.astype(np.float32).T
 
     def nearest_others(self) -> tuple[IntArray, FloatArray]:
         """Return for each reference crystal the nearest other one, index (n,), and its distance (n,)."""

@@ -33,8 +33,12 @@ HEAD = {"version": "v4", "num_class": "1", "num_tree_per_iteration": "1", "label
 HEAD_KEYS = {*HEAD, "max_feature_idx", "feature_names", "feature_infos", "tree_sizes"}
 _NAME = re.compile(r'[^\x00-\x20\x7f-\xa0"\\,:\[\]{}=]{1,1000}')  # no space, nothing that means something in JSON
 _INFO = re.compile(r"none|\[([-+.0-9e]{1,40}):([-+.0-9e]{1,40})\]")
-_INTEGER = re.compile(r"-?[0-9]{1,18}")
-_NUMBER = re.compile(r"-?[0-9.]{1,24}(?:e[-+]?[0-9]{1,3})?")
+_INTEGER = r"-?[0-9]{1,18}"
+_NUMBER = r"-?[0-9.]{1,24}(?:e[-+]?[0-9]{1,3})?"
+# Numbers of a line with a space between each two.
+_INTEGERS, _NUMBERS, _THRESHOLDS = (
+    re.compile(rf"{one}(?: {one})*") for one in (_INTEGER, _NUMBER, f"(?:{_NUMBER}|inf)")
+)
 
 Tree = dict[str, NDArray[Any]]
 
@@ -199,14 +203,13 @@ def _read_tree(block: str, *, index: int, n_features: int) -> Tree:
 
 def _numbers(key: str, text: str, number: type[int] | type[float]) -> NDArray[Any]:
     words = text.split(" ") if text else []
-    form = _INTEGER if number is int else _NUMBER
     # A split that parts missing values from all others is at infinity.
-    if not all(form.fullmatch(word) or (key == "threshold" and word == "inf") for word in words):
+    form = _INTEGERS if number is int else _THRESHOLDS if key == "threshold" else _NUMBERS
+    if words and not form.fullmatch(text):
         raise ValueError(f"{_plain(key)} that are no numbers")
-    values = np.array([number(word) for word in words], dtype=np.int64 if number is int else np.float64)
-    if key != "threshold" and not np.isfinite(values).all():
-        raise ValueError(f"{_plain(key)} that are not finite")
-    if key == "threshold" and np.count_nonzero(np.isinf(values)) != words.count("inf"):
+    values = np.array(list(map(number, words)), dtype=np.int64 if number is int else np.float64)
+    n_infinite = words.count("inf") if key == "threshold" else 0
+    if number is float and np.count_nonzero(np.isfinite(values)) != len(values) - n_infinite:
         raise ValueError(f"{_plain(key)} that are not finite")
     return values
 
@@ -227,7 +230,7 @@ def _check_splits(tree: Tree, *, n_features: int) -> None:
     feature, decision = tree["split_feature"], tree["decision_type"]
     if len(feature) and (feature.min() < 0 or feature.max() >= n_features):
         raise ValueError("a split on a feature that does not exist")
-    if not np.isin(decision, DECISIONS).all():
+    if not set(decision.tolist()) <= set(DECISIONS):
         raise ValueError("a categorical split, or one that takes zeros for missing")
 
 

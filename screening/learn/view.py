@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from screening.crystals import FloatArray, IntArray
 from screening.errors import ModelError
 from screening.features import Column, parse_column
+
+BLOCK = 64  # crystals averaged at a time: their columns stay in the cache
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,15 +41,7 @@ class View:
         ModelError
             A column is not named channel/curve[/radius].
         """
-        members: dict[str, list[int]] = {}
-        for index, column in enumerate(columns):
-            members.setdefault(_band_name(column, band), []).append(index)
-        sizes = [len(indices) for indices in members.values()]
-        return cls(
-            names=tuple(members),
-            order=np.array([index for indices in members.values() for index in indices], dtype=np.int64),
-            starts=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
-        )
+        return _view(tuple(columns), band)
 
     @property
     def sizes(self) -> IntArray:
@@ -55,9 +50,12 @@ class View:
 
     def __call__(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """Return features (n, n_columns) as band means (n, n_bands); NaN where any column of the band is NaN."""
-        ordered = features[:, self.order].astype(np.float64)
-        means = np.add.reduceat(ordered, self.starts, axis=1) / self.sizes
-        return means.astype(np.float32)
+        means = np.empty((len(features), len(self.starts)), dtype=np.float32)
+        for begin in range(0, len(features), BLOCK):
+            span = slice(begin, begin + BLOCK)
+            ordered = np.take(features[span], self.order, axis=1).astype(np.float64)
+            means[span] = np.add.reduceat(ordered, self.starts, axis=1) / self.sizes
+        return means
 
     def spread(self, values: FloatArray) -> FloatArray:
         """Return values of bands (n, n_bands) shared equally among their columns, (n, n_columns); sums stay."""
@@ -65,6 +63,19 @@ class View:
         columns = np.empty((len(values), len(self.order)))
         columns[:, self.order] = shared
         return columns
+
+
+@lru_cache(maxsize=8)
+def _view(columns: tuple[str, ...], band: float) -> View:
+    members: dict[str, list[int]] = {}
+    for index, column in enumerate(columns):
+        members.setdefault(_band_name(column, band), []).append(index)
+    sizes = [len(indices) for indices in members.values()]
+    return View(
+        names=tuple(members),
+        order=np.array([index for indices in members.values() for index in indices], dtype=np.int64),
+        starts=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
+    )
 
 
 def band_below(column: Column, width: float) -> float:

@@ -27,11 +27,17 @@ class StoredTables(Sequence[FeatureTable]):
     """
 
     def __init__(self, path: Location) -> None:
+        self.path = path
         self._store = FeatureStore.open(path)
         self._entries = self._store.entries()
 
     def __len__(self) -> int:
         return len(self._entries)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows in all tables, those without features included."""
+        return sum(entry.rows for entry in self._entries)
 
     @overload
     def __getitem__(self, index: int) -> FeatureTable: ...
@@ -57,12 +63,15 @@ class Batch:
     row: IntArray  # (n,) row in it
 
 
-def batches(tables: Iterable[FeatureTable], model: Model, *, labelled: bool) -> Iterator[Batch]:
-    """Yield the crystals to rank in batches of about `BATCH`; features are checked against the model's."""
+def batches(tables: Iterable[FeatureTable], model: Model, *, labelled: bool, first: int = 0) -> Iterator[Batch]:
+    """Yield the crystals to rank in batches of about `BATCH`; features are checked against the model's.
+
+    The first of the tables has the number `first`.
+    """
     known = frozenset(str(id) for id in model.training.ids)
     header: dict[str, Any] | None = None
     waiting: list[Batch] = []
-    for number, table in enumerate(tables):
+    for number, table in enumerate(tables, start=first):
         if table.header is not header:
             model.check_features(table.header)
             if waiting:

@@ -64,6 +64,25 @@ def sketch(features: NDArray[Any]) -> FloatArray:
     return means
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Signed:
+    """Signatures of a batch, whose sets of elements have no numbers yet."""
+
+    part: NDArray[Any]  # (n,) of _FIELDS; elements are -1 of crystals that stand for themselves
+    sets: NDArray[np.uint8]  # (n, n_bytes) bits of the elements
+
+    @classmethod
+    def of(cls, batch: Batch, *, alone: NDArray[np.bool_]) -> Signed:
+        """Return the signatures of a batch; crystals `alone` (n,) stand for themselves, whatever they equal."""
+        part = np.zeros(len(batch.ids), dtype=_FIELDS)
+        part["elements"][alone] = -1
+        part["missing"] = np.isnan(batch.features).sum(axis=1)
+        part["table"], part["row"] = batch.table, batch.row
+        part["volume"] = np.log(batch.facts["volume"] / batch.composition.sum(axis=1, dtype=np.float64))
+        part["sketch"] = sketch(batch.features)
+        return cls(part, np.packbits(batch.composition > 0, axis=1))
+
+
 class Signatures:
     """What is kept of each crystal to find its duplicates."""
 
@@ -71,17 +90,11 @@ class Signatures:
         self._parts: list[NDArray[Any]] = []
         self._elements: dict[bytes, int] = {}
 
-    def add(self, batch: Batch, *, alone: NDArray[np.bool_]) -> None:
-        """Keep the signatures of a batch; crystals `alone` (n,) stand for themselves, whatever they equal."""
-        part = np.zeros(len(batch.ids), dtype=_FIELDS)
-        sets = np.packbits(batch.composition > 0, axis=1)
-        part["elements"] = [self._elements.setdefault(one.tobytes(), len(self._elements)) for one in sets]
-        part["elements"][alone] = -1
-        part["missing"] = np.isnan(batch.features).sum(axis=1)
-        part["table"], part["row"] = batch.table, batch.row
-        part["volume"] = np.log(batch.facts["volume"] / batch.composition.sum(axis=1, dtype=np.float64))
-        part["sketch"] = sketch(batch.features)
-        self._parts.append(part)
+    def add(self, signed: Signed) -> None:
+        """Keep the signatures of a batch."""
+        numbers = [self._elements.setdefault(one.tobytes(), len(self._elements)) for one in signed.sets]
+        signed.part["elements"] = np.where(signed.part["elements"] < 0, -1, numbers)
+        self._parts.append(signed.part)
 
     def joined(self) -> NDArray[Any]:
         """Return the signatures of all crystals, in the order they were added."""

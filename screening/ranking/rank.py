@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,21 @@ from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import InputError, ModelError, Rejection
 from screening.host import native_output_held
 from screening.learn import Model, Prediction
-from screening.ranking.batches import Batch, batches
+from screening.ranking.batches import Batch
 from screening.ranking.columns import COLUMNS, FLAG_COLUMNS, TEXT_COLUMNS
 from screening.ranking.compounds import Points, folded_into, points_of
-from screening.ranking.duplicates import Confirm, LabelledCrystals, Signatures, StructureCheck, places, representatives
+from screening.ranking.duplicates import (
+    Confirm,
+    LabelledCrystals,
+    Signatures,
+    Signed,
+    StructureCheck,
+    places,
+    representatives,
+)
 from screening.ranking.marks import marks
 from screening.ranking.properties import Properties, held_back
+from screening.ranking.spans import in_processes, of_batches
 from screening.sources import Wanted, find_crystals
 from screening.spreadsheet import plain_cell
 from screening.store import FeatureTable
@@ -105,13 +114,14 @@ def rank(  # noqa: PLR0913
         The features are not those of the model.
     """
     again = tables if isinstance(tables, Sequence) else None
-    judge = _Judge(model, config=config, threads=threads)
+    judge = _Judge(model, config=config, threads=1 if in_processes(tables, threads=threads) else threads)
     signatures = Signatures()
     blocks: list[Block] = []
-    for batch in batches(tables, model, labelled=labelled):
-        blocks.append(judge(batch))
-        if again is not None:
-            signatures.add(batch, alone=judge.is_labelled(batch.ids))
+    signed_too = partial(_judged, judge, signed=again is not None)
+    for block, signed in of_batches(signed_too, tables, model, labelled=labelled, threads=threads):
+        blocks.append(block)
+        if signed is not None:
+            signatures.add(signed)
     frame = _frame(blocks)
     frame["objective"] = objective_of(frame, config, say)
     ids = frame["id"].to_numpy(dtype=object)
@@ -128,6 +138,11 @@ def rank(  # noqa: PLR0913
     frame["duplicate_of"] = np.where(first == np.arange(len(frame)), "", ids[first]).astype(object)
     points = None if again is None or config.fold != "structure" else points_of(found, again, model.space)
     return _ordered(frame, first=first, place=places(ids), config=config, label=label, points=points)
+
+
+def _judged(judge: _Judge, batch: Batch, *, signed: bool) -> tuple[Block, Signed | None]:
+    """Return the rows of a batch, and their signatures if these are wanted."""
+    return judge(batch), Signed.of(batch, alone=judge.is_labelled(batch.ids)) if signed else None
 
 
 def objective_of(frame: pd.DataFrame, config: RankConfig, say: Callable[[str], None] = lambda _: None) -> FloatArray:
@@ -506,7 +521,16 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
     else:
         further = [str(name) for name in frame.columns if name not in COLUMNS and not is_numeric_dtype(frame[name])]
         texts = {name: frame[name].map(plain_cell) for name in (*TEXT_COLUMNS, *further)}
-        frame.assign(**texts).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+        numbers = {name: _six_digits(frame[name]) for name in frame.columns if frame[name].dtype == np.float64}
+        frame.assign(**texts, **numbers).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _six_digits(values: pd.Series[float]) -> NDArray[np.object_]:
+    """Return numbers with six digits as text, empty where there is none; pandas looks at each by itself."""
+    numbers = values.to_numpy(dtype=np.float64)
+    texts = np.array(("%.6g " * len(numbers) % tuple(numbers.tolist())).split(), dtype=object)
+    texts[np.isnan(numbers)] = ""
+    return texts
 
 
 def write_rejections(rejections: Sequence[Rejection], path: Path) -> None:

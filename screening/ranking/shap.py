@@ -37,11 +37,12 @@ class Contributions:
 
 
 def contributions(
-    model: Model, features: NDArray[Any], *, device: Wanted = "cpu", time_limit: float = TIME_LIMIT
+    model: Model, features: NDArray[Any], *, device: Wanted = "cpu", threads: int = 1, time_limit: float = TIME_LIMIT
 ) -> Contributions:
     """Return the SHAP values of features (n, n_columns), n > 0, which add up to the predictions.
 
-    That the GPU cannot be used is told in `method` and no error, also for ``cuda``: the values are the same.
+    That the GPU cannot be used is told in `method` and no error, also for ``cuda``: the values are the same. None
+    depends on `threads`, which LightGBM uses.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def contributions(
             return _on_gpu(model, features, time_limit=time_limit)
         except UnavailableError as error:
             why = f": {error}"
-    values, expected = model.contributions(features)
+    values, expected = model.contributions(features, threads=threads)
     return Contributions(values, expected, ON_CPU + why)
 
 

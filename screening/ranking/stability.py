@@ -94,7 +94,8 @@ def _shap(model: Model, kinds: tuple[Kind, ...], *, seed: int) -> FloatArray:
     rows = np.concatenate([np.flatnonzero(training.group == group) for group in drawn])
     seen = model.view(training.features)
     learned = Rows(seen[rows], training.log_sigma[rows], training.is_bound[rows], training.group[rows])
-    booster, _ = fit(learned.under(settings.bounds), params=parameters(settings, seed=seed), trees=settings.trees)
+    params = parameters(settings, seed=seed)
+    booster, _ = fit(learned.under(settings.bounds), params=params, trees=settings.trees, kept=False)
     found = np.asarray(booster.predict(seen, pred_contrib=True, num_threads=1), dtype=np.float64)[:, :-1]
     columns = model.view.spread(found)
     return np.column_stack([columns[:, kind.columns].sum(axis=1) for kind in kinds])

@@ -7,18 +7,20 @@ import json
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from screening.config import InputLimits
+from screening.config import FeatureSettings, InputLimits
 from screening.crystals import Crystal, flag_sentence
 from screening.energy import BarrierRow
 from screening.errors import InputError
+from screening.host import cores
 from screening.learn import Model, load_model
 from screening.ranking import CURVES, StoredTables, duplicates_path, explain, kinds_of, reason_unit, reason_words
 from screening.report import curves as packing
 from screening.report.reasons import Reasons
-from screening.report.structures import all_shown, atoms, shown
+from screening.report.structures import all_shown, atoms, in_parts, shown
 from screening.runs import RunRecord, ranking_path, read_duplicates, read_pathways
 from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, joined_tables, read_some
@@ -139,10 +141,8 @@ class Details:
         """Return by id each crystal as its source holds it, or why it cannot be shown."""
         return find_crystals(wanted, self.limits)
 
-    def of(
-        self, wanted: Sequence[Wanted], *, tell: Callable[[int, int], None] = lambda *_: None
-    ) -> list[dict[str, Any]]:
-        """Return everything about these candidates, in their order; `tell` hears how many are drawn.
+    def of(self, wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
+        """Return everything about these candidates, in their order.
 
         Raises
         ------
@@ -151,16 +151,28 @@ class Details:
         ModelError
             The features are not those of the model.
         """
+        found, beside = self._without_structures(wanted)
+        return [{**one, **drawn} for one, drawn in zip(beside, all_shown(found, self.settings), strict=True)]
+
+    def squeezed_of(self, wanted: Sequence[Wanted], *, tell: Callable[[int, int], None] = lambda *_: None) -> list[str]:
+        """Return what `of` does, each squeezed, made on all cores; `tell` hears how many are done, and of how many.
+
+        Raises as `of`.
+        """
+        found, beside = self._without_structures(wanted)
+        return in_parts(partial(_squeezed, config=self.settings), list(zip(found, beside, strict=True)), tell=tell)
+
+    def _without_structures(self, wanted: Sequence[Wanted]) -> tuple[list[Crystal | Missing], list[dict[str, Any]]]:
+        """Return these candidates as their sources hold them, and everything about each but its structure."""
         if not wanted:
-            return []
+            return [], []
         table = self.rows([one.id for one in wanted])
         found = self.crystals(wanted)
-        explanation = explain(table, self.model, ids=[one.id for one in wanted])
+        explanation = explain(table, self.model, ids=[one.id for one in wanted], threads=cores())
         packed = packing.pack_rows(self.curves, table.features)
         facts = table.facts.to_dict("records")
         barriers = read_pathways(self.run_dir, [(one.id, one.formula) for one in wanted])
-        structures = all_shown([found[one.id] for one in wanted], self.settings, tell=tell)
-        return [
+        beside = [
             {
                 "facts": {name: _rounded(fact[name]) for name in FACTS if name in fact},
                 "duplicates": self.duplicates.get(one.id, []),
@@ -168,10 +180,10 @@ class Details:
                 "reasons": self.reasons.of(explanation.shap[row], table.features[row], expected=explanation.expected),
                 "flags": flag_rows(found[one.id], str(fact["flags"])),
                 **({"barriers": barriers_shown(barriers[one.id])} if one.id in barriers else {}),
-                **structures[row],
             }
             for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
         ]
+        return [found[one.id] for one in wanted], beside
 
     def structure(self, found: Crystal | Missing, *, holes: bool = True) -> dict[str, Any]:
         """Return the drawing of a crystal, or ``missing``, which says why there is none; without holes, atoms alone."""
@@ -208,6 +220,10 @@ def squeezed(value: Any) -> str:
     """Return JSON, deflated and base64 coded: what `DecompressionStream("deflate")` of a browser reads."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode("ascii"), 9)).decode("ascii")
+
+
+def _squeezed(part: Sequence[tuple[Crystal | Missing, dict[str, Any]]], config: FeatureSettings) -> list[str]:
+    return [squeezed({**beside, **shown(found, config)}) for found, beside in part]
 
 
 def _rounded(value: Any) -> float | int:

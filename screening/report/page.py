@@ -172,7 +172,7 @@ def embedded(
     rows = cells_of(ranking, columns_of(ranking))
     listed = {**shared, "mode": "embedded", "first": len(run.ranking), "duplicates": duplicates, "rows": rows}
     kept = {
-        "of": [squeezed(one) for one in details.of(wanted, tell=tell)],
+        "of": details.squeezed_of(wanted, tell=tell),
         "known": {id: squeezed(details.known_curves(id)) for id in nearest},
     }
     return listed, kept

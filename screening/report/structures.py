@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import joblib
 import numpy as np
@@ -24,6 +25,9 @@ PLACES = 6  # decimals of fractional positions: 1e-5 Å
 PART = 25  # crystals computed at a time, about a second
 MOBILE, ANION, OTHER = 0, 1, 2
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
 
 def shown(found: Crystal | Missing, config: FeatureSettings) -> dict[str, Any]:
     """Return the ``structure`` of a crystal, see `drawing`, or ``missing``, which says why there is none."""
@@ -38,21 +42,31 @@ def shown(found: Crystal | Missing, config: FeatureSettings) -> dict[str, Any]:
 def all_shown(
     found: Sequence[Crystal | Missing], config: FeatureSettings, *, tell: Callable[[int, int], None] = lambda *_: None
 ) -> list[dict[str, Any]]:
-    """Return what `shown` gives for each, in order; many are computed on all cores, in processes of their own.
+    """Return what `shown` gives for each, in order, as `in_parts` computes it."""
+    return in_parts(partial(_part_shown, config=config), found, tell=tell)
 
-    `tell` hears how many are done, and of how many.
+
+def in_parts(
+    work: Callable[[Sequence[Given]], list[Made]],
+    given: Sequence[Given],
+    *,
+    tell: Callable[[int, int], None] = lambda *_: None,
+) -> list[Made]:
+    """Return what `work` makes of the given, one for each, in order; many on all cores, in processes of their own.
+
+    `work` gets a part of them at a time, and can be pickled; `tell` hears how many are done, and of how many.
     """
-    n_jobs = min(cores(), len(found) // PART)
-    parts = [found[begin : begin + PART] for begin in range(0, len(found), PART)]
+    n_jobs = min(cores(), len(given) // PART)
+    parts = [given[begin : begin + PART] for begin in range(0, len(given), PART)]
     if n_jobs < 2:
-        computed = (_part_shown(part, config) for part in parts)
+        computed = (work(part) for part in parts)
     else:
         workers = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-        computed = workers(joblib.delayed(_part_shown)(part, config) for part in parts)
-    done: list[dict[str, Any]] = []
+        computed = workers(joblib.delayed(work)(part) for part in parts)
+    done: list[Made] = []
     for part in computed:
         done += part
-        tell(len(done), len(found))
+        tell(len(done), len(given))
     return done
 
 

@@ -12,13 +12,15 @@ import pytest
 from command import screening
 from made_crystals import random_crystal, rocksalt
 
+from screening import _kernels
 from screening.config import Config, read_config
 from screening.crystals.cif import read_cif
 from screening.crystals.clouds import channel_clouds, channel_members
 from screening.crystals.crystal import CloudBatch, Crystal
 from screening.data.known import known_conductors
 from screening.errors import InputError
-from screening.homology.holes import _Basis, hole_atoms, hole_groups, hole_lines, hole_table, percolation_events
+from screening.homology.drawn_holes import hole_groups
+from screening.homology.holes import hole_atoms, hole_lines, hole_table, percolation_events
 from screening.homology.percolation import percolation_ranks
 from screening.homology.periodic import periodic_barcodes
 
@@ -133,6 +135,9 @@ def test_percolation_events_are_those_of_the_ranks(index: int) -> None:
     assert [event.rank for event in events] == [rank for rank in (1, 2, 3) if ranks.counts[:, rank].any()]
 
 
+Shift = tuple[int, int, int]
+
+
 def grouped(bars: list[dict[str, Any]], groups: int, members: int) -> list[dict[str, Any]]:
     """Return bars of a table with equal dimension, birth and death as one, the plain way."""
     same: dict[tuple[int, float, float | None], list[dict[str, Any]]] = {}
@@ -163,11 +168,70 @@ def test_groups_are_those_of_the_table(index: int, most: int, groups: int, membe
     json.dumps(found, allow_nan=False)
 
 
+def plain_ranks(n: int, joined: list[tuple[int, int, Shift]]) -> tuple[list[int], list[int]]:
+    """Return the component of each point, and each component's number of independent periods."""
+    neighbours: list[list[tuple[int, Shift]]] = [[] for _ in range(n)]
+    for i, j, (a, b, c) in joined:
+        neighbours[i].append((j, (a, b, c)))
+        neighbours[j].append((i, (-a, -b, -c)))
+    component = [-1] * n
+    place: list[Shift] = [(0, 0, 0)] * n
+    ranks: list[int] = []
+    for seed in range(n):
+        if component[seed] >= 0:
+            continue
+        component[seed], stack, basis = len(ranks), [seed], Basis()
+        while stack:
+            point = stack.pop()
+            x, y, z = place[point]
+            for other, (a, b, c) in neighbours[point]:
+                if component[other] < 0:
+                    component[other], place[other] = len(ranks), (x + a, y + b, z + c)
+                    stack.append(other)
+                elif basis.rank < 3:
+                    u, v, w = place[other]
+                    basis.add((x + a - u, y + b - v, z + c - w))
+        ranks.append(basis.rank)
+    return component, ranks
+
+
+class Basis:
+    """Independent whole vectors among those added, exactly."""
+
+    def __init__(self) -> None:
+        self.rank = 0
+        self._first: Shift = (0, 0, 0)
+        self._normal: Shift = (0, 0, 0)  # of the first two
+
+    def add(self, period: Shift) -> None:
+        """Count a vector if it is independent of those before it."""
+        if self.rank == 0:
+            self._first, self.rank = period, int(any(period))
+        elif self.rank == 1:
+            (a, b, c), (u, v, w) = self._first, period
+            self._normal = (b * w - c * v, c * u - a * w, a * v - b * u)
+            self.rank += any(self._normal)
+        elif self.rank == 2:
+            self.rank += sum(a * b for a, b in zip(self._normal, period, strict=True)) != 0
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_ranks_of_components_are_those_of_a_plain_walk(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n, n_edges = int(rng.integers(1, 12)), int(rng.integers(0, 20))
+    ends = rng.integers(0, n, (n_edges, 2))
+    shifts = rng.integers(-2, 3, (n_edges, 3)) @ rng.integers(-1, 2, (3, 3))
+    found = _kernels.component_ranks(n, *np.ascontiguousarray(ends.T), np.ascontiguousarray(shifts))
+    joined = [(i, j, (a, b, c)) for (i, j), (a, b, c) in zip(ends.tolist(), shifts.tolist(), strict=True)]
+    component, ranks = plain_ranks(n, joined)
+    assert found.tolist() == [ranks[one] for one in component]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_independent_periods_are_counted_exactly(seed: int) -> None:
     rng = np.random.default_rng(seed)
     periods = rng.integers(-2, 3, (int(rng.integers(0, 6)), 3)) @ rng.integers(-1, 2, (3, 3))
-    basis = _Basis()
+    basis = Basis()
     for a, b, c in periods.tolist():
         basis.add((a, b, c))
     assert basis.rank == (np.linalg.matrix_rank(periods) if len(periods) else 0)

@@ -10,9 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.spatial.distance import cdist
 from scipy.stats import truncnorm
 from sklearn.kernel_ridge import KernelRidge
 
+from screening import _kernels
 from screening.errors import ModelError
 from screening.learn.intervals import Bands
 from screening.learn.kernel_file import kernel_header, read_kernels, write_kernels
@@ -38,6 +40,23 @@ def target(columns: np.ndarray) -> np.ndarray:
 @pytest.fixture(scope="module")
 def fitted(columns: np.ndarray, target: np.ndarray) -> Kernels:
     return fit_kernels(columns[:60], target, NONE)
+
+
+@pytest.mark.parametrize(("n", "m", "k"), [(0, 3, 2), (3, 1, 1), (1, 8, 5), (5, 7, 4), (4, 17, 30), (2, 3, 0)])
+def test_city_block_distances_are_sums_in_the_order_of_the_columns(n: int, m: int, k: int) -> None:
+    """Bit for bit the plain sum, which no other row has a part in, and what scipy gives."""
+    rng = np.random.default_rng(n + m + k)
+    left, right = rng.normal(size=(n, k)), rng.normal(size=(m, k))
+    found = _kernels.city_block(left, right)
+    plain = np.zeros((n, m))
+    for column in range(k):
+        plain += np.abs(left[:, column, None] - right[None, :, column])
+    assert found.shape == (n, m)
+    assert found.tobytes() == plain.tobytes()
+    own = np.abs(right[:, None] - right[None]).cumsum(axis=2)[:, :, -1] if k else np.zeros((m, m))
+    assert _kernels.city_block(right, right).tobytes() == np.ascontiguousarray(own).tobytes()
+    if n and k:
+        np.testing.assert_allclose(found, cdist(left, right, "cityblock"), rtol=1e-14)
 
 
 def test_equals_kernel_ridge_and_process_of_scikit_learn(

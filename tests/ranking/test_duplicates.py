@@ -328,7 +328,8 @@ def test_real_crystals_written_anew_are_one_entry(tmp_path: Path) -> None:
     ids: list[str] = []
     for number, part in enumerate(tables):
         every = np.arange(len(part))
-        signatures.add(batches._part(part, every, number=number), alone=np.zeros(len(part), dtype=np.bool_))
+        batch = batches._part(part, every, number=number)
+        signatures.add(duplicates.Signed.of(batch, alone=np.zeros(len(part), dtype=np.bool_)))
         ids += list(part.ids)
     first = duplicates.representatives(signatures.joined(), tables, ids=np.array(ids, dtype=object))
     for id, stands in zip(ids, first, strict=True):
@@ -445,7 +446,8 @@ def test_pairs_of_the_materials_project(shared_data: Path, tmp_path: Path) -> No
     ids: list[str] = []
     for number, part in enumerate(tables):
         every = np.arange(len(part))
-        signatures.add(batches._part(part, every, number=number), alone=np.zeros(len(part), dtype=np.bool_))
+        batch = batches._part(part, every, number=number)
+        signatures.add(duplicates.Signed.of(batch, alone=np.zeros(len(part), dtype=np.bool_)))
         ids += list(part.ids)
     first = duplicates.representatives(signatures.joined(), tables, ids=np.array(ids, dtype=object))
     found = {id: ids[stands] for id, stands in zip(ids, first, strict=True)}

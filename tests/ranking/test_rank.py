@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ from screening.config import read_config
 from screening.elements import NUMBERS
 from screening.errors import Code, ConfigError, InputError, ModelError, Rejection
 from screening.learn.model import Model
-from screening.ranking import batches
+from screening.ranking import batches, spans
 from screening.ranking.columns import COLUMNS
 from screening.ranking.rank import OBJECTIVES, duplicates_path, rank, write_ranking, write_rejections
 from screening.store.tables import FeatureTable
@@ -87,6 +89,41 @@ def test_batches_and_threads_do_not_matter(
     monkeypatch.setattr(batches, "BATCH", batch)
     again = rank(tables, model, labelled=True, config=QUICK.rank, threads=threads)
     pd.testing.assert_frame_equal(whole, again, check_exact=True)
+
+
+class Parts(list[FeatureTable]):
+    """Tables that stand for a store at a path."""
+
+    everything: FeatureTable
+
+    def __init__(self, path: int) -> None:
+        self.path = path  # rows of each table
+        super().__init__(part(self.everything, rows) for rows in np.array_split(np.arange(60), 60 // path))
+        self.n_rows = 60
+
+
+def test_spans_of_a_store_do_not_matter(
+    monkeypatch: pytest.MonkeyPatch, model: Model, known: FeatureTable, fresh: FeatureTable
+) -> None:
+    """Each is read by itself and judged by a model that was sent; duplicates are found across them."""
+    copies = dataclasses.replace(part(fresh, np.arange(20)), ids=np.array([f"g{k}" for k in range(20)], dtype=object))
+    facts = pd.concat([copies.facts, fresh.facts.iloc[:40]], ignore_index=True)
+    Parts.everything = dataclasses.replace(
+        fresh,
+        ids=np.concatenate([copies.ids, fresh.ids[:40]]),
+        features=np.concatenate([copies.features, fresh.features[:40]]),
+        facts=facts,
+        composition=np.concatenate([copies.composition, fresh.composition[:40]]),
+    )
+    monkeypatch.setattr(spans, "StoredTables", Parts)
+    whole = rank(Parts(5), model, labelled=False, config=QUICK.rank)
+    assert (whole["duplicates"] == 1).sum() == 40
+    monkeypatch.setattr(spans, "WORTHWHILE", 1)
+    sent = pickle.loads(pickle.dumps(model))
+    with joblib.parallel_config(backend="threading"):
+        for rows, threads in ((5, 2), (10, 3)):
+            frame = rank(Parts(rows), sent, labelled=False, config=QUICK.rank, threads=threads)
+            pd.testing.assert_frame_equal(frame, whole)
 
 
 def test_distances_are_those_of_the_definition(model: Model, fresh: FeatureTable) -> None:

@@ -23,8 +23,11 @@ from screening.errors import InputError
 from screening.learn.load import load_model
 from screening.report import curves as packing
 from screening.report import structures
+from screening.report.details import Details, squeezed
 from screening.report.page import write_report
 from screening.report.structures import ANION, MOBILE, OTHER, p1_cif
+from screening.runs.read import read_ranking
+from screening.runs.record import read_record
 from screening.sources.lookup import Missing, Wanted, find_crystals
 
 
@@ -142,6 +145,14 @@ def test_many_structures_are_those_computed_one_by_one(monkeypatch: pytest.Monke
     together = structures.all_shown(found, settings)
     assert together == [structures.shown(one, settings) for one in found]
     assert [next(iter(one)) for one in together] == ["structure", "structure", "missing", "structure", "structure"]
+
+
+def test_squeezed_details_are_those_of_each(run_dir: Path) -> None:
+    frame = read_ranking(run_dir / "ranking.csv")
+    wanted = [Wanted(*map(str, row)) for row in frame[["id", "source", "formula"]].to_numpy()]
+    details = Details(run_dir, read_record(run_dir / "run.json"))
+    assert details.squeezed_of(wanted) == [squeezed(one) for one in details.of(wanted)]
+    assert details.squeezed_of([]) == details.of([]) == []
 
 
 @pytest.mark.parametrize("seed", range(4))

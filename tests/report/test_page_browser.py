@@ -756,6 +756,8 @@ def test_axe_finds_nothing_in_barriers(staged: Path, browser: Any, width: int, s
     context.close()
     assert width_there <= width
     assert [one["id"] for one in found["violations"] if one["impact"] != "minor"] == []
+
+
 def test_polymorphs_are_opened_from_their_compound_and_lead_back(visit: Callable[..., Any], tmp_path: Path) -> None:
     """Of a list cut to its first five, the polymorphs of these can be opened; marks are told in sentences."""
     page = visit(write_report(with_compounds(make_run(tmp_path / "run")), top=5))
