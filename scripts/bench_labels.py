@@ -45,6 +45,8 @@ TRIED = {
     "averages of learners, weights by distance, treatments of bounds": 30,
     "compositions without a structure (nearness 0.003 to 0.05; fractions, Magpie, crystal system; kernel ridge and "
     "process, their width and noise, boosted and random trees; averages with the curves)": 40,
+    "distances between sublattices (which pairs, 10 or 30 neighbours, logarithms, all sites or clouds; alone, beside the "
+    "bands, averaged with the curves)": 18,
 }
 
 
@@ -103,6 +105,10 @@ def cells(data: Dataset, config: Config, models: dict[str, str], repeats: int) -
     return rows
 
 
+def named(learner: str) -> str:
+    return learner if learner == "geometry" else f"curves, {learner}"
+
+
 def _possible(table: Path, folder: Path) -> Path:
     """Return a copy of a table without rows above 1 S/cm, which no reader of labels takes."""
     rows = pd.read_csv(table, dtype=str, keep_default_na=False)
@@ -135,15 +141,15 @@ def main() -> None:
     leaky = dataclasses.replace(
         beside, relation=LeakyRelation(**{f.name: getattr(relation, f.name) for f in dataclasses.fields(relation)})
     )
-    kinds = {"curves": "mean of the three", "trees": "LightGBM", "ridge": "kernel ridge", "process": "Gaussian process"}
+    kinds = {"curves": "geometry", "trees": "LightGBM", "ridge": "kernel ridge", "process": "Gaussian process"}
     rows: dict[str, list[str]] = {}
-    both = {"composition_alone": "composition alone", "composition": "curves and composition"}
-    rows |= cells(alone, config, {k: f"curves, {v}" for k, v in kinds.items()} | both, options.repeats)
+    both = {"composition_alone": "composition alone", "composition": "geometry and composition"}
+    rows |= cells(alone, config, {k: named(v) for k, v in kinds.items()} | both, options.repeats)
     more = f" + {len(made)} compounds"
     told = f" + {0 if beside.told is None else len(beside.told)} compositions"
-    rows |= cells(beside, config, {k: f"curves, {v}{more}" for k, v in kinds.items()}
+    rows |= cells(beside, config, {k: f"{named(v)}{more}" for k, v in kinds.items()}
                   | {k: f"{v}{told}" for k, v in both.items()}, options.repeats)  # fmt: skip
-    rows |= cells(leaky, config, {"curves": f"curves, mean of the three{more}, templates forgotten (leaks)"},
+    rows |= cells(leaky, config, {"curves": f"geometry{more}, templates forgotten (leaks)"},
                   options.repeats)  # fmt: skip
     with mock.patch.object(leaks, "TOLD_COMPOSITION", SAME_COMPOSITION):
         nearer = f", those within {TOLD_COMPOSITION:g} too"
