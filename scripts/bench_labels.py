@@ -45,8 +45,8 @@ TRIED = {
     "averages of learners, weights by distance, treatments of bounds": 30,
     "compositions without a structure (nearness 0.003 to 0.05; fractions, Magpie, crystal system; kernel ridge and "
     "process, their width and noise, boosted and random trees; averages with the curves)": 40,
-    "distances between sublattices (which pairs, 10 or 30 neighbours, logarithms, all sites or clouds; alone, beside the "
-    "bands, averaged with the curves)": 18,
+    "distances between sublattices (which pairs, 10 or 30 neighbours, logarithms, all sites or clouds; alone, beside "
+    "the bands, averaged with the curves)": 18,
 }
 
 
