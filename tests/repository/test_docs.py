@@ -250,7 +250,7 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     shown = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]
     assert not [output for output in shown if output.output_type == "error"]
     pages = [output.data["text/html"] for output in shown if "text/html" in output.get("data", {})]
-    assert any("RUN: 206 found, 100 ranked" in page for page in pages)  # how a run shows itself
+    assert any("RUN: 207 found, 100 ranked" in page for page in pages)  # how a run shows itself
     assert any("image/png" in output.get("data", {}) for output in shown)
 
 
