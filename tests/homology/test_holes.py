@@ -221,7 +221,8 @@ def test_ranks_of_components_are_those_of_a_plain_walk(seed: int) -> None:
     n, n_edges = int(rng.integers(1, 12)), int(rng.integers(0, 20))
     ends = rng.integers(0, n, (n_edges, 2))
     shifts = rng.integers(-2, 3, (n_edges, 3)) @ rng.integers(-1, 2, (3, 3))
-    found = _kernels.component_ranks(n, *np.ascontiguousarray(ends.T), np.ascontiguousarray(shifts))
+    first, second = np.ascontiguousarray(ends.T)
+    found = _kernels.component_ranks(n, first, second, np.ascontiguousarray(shifts))
     joined = [(i, j, (a, b, c)) for (i, j), (a, b, c) in zip(ends.tolist(), shifts.tolist(), strict=True)]
     component, ranks = plain_ranks(n, joined)
     assert found.tolist() == [ranks[one] for one in component]

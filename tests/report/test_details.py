@@ -152,7 +152,8 @@ def test_squeezed_details_are_those_of_each(run_dir: Path) -> None:
     wanted = [Wanted(*map(str, row)) for row in frame[["id", "source", "formula"]].to_numpy()]
     details = Details(run_dir, read_record(run_dir / "run.json"))
     assert details.squeezed_of(wanted) == [squeezed(one) for one in details.of(wanted)]
-    assert details.squeezed_of([]) == details.of([]) == []
+    assert details.squeezed_of([]) == []
+    assert details.of([]) == []
 
 
 @pytest.mark.parametrize("seed", range(4))
