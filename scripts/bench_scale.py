@@ -39,7 +39,7 @@ COMMAND = [sys.executable, "-m", "screening"]
 
 def rows_done(store: Path) -> int:
     ledger = store / "ledger.jsonl"
-    return sum(json.loads(line)["rows"] for line in ledger.read_bytes().splitlines()) if ledger.exists() else 0
+    return sum(json.loads(line).get("rows", 0) for line in ledger.read_bytes().splitlines()) if ledger.exists() else 0
 
 
 def watched(command: list[str], store: Path) -> tuple[float, list[tuple[float, int, float, float, float]]]:

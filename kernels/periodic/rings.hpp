@@ -209,8 +209,8 @@ class RingSearch {
     next.value = field_->add(next.value, up ? term : field_->negative(term));
   }
 
-  // A bound above the cost of a path over one corner: no walk that costs as much is worth keeping. The second of its two
-  // edges is not looked up: if surely shorter than the last one allowed it is there, and has fewer ticks than this.
+  // A bound above the cost of a path over one corner: no walk that costs as much is worth keeping. The second of its
+  // two edges is not looked up: if surely shorter than the last one allowed it is there, and has fewer ticks than this.
   std::int64_t by_one_corner(const Corner& begin) const {
     const std::int32_t i = begin.site;
     const std::int64_t longest = table_->tick[table_->ordered[last_]];
@@ -236,9 +236,7 @@ class RingSearch {
 
   // At most the ticks of any path from here to the end, and falling along a step by at most its ticks: rounding two
   // numbers down that differ by at most a whole number keeps that.
-  std::int64_t left(const Corner& at) const {
-    return static_cast<std::int64_t>(straight(at) * scale_) << kCorners;
-  }
+  std::int64_t left(const Corner& at) const { return static_cast<std::int64_t>(straight(at) * scale_) << kCorners; }
 
   // From here to the end, Å.
   double straight(const Corner& at) const {

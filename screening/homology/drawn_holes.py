@@ -50,7 +50,7 @@ class _Kind(NamedTuple):
     """Bars of one dimension with the same birth and death."""
 
     bars: IntArray  # (n,) their places in the table among which the first are looked for
-    alike: int  # equal ones among the longest bars
+    equal: int  # how many, among the longest bars
     shown: int  # of these
 
 
@@ -115,13 +115,14 @@ def _drawn(
         ]
         birth, death = float(table.birth[bars[rows[0]]]), float(table.death[bars[rows[0]]])
         ended = round(death, 4) if math.isfinite(death) else None
-        found.append({"dim": dim, "birth": round(birth, 4), "death": ended, "n": kind.alike, "members": drawn})
+        found.append({"dim": dim, "birth": round(birth, 4), "death": ended, "n": kind.equal, "members": drawn})
     return found
 
 
 def _rows(vertices: IntArray, begins: IntArray, corners: int) -> IntArray:
     """Return the vertices (n, corners, 4) that begin at some rows."""
-    return np.asarray(vertices[begins[:, None] + np.arange(corners)], dtype=np.int64)
+    rows: IntArray = vertices[begins[:, None] + np.arange(corners)]
+    return rows
 
 
 def _key(simplices: IntArray, atoms: list[list[AtomAt]]) -> IntArray:

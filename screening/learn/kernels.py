@@ -95,7 +95,7 @@ def fit_kernels(features: NDArray[Any], target: FloatArray, is_bound: BoolArray)
     values = np.asarray(features, dtype=np.float64)
     known = np.isfinite(values)
     some = np.flatnonzero(known.any(axis=0))
-    fill = _medians(values[:, some], whole=np.asarray(known[:, some].all(axis=0)))
+    fill = _medians(values[:, some], whole=np.asarray(known[:, some].all(axis=0), dtype=np.bool_))
     filled = np.where(known[:, some], values[:, some], fill)
     mean, spread = filled.mean(axis=0), filled.std(axis=0)
     varies = spread > 1e-9 * np.maximum(1.0, np.abs(mean))  # a constant column keeps a spread of rounding size
