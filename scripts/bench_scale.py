@@ -180,7 +180,9 @@ def main() -> None:  # noqa: PLR0915
     cores = os.cpu_count() or 1
     rate = counts["found"] / seconds["featurize"]
     wanted = bare / rows * counts["found"]  # processor seconds, if there were nothing but the bare loop
-    during = [row for row in curve if row[0] <= seconds["featurize"] and row[4]]
+    during = [row for row in curve if row[0] <= seconds["featurize"] and row[4] and row[1]]
+    if not during:
+        raise SystemExit("too few crystals: they were done before memory and time were looked at twice")
     last = max(during, key=lambda row: row[4])  # the last look while the workers were there, a moment before the end
     spent = last[4] * counts["found"] / last[1]
     peak = max(row[2] for row in curve)

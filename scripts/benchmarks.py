@@ -40,9 +40,15 @@ def commit() -> str:
     return head.stdout.strip() + (" with changes" if changed.stdout.strip() else "")
 
 
+def _telling(arguments: list[str]) -> list[str]:
+    """Return the arguments without those that say where something of this machine is kept."""
+    kept = {"--built", "--keep", "--work"}
+    return [word for before, word in zip(["", *arguments], arguments, strict=False) if not kept & {before, word}]
+
+
 def record(name: str, title: str, body: str, *, page: Path = PAGE) -> None:
     """Replace (or append) the section `name` of the benchmarks page, or of another one."""
-    command = shlex.join([f"scripts/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    command = shlex.join([f"scripts/{Path(sys.argv[0]).name}", *_telling(sys.argv[1:])])
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     section = (
         f"<!-- begin {name} -->\n## {title}\n\n{body.strip()}\n\n"

@@ -14,7 +14,7 @@ from screening.ranking.batches import Batch, StoredTables, batches
 from screening.store import FeatureTable
 
 Made = TypeVar("Made")
-WORTHWHILE = 8_192  # crystals from which processes of their own pay
+WORTHWHILE = 50_000  # crystals from which processes of their own pay
 SPANS = 3  # for each process: one that is done early takes more
 
 
