@@ -263,7 +263,7 @@ def _add_prototypes(frame: pd.DataFrame, rows: IntArray, first: IntArray, label:
     told = frame[["id", "source", "formula"]].iloc[rows]
     wanted = [Wanted(str(id), str(source), str(formula)) for id, source, formula in told.itertuples(index=False)]
     found = label(wanted)
-    types = frame["structure_type"].to_numpy(dtype=object)
+    types = frame["structure_type"].to_numpy(dtype=object, copy=True)
     types[rows] = [found[one.id] for one in wanted]
     frame["structure_type"] = types[first]
 

@@ -121,7 +121,7 @@ def test_scores_stand_with_their_spread(source: str) -> None:
     table = source[source.index('aria-label="Scores"') :]
     names = re.findall(r'<th scope="row">(.*?)</th>', table[: table.index("</table>")])
     assert names[:4] == [
-        "curves (this model)",
+        "geometry (this model)",
         "conventional descriptors, LightGBM",
         "nearest neighbour",
         "dummy (mean of training)",
