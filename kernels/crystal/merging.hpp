@@ -230,7 +230,8 @@ class Merger {
     std::vector<std::int64_t>& onto = onto_;
     std::vector<std::int64_t> number(groups_.size(), -1);
     onto.assign(n, -1);
-    std::vector<double> rounded;  // (n_merged, 3) cells that wrapping took away
+    std::vector<double>& rounded = rounded_;
+    rounded.clear();
     const auto add = [&](const double* place, double occupancy) {
       for (int c = 0; c < 3; ++c) {
         double inside = place[c] - std::floor(place[c]);
@@ -268,7 +269,11 @@ class Merger {
       if (i < end && j < end) {
         pairs[kept] = pair;
         pairs[kept].i = i;
-        pairs[kept++].j = j;
+        pairs[kept].j = j;
+        // A point given outside the cell, at 1.0 say, was wrapped.
+        for (int c = 0; c < 3; ++c)
+          pairs[kept].shift[c] += static_cast<std::int64_t>(rounded_[3 * j + c] - rounded_[3 * i + c]);
+        ++kept;
       }
     }
     pairs.resize(kept);
@@ -285,6 +290,7 @@ class Merger {
   const MergeRules rules_;
   const Heights heights_;
   std::vector<Pair> tied_;
+  std::vector<double> rounded_;     // (n_points, 3) cells that wrapping took away in `replace`
   std::vector<std::int64_t> onto_;  // what became of each point in `replace`
   std::size_t stayed_ = 0;          // points that did not become new ones then
   Groups groups_;
