@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from page_browser import CHROMIUM, choose, until
 
+from screening.config import Config
+from screening.crystals.cif import read_cif
+from screening.report.structures import p1_cif
+
 pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page's script is not run")
 RANKS = "[...document.querySelectorAll('#table tbody tr')].map(tr => tr.cells[1].textContent)"
@@ -78,3 +82,65 @@ def test_what_a_link_asks_for_and_the_page_lacks_is_told(report: Path, visit: Ca
     until(page, "document.getElementById('detail').textContent.startsWith('The candidate of this link')")
     assert page.text_content("#linked").endswith("the candidate gone.")
     assert len(page.evaluate(RANKS)) == 12
+
+
+def test_the_open_crystal_is_saved_as_cif(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    id = page.locator("#detail .id bdi").text_content()
+    with page.expect_download() as download:
+        page.click("#detail button:text-is('CIF of this crystal')")
+    assert download.value.suggested_filename == f"{id}.cif"
+    file = report.parent.parent / "crystals" / f"{id}.cif"
+    crystal = read_cif(file.read_bytes(), id=id, source="", limits=Config().input)
+    assert Path(download.value.path()).read_text(encoding="utf-8") == p1_cif(crystal)
+    lost = page.evaluate(
+        "screeningPage.source.source.structures(screeningPage.core.data.rows.map((cells, at) => ({ cells, at })))"
+        ".then((found) => found.findIndex((one) => !one.structure) + 1)"
+    )
+    choose(page, lost)
+    assert page.locator("#detail .missing").count() == 1
+    assert page.locator("#detail button:text-is('CIF of this crystal')").count() == 0
+
+
+def test_the_formula_is_copied_or_selected(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    choose(page, 3)
+    formula = page.evaluate("document.querySelector('#detail h3').textContent")
+    page.click("#detail button:text-is('Copy formula')")
+    until(page, "document.querySelector('#detail .copied').textContent !== ''")
+    assert page.text_content("#detail .copied") == f"Copied: {formula}"
+    assert page.evaluate("navigator.clipboard.readText()") == formula
+    choose(page, 5)
+    formula = page.evaluate("document.querySelector('#detail h3').textContent")
+    page.evaluate("() => Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.click("#detail button:text-is('Copy formula')")
+    until(page, "document.querySelector('#detail .copied').textContent.includes('selected')")
+    assert page.evaluate("getSelection().toString()") == formula
+
+
+def test_reasons_without_contrast_are_summed_and_no_single_one_is_said(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    kinds = page.evaluate("screeningPage.core.data.kinds.map((kind) => [kind.channel, kind.curve, kind.from])")
+    layers = kinds.index(["Li", "rank2", 3])
+    draw = """found => { const box = document.createElement("div");
+        screeningPage.reasons.drawReasons(box, found, null);
+        const told = (css) => [...box.querySelectorAll(css)].map((one) => one.textContent);
+        return [told(".why").slice(1, -1), told(".step-row .num"), told(".no-single"), told(".end .num")]; }"""
+    alike = [layers, layers, -0.4, 1, 0.9999]
+    found = {"expected": -5, "kinds": [[layers, layers, 0.5, 1, 0], alike], "higher": [3, 0.05], "lower": [0, 0]}
+    whys, values, none, ends = page.evaluate(draw, found)
+    assert [why.split(" here")[0].rstrip() for why in whys[1:]] == [
+        "3 weaker reasons that raise it",
+        "1 reason that lowers it: as in the training median",
+    ]
+    assert "training median 0 %" in whys[0]
+    assert values == ["+0.50", "+0.05", "−0.40"]
+    assert none == []
+    assert ends == ["1.0 × 10⁻⁵ S/cm", "1.4 × 10⁻⁵ S/cm"]  # 10 ** (-5 + 0.15): nothing is missing from the sum
+    _, _, none, _ = page.evaluate(draw, found | {"kinds": [[layers, layers, 0.4, 1, 0], alike]})
+    assert none == ["No single reason: what is only summed here (0.45) outweighs the reasons named (0.40)."]
+    unknown = [layers, layers, -0.4, None, None]
+    whys, *_ = page.evaluate(draw, found | {"kinds": [unknown]})
+    assert "here not known, training median not known" in whys[0]  # what is not known is not said to be alike

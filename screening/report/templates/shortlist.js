@@ -141,4 +141,9 @@ byId("shown-csv").addEventListener("click", () => exporting(async () => {
   return `candidates.csv: ${rows.length} candidates.`;
 }));
 
-export { shortlist };
+// One crystal as a file of its own, as it stands in the ZIP file.
+function saveCif(id, structure) {
+  save(fileNames([id])[0], [p1Cif(id, structure)], "chemical/x-cif");
+}
+
+export { saveCif, shortlist };
