@@ -568,7 +568,7 @@ LIGHT_INK = """() => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let found = 0;
   for (let k = 0; k < data.length; k += 4) {
-    found += data[k] > 220 && data[k] < 235 && data[k + 2] > 235 && data[k + 3] > 250;
+    found += data[k] > 220 && data[k] < 235 && data[k + 1] > 225 && data[k + 2] > 235 && data[k + 3] > 250;
   }
   return found;
 }"""

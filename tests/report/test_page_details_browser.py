@@ -144,3 +144,36 @@ def test_reasons_without_contrast_are_summed_and_no_single_one_is_said(report: P
     unknown = [layers, layers, -0.4, None, None]
     whys, *_ = page.evaluate(draw, found | {"kinds": [unknown]})
     assert "here not known, training median not known" in whys[0]  # what is not known is not said to be alike
+
+
+def test_elements_have_the_colours_of_jmol(report: Path, visit: Callable[..., Any]) -> None:
+    colors = pytest.importorskip("ase.data.colors", reason="no ASE here: its table of the colours is the oracle")
+    page = visit(report)
+    given = ["#" + "".join(f"{round(255 * part):02x}" for part in rgb) for rgb in colors.jmol_colors[1:]]
+    assert page.evaluate("Array.from({ length: 109 }, (_, k) => screeningPage.colours.colourOf(k + 1))") == given
+
+
+def test_the_legend_shows_elements_as_they_are_drawn_in_either_scheme(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    page.wait_for_selector("#detail .swatch")
+    # The width in pixels across the middle, and the darkest of its outermost pixels.
+    swatches = """() => [...document.querySelectorAll("#detail .species label")].map((label) => {
+        const canvas = label.querySelector("canvas");
+        const n = canvas.width, row = canvas.getContext("2d").getImageData(0, n / 2, n, 1).data;
+        const solid = Array.from({ length: n }, (_, k) => k).filter((k) => row[4 * k + 3] > 128);
+        const rim = Math.min(...solid.slice(0, 4).map((k) => (row[4 * k] + row[4 * k + 1] + row[4 * k + 2]) / 3));
+        const radius = Number(/[\\d.]+/.exec(label.title)[0]);
+        return { symbol: label.textContent.trim(), wide: solid.length, rim, radius };
+    })"""
+    light = page.evaluate(swatches)
+    assert "Li" in [one["symbol"] for one in light]
+    by_radius = sorted(light, key=lambda one: one["radius"])
+    assert [one["wide"] for one in by_radius] == sorted(one["wide"] for one in light)
+    assert by_radius[0]["wide"] < by_radius[-1]["wide"]
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(200)
+    dark = page.evaluate(swatches)
+    brighter = [other["rim"] - one["rim"] for one, other in zip(light, dark, strict=True)]
+    assert min(brighter) > 60, brighter
+    assert [one["wide"] for one in dark] == [one["wide"] for one in light]
