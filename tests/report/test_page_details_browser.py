@@ -62,6 +62,8 @@ def test_a_link_pasted_into_an_open_page_is_followed(report: Path, visit: Callab
     page = visit(report)
     page.evaluate("() => { location.hash = '#?search=c0021'; }")
     until(page, "document.querySelectorAll('#table tbody tr').length === 1")
+    page.evaluate("() => { location.hash = '#?from=100000'; }")  # of a longer list: its first page is shown
+    until(page, "document.querySelectorAll('#table tbody tr').length === 12")
     page.click("#clear")
     choose(page, 2)
     page.evaluate("() => { location.hash = '#scores'; }")

@@ -115,6 +115,7 @@ async function refresh(from = 0) {
   try {
     const found = await source.rows(ask);
     if (turn !== asked) return; // a later question has been asked meanwhile
+    if (from && found.total && !found.rows.length) return void refresh(); // a link to a page of a longer list
     shown = found;
     drawBody();
     if (state.openId === null && shown.rows.length) openRow(shown.rows[0], false, false);
