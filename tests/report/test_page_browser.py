@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 from made_run import HOSTILE, ODD_FILE, make_run, with_compounds
+from page_browser import CHROMIUM, choose, until
 
 from screening.config import Config
 from screening.crystals.cif import read_cif
@@ -22,68 +22,10 @@ from screening.report.page import write_report
 from screening.report.structures import p1_cif
 from screening.runs import RunPaths, write_barriers
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page's script is not run")
 RANKS = "[...document.querySelectorAll('#table tbody tr')].map(tr => tr.cells[1].textContent)"
 FORMULAS = "[...new Set([...document.querySelectorAll('#table .open .formula')].map(e => e.textContent))]"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(make_run(tmp_path_factory.mktemp("browser") / "run"), top=1000)
-
-
-@pytest.fixture
-def visit(browser: Any) -> Iterator[Callable[..., Any]]:
-    """Opens a file as a page; afterwards nothing may have failed, and nothing but the file may have been asked for."""
-    contexts: list[Any] = []
-    told: list[str] = []
-    asked: list[str] = []
-    opened: list[str] = []
-
-    def open_page(path: Path, *, width: int = 1440, height: int = 900) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": height}, accept_downloads=True)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        # Reading pixels back is what tests do, and the browser has advice on it.
-        page.on("console", lambda message: told.extend([message.text] * ("getImageData" not in message.text)))
-        page.on("pageerror", lambda error: told.append(str(error)))
-        page.on("dialog", lambda dialog: told.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("#detail .waterfall")
-        opened.append(path.as_uri())
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert told == []
-    assert [url for url in asked if not url.startswith("blob:") and url not in opened] == []
-
-
-def until(page: Any, expression: str) -> None:
-    """Wait until an expression holds; the page's policy forbids Playwright to wait by itself."""
-    for _ in range(200):
-        if page.evaluate(expression):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"never true: {expression}")
-
-
-def choose(page: Any, rank: int) -> None:
-    page.locator("#table tbody tr").filter(has=page.locator(f"td:text-is('{rank}')")).locator("button.open").click()
-    page.wait_for_selector("#detail .waterfall")
 
 
 def test_rows_are_sorted_searched_and_filtered(report: Path, visit: Callable[..., Any]) -> None:
@@ -626,7 +568,7 @@ LIGHT_INK = """() => {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let found = 0;
   for (let k = 0; k < data.length; k += 4) {
-    found += data[k] > 220 && data[k] < 235 && data[k + 2] > 235 && data[k + 3] > 250;
+    found += data[k] > 220 && data[k] < 235 && data[k + 1] > 225 && data[k + 2] > 235 && data[k + 3] > 250;
   }
   return found;
 }"""

@@ -2,7 +2,7 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const columns = data.columns; // [{name, kind: "text" | "number" | "flag", label}]
 const place = Object.fromEntries(columns.map((column, k) => [column.name, k]));
-const has = (name) => name in place;
+const has = (name) => Object.hasOwn(place, name);
 const cell = (row, name) => (has(name) ? row.cells[place[name]] : null);
 const byId = (id) => document.getElementById(id);
 const svgSpace = document.querySelector("svg").namespaceURI;

@@ -9,7 +9,7 @@ import { filterBy } from "./filters.js";
 import { Holes } from "./holes.js";
 import { openRow } from "./list.js";
 import { drawReasons } from "./reasons.js";
-import { shortlist } from "./shortlist.js";
+import { saveCif, shortlist } from "./shortlist.js";
 import { isEmpty, source } from "./source.js";
 import { listen, state } from "./state.js";
 import { Structure } from "./structure.js";
@@ -41,6 +41,23 @@ function heading(parent, row) {
   box.addEventListener("change", () => shortlist.tick(id, box.checked));
   label.append(" on the shortlist");
   badges(parent, row);
+  const bar = make(parent, "div", { class: "bar take" });
+  button(bar, "Copy formula", () => copyFormula(parent, row), { class: "small" });
+  make(bar, "span", { class: "copied", role: "status" });
+  return bar;
+}
+
+// Where a browser gives no clipboard, the formula is selected, to be copied by hand.
+async function copyFormula(parent, row) {
+  const text = cell(row, "formula");
+  let told = `Copied: ${text}`;
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    getSelection().selectAllChildren(parent.querySelector("h3 bdi"));
+    told = "Not copied by the browser: the formula is selected, copy it with Ctrl+C or ⌘C.";
+  }
+  parent.querySelector(".copied").textContent = told;
 }
 
 // What the other models say, where it differs from the prediction by more than half a power of ten; the model with
@@ -125,7 +142,7 @@ async function showDetail(row) {
   const detail = byId("detail");
   drawnFor = null;
   detail.replaceChildren();
-  heading(detail, row);
+  const bar = heading(detail, row);
   const list = facts(detail, row);
   const together = compound(list, row);
   const waiting = make(detail, "p", { class: "note", role: "status" }, data.mode === "served" ? "Reading its structure…" : "");
@@ -141,6 +158,8 @@ async function showDetail(row) {
   moreFacts(list, found);
   let holes = null;
   if (found.structure) {
+    const file = button(null, "CIF of this crystal", () => saveCif(cell(row, "id"), found.structure), { class: "small", title: "all atoms of the cell, in P 1" });
+    bar.prepend(file);
     const box = make(detail, "section", { class: "part", "aria-label": "Structure" });
     const view = new Structure(box, found.structure, cell(row, "formula"));
     if (found.barriers?.ways?.length) new Pathway(box, found.barriers, view);

@@ -56,8 +56,8 @@ function buildElements(changed) {
     node.focus();
   };
   for (const node of grid.querySelectorAll("button")) node.tabIndex = node.dataset.symbol === "Li" ? 0 : -1;
-  table.clear = () => {
-    table.state = {};
+  table.set = (wanted) => {
+    table.state = wanted;
     for (const symbol of Object.keys(table.buttons)) showElement(symbol);
     told();
   };

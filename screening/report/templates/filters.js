@@ -3,13 +3,15 @@ import { button, byId, columns, data, has, kept, make, place, select } from "./c
 import { buildElements, table } from "./elements.js";
 import { added, drawBody, drawHead, hidden, isOn, refresh, views } from "./list.js";
 import { shortlist } from "./shortlist.js";
-import { ask, listen } from "./state.js";
+import { ask, listen, noFilter } from "./state.js";
 
 const numberColumns = columns.filter((column) => column.kind === "number");
 const EXAMPLES = { conductivity: "1e-4", chance: "0.5", prediction: "-4", distance: "1" };
+const OPS = { number: [[">=", "at least"], ["<=", "at most"]], text: [["has", "contains"]], flag: [["yes", "is yes"], ["no", "is no"]] };
 const tickedWords = (name) => [...document.querySelectorAll(`${name}:checked`)].map((box) => box.parentNode.textContent.trim()).join(", ");
 
-function changed() {
+let conditions = [];
+function gather() {
   ask.must = Object.keys(table.state).filter((symbol) => table.state[symbol] === "must");
   ask.not = Object.keys(table.state).filter((symbol) => table.state[symbol] === "not");
   ask.hide = [...document.querySelectorAll(".hide:checked")].map((box) => box.value);
@@ -18,10 +20,27 @@ function changed() {
   byId("families-summary").textContent = tickedWords(".family") || "any";
   ask.conditions = conditions.map(({ column, op, value }) => ({ column, op, value })).filter((one) => one.value !== "" || one.op === "yes" || one.op === "no");
   ask.ids = byId("only").checked ? shortlist.ids() : null;
+}
+function changed() {
+  gather();
   refresh();
 }
 
-let conditions = [];
+// The whole question at once, as a link asks it; all controls then show it. Resolves when the list is drawn.
+function take({ search, must, not, hide, families, conditions: wanted, sort, falling, from }) {
+  table.set(Object.fromEntries([...must.map((symbol) => [symbol, "must"]), ...not.map((symbol) => [symbol, "not"])]));
+  conditions = wanted;
+  drawConditions();
+  byId("search").value = search;
+  byId("only").checked = false;
+  for (const box of document.querySelectorAll(".hide")) box.checked = hide.includes(box.value);
+  for (const box of document.querySelectorAll(".family")) box.checked = families.includes(box.value);
+  Object.assign(ask, { search, sort, falling });
+  drawHead();
+  gather();
+  return refresh(from);
+}
+
 function drawConditions(focus) {
   const box = byId("conditions");
   box.replaceChildren();
@@ -33,7 +52,7 @@ function drawConditions(focus) {
       drawConditions(k);
       changed();
     });
-    const ops = { number: [[">=", "at least"], ["<=", "at most"]], text: [["has", "contains"]], flag: [["yes", "is yes"], ["no", "is no"]] }[column.kind];
+    const ops = OPS[column.kind];
     select(line, "", ops, one.op, (op) => { one.op = op; changed(); }).setAttribute("aria-label", "comparison");
     if (column.kind !== "flag") {
       const input = make(line, "input", { type: column.kind === "number" ? "number" : "text", step: "any", placeholder: EXAMPLES[one.column] ?? "", "aria-label": `value for ${column.label}` });
@@ -97,18 +116,11 @@ function start() {
     drawConditions(conditions.length - 1);
   });
   byId("clear").addEventListener("click", () => {
-    table.clear();
-    conditions = [];
-    drawConditions();
-    byId("search").value = ask.search = "";
-    byId("only").checked = false;
-    for (const box of document.querySelectorAll(".hide, .family")) box.checked = false;
-    changed();
+    take({ ...structuredClone(noFilter), sort: ask.sort, falling: ask.falling, from: 0 });
   });
   byId("only").addEventListener("change", changed);
   listen("shortlist", () => { if (byId("only").checked) changed(); });
   shortlist.show();
-  refresh();
 }
 
-export { start, filterBy };
+export { OPS, changed, filterBy, start, take };

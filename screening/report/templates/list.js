@@ -110,13 +110,15 @@ function drawBody() {
 let asked = 0;
 async function refresh(from = 0) {
   ask.from = from;
+  tell("asked");
   const turn = ++asked;
   try {
     const found = await source.rows(ask);
     if (turn !== asked) return; // a later question has been asked meanwhile
+    if (from && found.total && !found.rows.length) return void refresh(); // a link to a page of a longer list
     shown = found;
     drawBody();
-    if (state.openId === null && shown.rows.length) openRow(shown.rows[0], false);
+    if (state.openId === null && shown.rows.length) openRow(shown.rows[0], false, false);
     else if (state.openId === null) byId("detail").textContent = "A candidate that is chosen in the list is shown here.";
   } catch (error) {
     byId("shown").textContent = `The list could not be read: ${error.message}`;
@@ -130,8 +132,8 @@ function mark(tr) {
   tr.querySelector("button.open").setAttribute("aria-current", "true");
 }
 
-function openRow(row, move) {
-  state.openId = cell(row, "id");
+function openRow(row, move, chosen = true) {
+  Object.assign(state, { openId: cell(row, "id"), chosen });
   const tr = [...body.rows].find((one) => Number(one.dataset.at) === row.at);
   if (tr) mark(tr);
   tell("open", row);

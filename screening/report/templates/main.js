@@ -1,5 +1,7 @@
 // Where the page starts: the parts are loaded, then the list is asked for.
 import "./detail.js";
+import { begin } from "./address.js";
 import { start } from "./filters.js";
 
 start();
+begin();

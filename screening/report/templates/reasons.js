@@ -21,10 +21,32 @@ function reasonWords([first, last, , own, typical]) {
   };
 }
 
-function drawReasons(parent, { expected, kinds, higher, lower }, holes) {
+// A reason whose value reads like the usual one tells a reader nothing.
+function hasContrast([first, , , own, typical]) {
+  const { unit } = data.kinds[first];
+  return own === null || typical === null || valueWords(own, unit) !== valueWords(typical, unit);
+}
+
+// What is not named one by one, as [[words, sum in powers of ten], ...]: nothing is left out of the sum.
+function unnamed({ kinds, higher, lower }) {
+  const alike = kinds.filter((one) => !hasContrast(one)).map((one) => one[2]);
+  const groups = [["raise", 1, higher], ["lower", -1, lower]].flatMap(([word, sign, weaker]) => {
+    const same = alike.filter((value) => value * sign > 0);
+    return [[same.length, same.reduce((sum, value) => sum + value, 0), word, "", ": as in the training median"], [...weaker, word, "weaker ", ""]];
+  });
+  return groups.filter(([count]) => count).map(([count, value, word, kind, more]) => [`${count} ${kind}${count === 1 ? `reason that ${word}s` : `reasons that ${word}`} it${more}`, value]);
+}
+
+const weight = (values) => values.reduce((sum, value) => sum + Math.abs(value), 0);
+
+function drawReasons(parent, found, holes) {
+  const { expected } = found;
   make(parent, "h4", {}, "Why: what moves the prediction from the mean, in powers of ten");
-  const lines = kinds.map((one) => ({ ...reasonWords(one), value: one[2], kind: { ...data.kinds[one[0]], to: data.kinds[one[1]].to } }));
-  for (const [[count, value], word] of [[higher, "raise"], [lower, "lower"]]) if (count) lines.push({ text: `${count} weaker reasons that ${word} it`, value });
+  const named = found.kinds.filter(hasContrast), rest = unnamed(found);
+  const [shown, other] = [weight(named.map((one) => one[2])), weight(rest.map(([, value]) => value))];
+  if (other > shown) make(parent, "p", { class: "note no-single" }, `No single reason: what is only summed here (${other.toFixed(2)}) outweighs the reasons named (${shown.toFixed(2)}).`);
+  const lines = named.map((one) => ({ ...reasonWords(one), value: one[2], kind: { ...data.kinds[one[0]], to: data.kinds[one[1]].to } }));
+  for (const [text, value] of rest) lines.push({ text, value });
   const total = lines.reduce((sum, line) => sum + line.value, expected);
   let at = expected;
   const stops = [expected, ...lines.map(({ value }) => (at += value))];
@@ -53,4 +75,4 @@ function drawReasons(parent, { expected, kinds, higher, lower }, holes) {
   row("the model's prediction", `${power(total)} S/cm`, "end");
 }
 
-export { drawReasons, reasonWords };
+export { drawReasons, reasonWords, unnamed };

@@ -1,7 +1,7 @@
 // Ticked candidates, kept in this browser, and what is made of them: a table, and structures in a ZIP file.
 import { byId, cell, columns, data, grouped, kept, save } from "./core.js";
 import { source } from "./source.js";
-import { ask, tell } from "./state.js";
+import { ask, noFilter, tell } from "./state.js";
 
 const shortlist = {
   ticked: new Set(kept.get("shortlist") ?? []),
@@ -29,7 +29,6 @@ const shortlist = {
 async function everyRow(more) {
   return (await source.rows({ ...ask, ...more, from: 0, count: 1e9 })).rows;
 }
-const noFilter = { search: "", must: [], not: [], hide: [], families: [], conditions: [], sort: "rank", falling: false };
 
 function csvField(value, isText) {
   let field = value === null ? "" : value === true ? "True" : value === false ? "False" : String(value);
@@ -142,4 +141,9 @@ byId("shown-csv").addEventListener("click", () => exporting(async () => {
   return `candidates.csv: ${rows.length} candidates.`;
 }));
 
-export { shortlist };
+// One crystal as a file of its own, as it stands in the ZIP file.
+function saveCif(id, structure) {
+  save(fileNames([id])[0], [p1Cif(id, structure)], "chemical/x-cif");
+}
+
+export { saveCif, shortlist };

@@ -1,15 +1,13 @@
 // The crystal in three dimensions, on a canvas: turned by dragging or arrow keys, with a cell box, species that can be put out, and a hole lit up.
-// Colours of species are Okabe and Ito's; letters and shapes say the same, so that nothing hangs on colour alone.
+// Colours and sizes are those of elements; the legend puts each of them out, so that nothing hangs on colour alone.
+import { colourOf, radiusOf } from "./colours.js";
 import { button, data, make, select } from "./core.js";
 
-const radii = [31, 28, 128, 96, 84, 76, 71, 66, 57, 58, 166, 141, 121, 111, 107, 105, 102, 106, 203, 176, 170, 160, 153, 139, 139, 132, 126, 124, 132, 122, 122, 120, 119, 120,
-  120, 116, 220, 195, 190, 175, 164, 154, 147, 146, 142, 139, 145, 144, 142, 139, 139, 138, 139, 140, 244, 215, 207, 204, 203, 201, 199, 198, 198, 196, 194, 192, 192, 189,
-  190, 187, 187, 175, 170, 162, 151, 144, 141, 136, 136, 132, 145, 146, 148, 140, 150, 150, 260, 221, 215, 206, 200, 196, 190, 187, 180, 169]; // covalent, pm (Cordero 2008)
-const radiusOf = (z) => (radii[z - 1] ?? 150) / 100;
-const MOBILE = 0, ANION = 1;
-const palette = { [MOBILE]: ["#0072b2"], [ANION]: ["#e69f00", "#f0e442", "#d55e00", "#b8860b"], 2: ["#009e73", "#cc79a7", "#8c93a3", "#56b4e9", "#7f5539", "#4d4d4d"] };
+const ANION = 1;
 const ATOMS_DRAWN = 6000;
 const SEGMENTS_DRAWN = 8000;
+const SWATCH = 72; // pixels, four to each of the page
+const sizeOf = (z) => 0.18 + 0.3 * radiusOf(z); // Å, of a drawn ball: small enough to look between them
 
 const apply = ([a, b, c], m) => [0, 1, 2].map((k) => a * m[0][k] + b * m[1][k] + c * m[2][k]); // row vector times rows
 const plus = (p, q) => p.map((x, k) => x + q[k]);
@@ -27,7 +25,7 @@ function* cells(n) {
 
 class Structure {
   constructor(parent, { lattice, atoms }, name) {
-    Object.assign(this, { lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map() });
+    Object.assign(this, { lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
     this.view = multiply(turn("y", 0.5), turn("x", 0.3));
     this.sites = [];
     for (const [z, site, role, a, b, c, share] of atoms) {
@@ -37,13 +35,12 @@ class Structure {
     this.sites = this.sites.filter(Boolean);
     for (const site of this.sites) site.parts.sort((p, q) => q[1] - p[1] || p[0] - q[0]);
     this.species = [...new Map(atoms.map(([z, , role]) => [z, role]))].sort((p, q) => p[1] - q[1] || p[0] - q[0]);
-    const used = {};
-    this.colour = Object.fromEntries(this.species.map(([z, role]) => [z, palette[role][(used[role] = (used[role] ?? -1) + 1) % palette[role].length]]));
     this.controls(parent);
     this.words = `Structure of ${name}: ${this.sites.length} sites in the cell. Arrow keys turn it, plus and minus zoom, 0 puts it back.`;
     this.canvas = make(parent, "canvas", { class: "structure", tabindex: "0", role: "application", "aria-roledescription": "3-D view", "aria-label": this.words });
     this.listen();
     this.rebuild();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     // Ink on paper is dark, whatever it was on the screen.
     matchMedia("print").addEventListener("change", () => this.draw());
@@ -51,14 +48,15 @@ class Structure {
 
   controls(parent) {
     const species = make(parent, "fieldset", { class: "species" });
-    make(species, "legend", {}, "Species");
+    make(species, "legend", {}, "Elements, in Jmol’s colours; sizes follow their covalent radii");
     for (const [z] of this.species) {
       const label = make(species, "label");
       const box = make(label, "input", { type: "checkbox" });
       box.checked = true;
-      const swatch = make(label, "canvas", { class: "swatch", width: 28, height: 28, "aria-hidden": "true" });
-      swatch.getContext("2d").drawImage(this.sprite([[z, 1]]), 0, 0, 28, 28);
+      const swatch = make(label, "canvas", { class: "swatch", width: SWATCH, height: SWATCH, "aria-hidden": "true" });
+      this.swatches.push([z, swatch]);
       label.append(` ${data.elements[z]}`);
+      label.title = `covalent radius ${radiusOf(z).toFixed(2)} Å`;
       box.addEventListener("change", () => {
         if (box.checked) this.out.delete(z);
         else this.out.add(z);
@@ -228,7 +226,7 @@ class Structure {
     let angle = -Math.PI / 2;
     for (const [z, share] of parts) {
       const next = angle + (share / total) * 2 * Math.PI;
-      g.fillStyle = this.colour[z];
+      g.fillStyle = colourOf(z);
       g.beginPath();
       g.moveTo(48, 48);
       g.arc(48, 48, 45, angle, next);
@@ -244,10 +242,24 @@ class Structure {
     g.arc(48, 48, 45, 0, 2 * Math.PI);
     g.fill();
     g.lineWidth = 2.5;
-    g.strokeStyle = "#1c2430";
+    g.strokeStyle = this.rim;
     g.stroke();
     this.sprites.set(key, canvas);
     return canvas;
+  }
+
+  // The rim of atoms is drawn in ink, which sets the darkest colours off in either scheme.
+  outline(ink) {
+    if (ink === this.rim) return;
+    this.rim = ink;
+    this.sprites.clear();
+    const largest = Math.max(...this.species.map(([z]) => sizeOf(z)));
+    for (const [z, swatch] of this.swatches) {
+      const size = SWATCH * (sizeOf(z) / largest), edge = (SWATCH - size) / 2;
+      const g = swatch.getContext("2d");
+      g.clearRect(0, 0, SWATCH, SWATCH);
+      g.drawImage(this.sprite([[z, 1]]), edge, edge, size, size);
+    }
   }
 
   draw() {
@@ -265,6 +277,7 @@ class Structure {
     };
     const style = getComputedStyle(canvas);
     const [ink, blue, orange, way] = ["--ink", "--blue", "--orange", "--way"].map((name) => style.getPropertyValue(name));
+    this.outline(ink);
     const jobs = []; // [depth, draw], drawn from far to near
     const line = (p, q, { colour, width, dash = [], alpha = 1, near = 0 }) => {
       const [a, b] = [project(p), project(q)];
@@ -291,7 +304,7 @@ class Structure {
     for (const [p, q] of this.sticks) line(p.at, q.at, { colour: ink, width: Math.max(1, unit * 0.12), alpha: 0.4 * faded });
     for (const ball of this.balls) {
       const [x, y, z] = project(ball.at);
-      const size = Math.max(1.5, unit * (0.18 + 0.3 * radiusOf(ball.z)) * (ball.lit === 2 ? 1.25 : 1));
+      const size = Math.max(1.5, unit * sizeOf(ball.z) * (ball.lit === 2 ? 1.25 : 1));
       jobs.push([z, () => {
         g.globalAlpha = ball.lit ? (ball.lit === 2 ? 1 : 0.75) : faded;
         g.drawImage(this.sprite(ball.parts), x - size, y - size, 2 * size, 2 * size);
