@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
-import gemmi
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PatchCollection
@@ -16,14 +15,14 @@ from matplotlib.patches import Circle, Patch, PathPatch, Wedge
 from matplotlib.path import Path
 
 from screening.config import FeatureSettings
-from screening.crystals import Crystal, FloatArray
-from screening.elements import SYMBOLS
+from screening.crystals import Crystal, FloatArray, covalent_radii
 from screening.report.structures import ANION, MOBILE, OTHER, atoms
 
 SIDE = 240  # pixels
 DPI = 96
 SITES_DRAWN = 1500  # more are no picture at this size
 BORDER = 1e-4  # of a cell: atoms on its border appear on all its sides
+HYDROGEN = 0.31  # Å, covalent: B. Cordero et al., Dalton Trans. 2832 (2008)
 INK, EMPTY = "#1c2430", "#ffffff"
 # Those of the page: Okabe and Ito's, by role, in the order of atomic numbers.
 PALETTE: dict[int, tuple[str, ...]] = {
@@ -119,5 +118,5 @@ def _ball(centre: tuple[float, float], parts: Sequence[tuple[int, float]], colou
 
 
 def _radius(number: int) -> float:
-    """Return the covalent radius in Å: Cordero et al., Dalton Trans. 2832 (2008), as gemmi has it; 1.5 if none."""
-    return float(gemmi.Element(SYMBOLS[number]).covalent_r) or 1.5
+    """Return the covalent radius in Å of Cordero et al., as the page has it; 1.5 where there is none."""
+    return HYDROGEN if number == 1 else float(covalent_radii()[number]) or 1.5

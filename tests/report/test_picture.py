@@ -12,19 +12,19 @@ from made_crystals import random_crystal
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
-from screening.config import Config
+from screening.config import Config, FeatureSettings
 from screening.crystals import Crystal
 from screening.crystals.cif import read_cif
 from screening.report import picture as drawn_by
 from screening.report.picture import PALETTE, SIDE, first_view, picture, species_colours
 from screening.report.structures import atoms
 
-SETTINGS = Config()
+SETTINGS = FeatureSettings()
 SCRIPT = Path(drawn_by.__file__).parent / "templates" / "structure.js"
 
 
 def crystal(seed: int = 3) -> Crystal:
-    return read_cif(random_crystal(seed).encode(), id="x", source="", limits=SETTINGS.input)
+    return read_cif(random_crystal(seed).encode(), id="x", source="", limits=Config().input)
 
 
 def test_colours_and_view_are_those_of_the_page() -> None:
