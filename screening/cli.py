@@ -436,7 +436,7 @@ def export(
         Path | None, typer.Option(help="only candidates named in this file: the page's CSV, or an id a line")
     ] = None,
 ) -> None:
-    """Write candidates of a RUN (.csv .parquet .xlsx .md .bib, .zip of CIFs) or features of a store (.parquet .csv)."""
+    """Write candidates of a RUN (.csv .parquet .xlsx .md .bib .ipynb, .zip of CIFs) or features (.parquet .csv)."""
     require(store, ids)
     from screening.runs import RECORD, run_folder
 
@@ -445,7 +445,8 @@ def export(
 
         with run_folder(store, filled=True) as paths, delivered(out_file) as file:
             chosen = read_ids(ids) if ids else None
-            exported = export_candidates(paths.root, file, top=top, ids=chosen)
+            address = None if isinstance(store, Path) else str(store)
+            exported = export_candidates(paths.root, file, top=top, ids=chosen, address=address)
         typer.echo(f"{exported.rows} candidates; {out_file}")
         if exported.lost:
             raise InputError(

@@ -14,6 +14,7 @@ from screening.crystals.clouds import (
     channel_label,
     channel_members,
 )
+from screening.crystals.consistency import covalent_radii
 from screening.crystals.crystal import CloudBatch, Crystal
 from screening.crystals.direct import crystal_of_arrays
 from screening.crystals.document import parsed
@@ -61,6 +62,7 @@ __all__ = [
     "charges_can_balance",
     "chemical_scale",
     "contradictions_among",
+    "covalent_radii",
     "crystal_of_arrays",
     "crystals_of",
     "families_among",

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import csv
-import datetime
 import io
 import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from screening.config import InputLimits
-from screening.crystals import contradictions_among, flag_sentence
-from screening.errors import InputError, MissingExtraError
+from screening.errors import InputError
 from screening.learn import family_caution
 from screening.locations import write_whole
-from screening.ranking import COUNT_COLUMNS, CellKind, kind_of, mark_sentence
+from screening.ranking import COUNT_COLUMNS, CellKind, kind_of
+from screening.report.remarks import remarks
+from screening.report.sheets import workbook
+from screening.report.start import start_notebook
 from screening.report.structures import p1_cif
-from screening.report.text import counted, level, number, power
-from screening.report.words import BADGES, HELD_BACK, LIMITS, REFERENCES
+from screening.report.text import counted, level, power
+from screening.report.words import LIMITS, REFERENCES
 from screening.runs import ranking_path, read_json, read_ranking, read_record, read_training, with_barriers
 from screening.sources import Missing, Wanted, find_crystals
 from screening.spreadsheet import plain_cell, plain_text, unguarded
 
 DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>{}\\]+")
-SHEET_ROWS, SHEET_TEXT = 1_048_576, 32_767  # limits of an .xlsx sheet and of one of its cells
 UNITS = {  # of columns, for tables whose heads do not say them
     "prediction, lower, upper, measured": "log10 of S/cm at room temperature",
     "distance": "to the nearest training crystal; 1 is the edge of the domain",
@@ -44,13 +44,19 @@ class Exported(NamedTuple):
 
 
 def export_candidates(
-    run_dir: Path, target: Path, *, top: int | None = None, ids: Sequence[str] | None = None
+    run_dir: Path,
+    target: Path,
+    *,
+    top: int | None = None,
+    ids: Sequence[str] | None = None,
+    address: str | None = None,
 ) -> Exported:
     """Return how many candidates were written to `target`, in a form that its suffix names, and what lacks.
 
-    ``.csv`` (text cells guarded as in ranking.csv), ``.parquet``, ``.xlsx``, ``.md`` (a summary to read), ``.bib`` (the
-    DOIs of their nearest known conductors, and of data and methods), ``.zip`` (a CIF in P 1 of each, the table, and in
-    missing.txt those whose source is gone).
+    ``.csv`` (text cells guarded as in ranking.csv), ``.parquet``, ``.xlsx`` (a sheet to read, with pictures, then the
+    table), ``.md`` (a summary to read), ``.bib`` (the DOIs of their nearest known conductors, and of data and methods),
+    ``.zip`` (a CIF in P 1 of each, the table, and in missing.txt those whose source is gone), ``.ipynb`` (a notebook to
+    start from).
 
     Parameters
     ----------
@@ -62,6 +68,8 @@ def export_candidates(
         The first so many of the ranking; None for all.
     ids
         Only these, e.g. of a shortlist.
+    address
+        Where a notebook finds the RUN, if not in `run_dir`.
 
     Raises
     ------
@@ -74,10 +82,11 @@ def export_candidates(
     writers: dict[str, Callable[[Path, pd.DataFrame], bytes]] = {
         ".csv": lambda _, frame: as_csv(frame).encode(),
         ".parquet": lambda _, frame: _parquet(frame),
-        ".xlsx": _xlsx,
+        ".xlsx": lambda run, frame: workbook(run, frame, _facts(run)),
         ".md": lambda run, frame: _markdown(run, frame).encode(),
         ".bib": lambda run, frame: _bibtex(run, frame).encode(),
         ".zip": lambda run, frame: _zip(run, frame, lost),
+        ".ipynb": lambda run, frame: start_notebook(address or str(run.resolve()), frame, listed=ids is not None),
     }
     if target.suffix not in writers:
         raise InputError(f"{target}: candidates are written as {', '.join(writers)}")
@@ -143,53 +152,6 @@ def _parquet(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _xlsx(run_dir: Path, frame: pd.DataFrame) -> bytes:
-    try:
-        import xlsxwriter  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise MissingExtraError("pip install 'screening[xlsx]' writes .xlsx") from error
-    if len(frame) >= SHEET_ROWS:
-        raise InputError(f"{len(frame)} rows do not fit a sheet of {SHEET_ROWS}; write .parquet, or take --top")
-    buffer = io.BytesIO()
-    book = xlsxwriter.Workbook(buffer, {"in_memory": True})
-    book.set_properties({"created": datetime.datetime(*EPOCH[:3]), "comments": "screening"})
-    bold = book.add_format({"bold": True})
-    sheet = book.add_worksheet("candidates")
-    kinds = _kinds(frame)
-    for column, (name, kind) in enumerate(kinds.items()):
-        sheet.write_string(0, column, name, bold)
-        for row, cell in enumerate(frame[name], start=1):
-            _write_cell(sheet, (row, column), cell, kind)
-    sheet.freeze_panes(1, 0)
-    if kinds:
-        sheet.autofilter(0, 0, len(frame), len(kinds) - 1)
-    about = book.add_worksheet("about")
-    for row, (name, told) in enumerate(_facts(run_dir)):
-        about.write_string(row, 0, name, bold)
-        about.write_string(row, 1, told[:SHEET_TEXT])
-    book.close()
-    return buffer.getvalue()
-
-
-def _write_cell(sheet: Any, place: tuple[int, int], cell: Any, kind: CellKind) -> None:
-    """Write one cell; text is stored as text, which no spreadsheet runs, whatever it begins with."""
-    if kind == "text":
-        text = str(cell)
-        if len(text) > SHEET_TEXT:
-            raise InputError(f"a cell of {len(text)} characters does not fit a sheet; write .parquet")
-        if text:
-            sheet.write_string(*place, text)
-    elif kind == "flag":
-        if str(cell).lower() in ("true", "false"):
-            sheet.write_boolean(*place, str(cell).lower() == "true")
-    else:
-        value = float(cell) if str(cell) else float("nan")
-        if np.isfinite(value):
-            sheet.write_number(*place, value)
-        elif not np.isnan(value):
-            sheet.write_string(*place, "infinite")
-
-
 def _facts(run_dir: Path) -> list[tuple[str, str]]:
     rejected = pd.read_csv(run_dir / "rejected.csv", usecols=["id"], dtype=str, keep_default_na=False)
     record = read_record(run_dir / "run.json", n_rejected=len(rejected))
@@ -236,7 +198,7 @@ def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
             plain_text(row["nearest_formula"]),
             near,
             plain_text(publications.get(str(row["nearest"]), "")),
-            plain_text("; ".join(_remarks({str(name): cell for name, cell in row.items()}))),
+            plain_text("; ".join(remarks({str(name): cell for name, cell in row.items()}))),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     caution = family_caution(read_json(run_dir / "model" / "scores.json"))
@@ -244,24 +206,6 @@ def _markdown(run_dir: Path, frame: pd.DataFrame) -> str:
     lines += ["", "## What the numbers cannot say", "", *(f"- {limit}" for limit in LIMITS), "", "## To cite", ""]
     lines += [f"- {words}{f' <{address}>' if address else ''}" for words, address in REFERENCES]
     return "\n".join(lines) + "\n"
-
-
-def _remarks(row: dict[str, Any]) -> list[str]:
-    told = [] if row["in_domain"] else [f"out of domain (distance {number(row['distance'])})"]
-    marks = [mark for mark in str(row.get("marks") or "").split(";") if mark and mark != "domain"]
-    marked = {mark.partition(":")[0] for mark in marks}
-    told += [words for name, words in BADGES.items() if row.get(name) and name not in marked]
-    told += [mark_sentence(mark) for mark in marks]
-    if row.get("polymorphs"):
-        count = int(row["polymorphs"])
-        told.append(f"{count} more {'entry' if count == 1 else 'entries'} of the compound: {row['polymorph_ids']}")
-    told += [flag_sentence(name) for name in contradictions_among(str(row.get("flags") or "").split(";"))]
-    if row.get("held_back"):
-        reasons = [HELD_BACK.get(reason, reason) for reason in str(row["held_back"]).split(";")]
-        told.append(f"held back: {'; '.join(reasons)}")
-    if row["elements_unseen"]:
-        told.append(f"not in training: {row['elements_unseen']}")
-    return told
 
 
 def _publications(run_dir: Path) -> dict[str, str]:

@@ -8,7 +8,6 @@ import re
 import shutil
 import zipfile
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -25,8 +24,6 @@ from screening.errors import InputError
 from screening.report.export import export_candidates, file_names, read_ids
 from screening.runs.read import read_ranking
 from screening.spreadsheet import plain_cell
-
-SPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 @pytest.fixture(scope="module")
@@ -68,53 +65,6 @@ def test_a_shortlist_of_the_page_is_read_and_keeps_the_order_of_the_ranking(run_
     with pytest.raises(InputError, match="holds no id"):
         read_ids(tmp_path / "empty.txt")
     assert not (tmp_path / "c.csv").exists()
-
-
-def sheet_cells(path: Path) -> list[list[str | float | bool | None]]:
-    """Cells of the first sheet by the letter of the format; a formula anywhere fails."""
-    with zipfile.ZipFile(path) as book:
-        texts = ["".join(node.itertext()) for node in ElementTree.fromstring(book.read("xl/sharedStrings.xml"))]
-        sheet = ElementTree.fromstring(book.read("xl/worksheets/sheet1.xml"))
-        assert "externalLink" not in " ".join(book.namelist())
-        assert b"hyperlink" not in book.read("xl/worksheets/sheet1.xml")
-    assert list(sheet.iter(f"{SPACE}f")) == []
-    rows = []
-    for row in sheet.iter(f"{SPACE}row"):
-        cells: dict[str, str | float | bool | None] = {}
-        for cell in row:
-            value = cell.find(f"{SPACE}v")
-            letters = re.sub(r"\d", "", cell.attrib["r"])
-            assert value is not None
-            assert value.text is not None
-            kind = cell.attrib.get("t", "n")
-            cells[letters] = {"s": lambda v: texts[int(v)], "b": lambda v: v == "1", "n": float}[kind](value.text)
-        rows.append([cells.get(letters) for letters in ALPHABET[:20]])
-    return rows
-
-
-ALPHABET = [chr(65 + k) for k in range(26)]
-
-
-def test_a_sheet_holds_values_and_no_formula(run_dir: Path, tmp_path: Path) -> None:
-    pytest.importorskip("xlsxwriter", reason="no xlsxwriter here: .xlsx is not written")
-    assert export_candidates(run_dir, tmp_path / "a.xlsx").rows == 12
-    head, *rows = sheet_cells(tmp_path / "a.xlsx")
-    frame = read_ranking(run_dir / "ranking.csv")
-    assert head == list(frame.columns)
-    assert len(rows) == 12
-    for found, row in zip(rows, frame.to_dict("records"), strict=True):
-        for name, cell in zip(head, found, strict=True):
-            expected = row[str(name)]
-            if isinstance(expected, str):
-                assert (cell or "") == expected
-            elif isinstance(expected, bool):
-                assert cell is expected
-            else:
-                assert (cell is None and np.isnan(expected)) or cell == pytest.approx(expected, rel=1e-14)
-    assert rows[1][1] == '=HYPERLINK("http://evil.example";"x")'
-    first = (tmp_path / "a.xlsx").read_bytes()
-    export_candidates(run_dir, tmp_path / "a.xlsx")
-    assert (tmp_path / "a.xlsx").read_bytes() == first
 
 
 def test_structures_are_those_of_the_sources(run_dir: Path, tmp_path: Path) -> None:
