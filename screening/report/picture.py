@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from collections.abc import Sequence
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,7 @@ from matplotlib.path import Path
 
 from screening.config import FeatureSettings
 from screening.crystals import Crystal, FloatArray, covalent_radii
-from screening.report.structures import ANION, MOBILE, OTHER, atoms
+from screening.report.structures import atoms
 
 SIDE = 240  # pixels
 DPI = 96
@@ -24,12 +27,15 @@ SITES_DRAWN = 1500  # more are no picture at this size
 BORDER = 1e-4  # of a cell: atoms on its border appear on all its sides
 HYDROGEN = 0.31  # Å, covalent: B. Cordero et al., Dalton Trans. 2832 (2008)
 INK, EMPTY = "#1c2430", "#ffffff"
-# Those of the page: Okabe and Ito's, by role, in the order of atomic numbers.
-PALETTE: dict[int, tuple[str, ...]] = {
-    MOBILE: ("#0072b2",),
-    ANION: ("#e69f00", "#f0e442", "#d55e00", "#b8860b"),
-    OTHER: ("#009e73", "#cc79a7", "#8c93a3", "#56b4e9", "#7f5539", "#4d4d4d"),
-}
+UNKNOWN = "#b0b0b0"  # of elements without a colour of their own
+
+
+@cache
+def _colours() -> tuple[str, ...]:
+    """Return the colours of hydrogen and on, those that the page draws: there is one table."""
+    script = resources.files("screening.report").joinpath("templates/colours.js").read_text(encoding="utf-8")
+    table = script.partition("const jmol")[2].partition(";")[0]
+    return tuple(f"#{colour}" for colour in re.findall(r"\b[0-9a-f]{6}\b", table))
 
 
 def picture(crystal: Crystal, config: FeatureSettings) -> bytes | None:
@@ -78,14 +84,9 @@ def first_view() -> FloatArray:
 
 
 def species_colours(rows: Sequence[Sequence[Any]]) -> dict[int, str]:
-    """Return a colour for each atomic number of rows as `atoms` gives them, by role and then number."""
-    role_of = {int(row[0]): int(row[2]) for row in rows}
-    colours: dict[int, str] = {}
-    used = dict.fromkeys(PALETTE, 0)
-    for number, role in sorted(role_of.items(), key=lambda item: (item[1], item[0])):
-        colours[number] = PALETTE[role][used[role] % len(PALETTE[role])]
-        used[role] += 1
-    return colours
+    """Return a colour for each atomic number of rows as `atoms` gives them."""
+    known = _colours()
+    return {int(row[0]): known[int(row[0]) - 1] if int(row[0]) <= len(known) else UNKNOWN for row in rows}
 
 
 def _sites(rows: Sequence[Sequence[Any]]) -> list[tuple[FloatArray, list[tuple[int, float]]]]:
