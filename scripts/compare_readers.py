@@ -201,7 +201,9 @@ def main() -> None:
         return
     found = {}
     for one in options.sets:
-        name, _, path = one.partition("=")
+        name, equals, path = one.partition("=")
+        if not equals:
+            parser.error(f"{one!r} is not NAME=PATH")
         found[name], told = survey(path, options.every, others)
         print(f"{name}: {dict(found[name])}")
         print("\n".join(told))
