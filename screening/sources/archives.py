@@ -6,7 +6,7 @@ import io
 import stat
 import struct
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Self
 from zipfile import BadZipFile
 
@@ -43,15 +43,18 @@ class _RatioError(Exception):
     """The archive unpacks to more than the limit allows."""
 
 
-def iter_archive(path: Location, limits: InputLimits, passed: Passed) -> Iterator[Raw]:
+def iter_archive(
+    path: Location, limits: InputLimits, passed: Passed, *, wanted: Callable[[str], bool] = lambda _: True
+) -> Iterator[Raw]:
     """Yield the crystals in the members of an archive, in the order in which they are stored.
 
     Members that are no crystals are counted in `passed`. A member with an absolute or ``..`` name, or a link, is
-    refused; an archive that breaks off gives the members up to there and one row for the rest.
+    refused; an archive that breaks off gives the members up to there and one row for the rest. Members whose source is
+    not `wanted` are not read.
     """
     is_zip = path.name.lower().endswith(".zip")
     try:
-        yield from (_iter_zip if is_zip else _iter_tar)(path, limits, passed)
+        yield from (_iter_zip if is_zip else _iter_tar)(path, limits, passed, wanted)
     except _CountError as error:
         detail = f"more than max_members = {error.args[0]}; the rest was not read"
         yield Raw(path.name, path.as_posix(), code=Code.TOO_LARGE, detail=detail)
@@ -62,7 +65,7 @@ def iter_archive(path: Location, limits: InputLimits, passed: Passed) -> Iterato
         yield Raw(path.name, path.as_posix(), code=Code.UNREADABLE, detail=detail)
 
 
-def _iter_tar(path: Location, limits: InputLimits, passed: Passed) -> Iterator[Raw]:
+def _iter_tar(path: Location, limits: InputLimits, passed: Passed, wanted: Callable[[str], bool]) -> Iterator[Raw]:
     whole = path.as_posix()
     with path.open("rb") as packed:
         stream = _Metered(open_packed(packed, path.name), _allowed(path, limits))
@@ -77,6 +80,8 @@ def _iter_tar(path: Location, limits: InputLimits, passed: Passed) -> Iterator[R
                 refusal = _refusal(member.name, link=link, size=member.size, limits=limits)
                 if refusal is not None:
                     yield Raw(member.name, source, code=refusal[0], detail=refusal[1])
+                    continue
+                if not wanted(source):
                     continue
                 inner = archive.extractfile(member)
                 assert inner is not None
@@ -102,7 +107,7 @@ def _counted(count: int, limits: InputLimits) -> int:
     return count + 1
 
 
-def _iter_zip(path: Location, limits: InputLimits, passed: Passed) -> Iterator[Raw]:
+def _iter_zip(path: Location, limits: InputLimits, passed: Passed, wanted: Callable[[str], bool]) -> Iterator[Raw]:
     left, whole = _allowed(path, limits), path.as_posix()
     with path.open("rb") as file:
         count = 0
@@ -123,6 +128,8 @@ def _iter_zip(path: Location, limits: InputLimits, passed: Passed) -> Iterator[R
             left -= member.size
             if left < 0:
                 raise _RatioError(PASSED)
+            if not wanted(source):
+                continue
             if kind_by_name(name) in MANY:
                 yield from _zip_container(file, member, source, limits, passed)
             else:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from screening.config import InputLimits
+from screening.sources.archives import iter_archive
 from screening.sources.blocks import Item, items_of
-from screening.sources.inputs import Input, resolve
+from screening.sources.inputs import Archive, Input, RemoteInput, resolve
+from screening.sources.kinds import is_archive
 from screening.sources.names import named
 from screening.sources.passed import Passed
+from screening.spreadsheet import seen
 
 
 def iter_items(paths: Sequence[str], limits: InputLimits, passed: Passed | None = None) -> Iterator[Item]:
@@ -43,3 +46,33 @@ def _items(inputs: Sequence[Input], limits: InputLimits, passed: Passed) -> Iter
             yield from items_of(raw, limits)
     for raw in passed.rows():
         yield from items_of(raw, limits)
+
+
+def iter_sources(container: str, sources: Collection[str], limits: InputLimits) -> Iterator[Item]:
+    """Yield the crystals of one file or archive, under ids that may be equal.
+
+    Of an archive only what some of the `sources` name is read (``archive::member``, ``archive::member::entry``).
+
+    Raises
+    ------
+    InputError
+        The container does not exist.
+    """
+    one = resolve(container)
+    archive = one.path if isinstance(one, Archive) else one.target if isinstance(one, RemoteInput) else None
+    if archive is not None and is_archive(archive.name):
+        around = {source[:end] for source in sources for end in _ends(source)}
+        raws = iter_archive(archive, limits, Passed(), wanted=lambda source: seen(source) in around)
+    else:
+        raws = one.files(limits, Passed())
+    for raw in raws:
+        yield from items_of(raw, limits)
+
+
+def _ends(source: str) -> Iterator[int]:
+    """Yield where the names end that a source is made of; a name may hold ``::`` too."""
+    at = source.find("::")
+    while at >= 0:
+        yield at
+        at = source.find("::", at + 1)
+    yield len(source)

@@ -13,7 +13,7 @@ from screening.crystals import Crystal
 from screening.errors import InputError, RejectionError
 from screening.locations import is_url
 from screening.sources.blocks import Item, read_item
-from screening.sources.listing import iter_items
+from screening.sources.listing import iter_sources
 from screening.spreadsheet import seen, unseen
 
 COPY = re.compile(r"~\d+$")  # what a listing appends to an id that it has seen before
@@ -38,7 +38,8 @@ class Missing:
 def find_crystals(wanted: Sequence[Wanted], limits: InputLimits) -> dict[str, Crystal | Missing]:
     """Return by id each crystal, or why it cannot be had.
 
-    Every file or archive that is named is read once, up to the last crystal wanted of it.
+    Every file or archive that is named is read once, up to the last crystal wanted of it, and of an archive only the
+    members that hold one.
     """
     by_container: dict[str, list[Wanted]] = defaultdict(list)
     for one in wanted:
@@ -69,7 +70,7 @@ def _of_container(container: str, members: Sequence[Wanted], limits: InputLimits
         waiting[seen(one.source)].append(one)
     found: dict[str, Crystal | Missing] = {}
     try:
-        for item in iter_items([container], limits):
+        for item in iter_sources(container, waiting, limits):
             for one in list(waiting.get(item.source, ())):
                 crystal = _read(item, one, limits)
                 if crystal is not None:

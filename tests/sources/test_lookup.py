@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+import zipfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 from made_crystals import rocksalt
 
 from screening.config import Config
 from screening.crystals import Crystal
+from screening.sources import archives, zips
 from screening.sources.listing import iter_items
 from screening.sources.lookup import Missing, Wanted, find_crystals
 
@@ -51,3 +56,40 @@ def test_a_file_of_an_odd_name_is_found_by_its_cleaned_source(tmp_path: Path, na
     for source in (item.source, str(tmp_path / name)):
         found = find_crystals([Wanted(item.id, source, "LiCl")], LIMITS)[item.id]
         assert isinstance(found, Crystal), found
+
+
+def test_of_an_archive_only_what_is_wanted_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the name: one with ``::``, a copy of another's id, entries of a file of many."""
+    path = tmp_path / "a.zip"
+    texts = {"x.cif": "Cl", "sub/x.cif": "Br", "odd::name.cif": "I", "y.cif": "F"}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, anion in texts.items():
+            file.writestr(name, rocksalt(anion=anion))
+        file.writestr("many.csv", 'material_id,cif\nm1,"' + rocksalt(anion="Cl") + '"\n')
+    listed = {item.id: item for item in iter_items([str(path)], LIMITS)}
+    assert {"x", "x~2", "odd::name", "y", "m1"} <= listed.keys()
+    opened: list[str] = []
+
+    def read(stream: IO[bytes], member: zips.Member) -> bytes:
+        opened.append(member.name)
+        return zips.read_member(stream, member)
+
+    monkeypatch.setattr(archives, "read_member", read)
+    wanted = [("x~2", "LiBr", "sub/x.cif"), ("odd::name", "LiI", "odd::name.cif"), ("m1", "LiCl", "many.csv")]
+    found = find_crystals([Wanted(id, listed[id].source, formula) for id, formula, _ in wanted], LIMITS)
+    assert {id: one.formula for id, one in found.items() if isinstance(one, Crystal)} == {
+        id: formula for id, formula, _ in wanted
+    }
+    assert set(opened) == {name for _, _, name in wanted}
+
+
+def test_a_tar_is_read_past_what_is_not_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar.gz"
+    with tarfile.open(path, "w:gz") as file:
+        for name, data in (("bad.cif", b"\xff" * 100), ("x.cif", rocksalt().encode())):
+            header = tarfile.TarInfo(name)
+            header.size = len(data)
+            file.addfile(header, io.BytesIO(data))
+    source = f"{path}::x.cif"
+    assert isinstance(find_crystals([Wanted("x", source, "LiCl")], LIMITS)["x"], Crystal)
+    assert isinstance(find_crystals([Wanted("z", f"{path}::z.cif", "LiCl")], LIMITS)["z"], Missing)
