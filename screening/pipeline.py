@@ -281,7 +281,7 @@ def rank_crystals(  # noqa: PLR0913
         config=config.rank,
         threads=threads or cores(),
         confirm=confirm,
-        label=labelling(config),
+        label=labelling(config, threads=threads or cores()),
         properties=joined,
         say=say,
     )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-import joblib
 import numpy as np
 
 from screening.crystals import Crystal, FloatArray
 from screening.energy.charges import NoBarrier, NoBarrierError
 from screening.energy.landscape import Landscape, landscape
+from screening.host import in_parts
 from screening.sources import Missing, Wanted
 
 BARRIERS_VERSION = 1  # of what the numbers mean
@@ -54,13 +55,7 @@ def barrier_rows(
     workers
         Processes; with one, all is computed here.
     """
-    parts = [crystals[begin : begin + PART] for begin in range(0, len(crystals), PART)]
-    n_jobs = min(workers, len(parts))
-    if n_jobs < 2:
-        yield from (_part(part, ion, grid) for part in parts)
-        return
-    pool = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-    yield from pool(joblib.delayed(_part)(part, ion, grid) for part in parts)
+    yield from in_parts(partial(_part, ion=ion, grid=grid), crystals, part=PART, workers=workers)
 
 
 def _part(part: Sequence[tuple[Wanted, Crystal | Missing]], ion: str, grid: float) -> list[BarrierRow]:

@@ -4,6 +4,7 @@ from screening.host.child import Child, answer_of, receive, send
 from screening.host.gpu import Device, Wanted, check_one_cupy, cupy_wheels, driver_version, find_gpus, resolve
 from screening.host.limits import cores, memory
 from screening.host.output import native_output_held
+from screening.host.parts import in_parts
 from screening.host.time_limit import time_limit
 from screening.host.versions import versions
 
@@ -17,6 +18,7 @@ __all__ = [
     "cupy_wheels",
     "driver_version",
     "find_gpus",
+    "in_parts",
     "memory",
     "native_output_held",
     "receive",

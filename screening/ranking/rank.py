@@ -27,7 +27,7 @@ from screening.crystals import (
 from screening.data import hard_elements
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import InputError, ModelError, Rejection
-from screening.host import native_output_held
+from screening.host import in_parts, native_output_held
 from screening.learn import Model, Prediction
 from screening.ranking.batches import Batch
 from screening.ranking.columns import COLUMNS, FLAG_COLUMNS, TEXT_COLUMNS
@@ -44,7 +44,7 @@ from screening.ranking.duplicates import (
 from screening.ranking.marks import marks
 from screening.ranking.properties import Properties, held_back
 from screening.ranking.spans import in_processes, of_batches
-from screening.sources import Wanted, find_crystals
+from screening.sources import Missing, Wanted, find_crystals
 from screening.spreadsheet import plain_cell
 from screening.store import FeatureTable
 
@@ -52,6 +52,7 @@ OBJECTIVES = {"mean": "prediction", "lower": "lower", "chance": "chance"}  # set
 LESS_DEVIATION = "mean-sd"  # the prediction less the deviation of the crystal
 POLYMORPH = "polymorph"  # held back: a better entry of the compound stands for it
 OUT_OF_FOLD = {"trees": "prediction_trees", "composition": "prediction_composition"}  # column of folds to column
+LABELLED_AT_ONCE = 100  # crystals whose prototypes are found by one process: about a second
 RADIUS_SLACK = 1e-3  # a curve complete to within this of the wanted radius is not cut, Å
 
 Block = dict[str, "NDArray[Any]"]  # columns of some rows of the ranking
@@ -210,15 +211,23 @@ def confirming(config: Config) -> tuple[Callable[[Sequence[Wanted]], Confirm] | 
     return confirm, counts
 
 
-def labelling(config: Config) -> Labelling:
-    """Return what reads crystals again and finds their prototypes; of those that are gone they are unknown."""
+def labelling(config: Config, *, threads: int = 1) -> Labelling:
+    """Return what reads crystals again and finds their prototypes; of those that are gone they are unknown.
+
+    Many are labelled in `threads` processes.
+    """
 
     def label(wanted: Sequence[Wanted]) -> dict[str, str]:
         found = find_crystals(wanted, config.input)
-        with native_output_held():  # spglib tells there what it could not refine
-            return {id: prototype(one) if isinstance(one, Crystal) else UNKNOWN for id, one in found.items()}
+        parts = in_parts(_labels, list(found.values()), part=LABELLED_AT_ONCE, workers=threads)
+        return dict(zip(found, (one for part in parts for one in part), strict=True))
 
     return label
+
+
+def _labels(found: Sequence[Crystal | Missing]) -> list[str]:
+    with native_output_held():  # spglib tells there what it could not refine
+        return [prototype(one) if isinstance(one, Crystal) else UNKNOWN for one in found]
 
 
 def _ordered(  # noqa: PLR0913

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-import joblib
 import numpy as np
 
 from screening.config import FeatureSettings
@@ -15,7 +14,7 @@ from screening.crystals import Crystal, anion_mask
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import RejectionError
 from screening.homology import hole_groups
-from screening.host import cores
+from screening.host import cores, in_parts
 from screening.sources import Missing
 
 BARS = 200  # bars looked at, of each channel and dimension, the longest first
@@ -39,32 +38,23 @@ def shown(found: Crystal | Missing, config: FeatureSettings) -> dict[str, Any]:
         return {"missing": f"Its holes cannot be computed: {error}"}
 
 
-def all_shown(
-    found: Sequence[Crystal | Missing], config: FeatureSettings, *, tell: Callable[[int, int], None] = lambda *_: None
-) -> list[dict[str, Any]]:
-    """Return what `shown` gives for each, in order, as `in_parts` computes it."""
-    return in_parts(partial(_part_shown, config=config), found, tell=tell)
+def all_shown(found: Sequence[Crystal | Missing], config: FeatureSettings) -> list[dict[str, Any]]:
+    """Return what `shown` gives for each, in order; many are computed on all cores."""
+    return on_all_cores(partial(_part_shown, config=config), found)
 
 
-def in_parts(
+def on_all_cores(
     work: Callable[[Sequence[Given]], list[Made]],
     given: Sequence[Given],
     *,
     tell: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Made]:
-    """Return what `work` makes of the given, one for each, in order; many on all cores, in processes of their own.
+    """Return what `work` makes of crystals as `screening.host.in_parts` does.
 
-    `work` gets a part of them at a time, and can be pickled; `tell` hears how many are done, and of how many.
+    `tell` hears how many are done, and of how many.
     """
-    n_jobs = min(cores(), len(given) // PART)
-    parts = [given[begin : begin + PART] for begin in range(0, len(given), PART)]
-    if n_jobs < 2:
-        computed = (work(part) for part in parts)
-    else:
-        workers = joblib.Parallel(n_jobs=n_jobs, return_as="generator")
-        computed = workers(joblib.delayed(work)(part) for part in parts)
     done: list[Made] = []
-    for part in computed:
+    for part in in_parts(work, given, part=PART, workers=cores()):
         done += part
         tell(len(done), len(given))
     return done

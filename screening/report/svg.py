@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 NAMESPACE = "http://www.w3.org/2000/svg"  # needed in a file of its own, implied within HTML
 FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, section 2.2, Char
@@ -77,15 +77,15 @@ def line(x1: float, y1: float, x2: float, y2: float, *, css: str) -> Markup:
 
 
 def circle(x: float, y: float, radius: float, *, css: str, title: str) -> Markup:
-    """Return a disc with a tooltip; `title` is escaped."""
-    return Markup('<circle cx="{:.1f}" cy="{:.1f}" r="{:g}" class="{}">{}</circle>').format(
-        x, y, radius, css, tooltip(title)
-    )
+    """Return a disc with a tooltip; `title` and `css` are escaped."""
+    # Thousands of them stand in a plot; `Markup.format` takes ten times as long.
+    place = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:g}"'
+    return Markup(f'<circle {place} class="{escape(css)}">{tooltip(title)}</circle>')  # noqa: S704 - numbers, escaped
 
 
 def tooltip(title: str) -> Markup:
-    """Return the element that browsers show on hover; empty for an empty title."""
-    return Markup("<title>{}</title>").format(title) if title else Markup("")
+    """Return the element that browsers show on hover; empty for an empty title. `title` is escaped."""
+    return Markup(f"<title>{escape(title)}</title>" if title else "")  # noqa: S704 - escaped
 
 
 def figure(parts: Sequence[Markup], *, width: int, height: int, name: str, alt: str) -> Markup:
