@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from screening.crystals import CloudBatch, Crystal
     from screening.errors import Code, Rejection, RejectionError, ScreeningError
+    from screening.learn import shipped_model
     from screening.notebook import load, predict
     from screening.transformer import BettiTransformer
 
@@ -46,6 +47,7 @@ __all__ = [
     "__version__",
     "load",
     "predict",
+    "shipped_model",
 ]
 # Imported when first asked for: the command's help needs none of them.
 _HOMES = {
@@ -58,6 +60,7 @@ _HOMES = {
     "ScreeningError": "screening.errors",
     "load": "screening.notebook",
     "predict": "screening.notebook",
+    "shipped_model": "screening.learn",
 }
 
 

@@ -25,6 +25,7 @@ from screening.commands.flags import (
     Ion,
     Labels,
     LabelsOrNone,
+    MaybeModel,
     ModelDir,
     MoreLabels,
     Objective,
@@ -49,6 +50,7 @@ from screening.locations import Location, delivered, fetched, location, require
 
 if TYPE_CHECKING:
     from screening.config import Config
+    from screening.learn import Model
     from screening.runs import RunRecord
 
 app = typer.Typer(
@@ -317,8 +319,8 @@ def explain(
 @app.command()
 def rank(
     features: Features,
-    model: ModelDir,
     out_file: Out,
+    model: MaybeModel = None,
     properties: Properties = None,
     config: ConfigFile = None,
     rank_labelled: RankLabelled = False,
@@ -333,7 +335,6 @@ def rank(
 ) -> None:
     """Order the candidates by predicted conductivity; .csv or .parquet by suffix."""
     require(features, model, properties, config)
-    from screening.learn import load_model
     from screening.pipeline import rank_crystals
     from screening.ranking import read_property_table
 
@@ -350,8 +351,7 @@ def rank(
     if properties is not None:
         with fetched(properties) as table:
             given = read_property_table(table)
-    with fetched(model) as folder:
-        loaded = load_model(folder)
+    loaded = _model(model)
     with shown_progress(quiet=quiet, again=AGAIN) as progress, delivered(out_file) as file:
         progress.enter("ranking")
         ranked = rank_crystals(
@@ -512,6 +512,32 @@ def hole(
             typer.echo(line)
         if len(of_dim) > bars:
             typer.echo(f"and {len(of_dim) - bars} more")
+
+
+@app.command()
+def predict(
+    crystals: Crystals,
+    model: MaybeModel = None,
+    target: Target = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object a line")] = False,
+    threads: Threads = None,
+) -> None:
+    """Say what a model predicts of each crystal: conductivity, interval, the nearest measured one, or the refusal.
+
+    For a handful, in seconds; `screening run` ranks and explains any number.
+    """
+    require(*crystals, model)
+    from screening.commands import is_crystal, prediction_json, prediction_lines, predictions
+    from screening.host import cores
+
+    loaded, chosen = _model(model), settings(None, rank__target=target)
+    level, count = float(loaded.header.learn["interval"]), 0
+    rows = predictions(crystals, loaded, limits=chosen.input, target=chosen.rank.target, threads=threads or cores())
+    for row in rows:
+        count += is_crystal(row)
+        typer.echo(prediction_json(row) if as_json else "\n".join(prediction_lines(row, level=level)))
+    if not count:
+        raise InputError("no crystal found: none of the given paths holds one")
 
 
 @app.command()
@@ -756,6 +782,22 @@ def _main(version: Annotated[bool, typer.Option("--version", help="print the ver
     if version:
         typer.echo(screening.__version__)
         raise typer.Exit
+
+
+def _model(place: Location | None) -> Model:
+    """Return the model at a place, or the one that comes with the program, which is said with how good it is."""
+    from screening.learn import load_model, shipped_model
+
+    if place is not None:
+        with fetched(place) as folder:
+            return load_model(folder)
+    model = shipped_model()
+    error = model.scores["headline"]["grouped"]["mae"]
+    say(
+        f"model: the one that comes with the program, of {len(model.training.ids)} measured conductors; "
+        f"typical error on new chemistry {error:.1f} powers of ten"
+    )
+    return model
 
 
 def _print_scores(scores: dict[str, Any]) -> None:

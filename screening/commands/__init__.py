@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from screening.commands.freeze import read_frozen, score_frozen, score_words, write_frozen
     from screening.commands.inspect import Inspected, inspected
     from screening.commands.isotypes import write_isotypes_of
+    from screening.commands.predict import is_crystal, prediction_json, prediction_lines, predictions
 
 __all__ = [
     "ENGINES",
@@ -29,8 +30,12 @@ __all__ = [
     "fetch_optimade",
     "findings",
     "inspected",
+    "is_crystal",
     "list_cod",
     "measure",
+    "prediction_json",
+    "prediction_lines",
+    "predictions",
     "read_frozen",
     "read_one",
     "sample",
@@ -59,6 +64,10 @@ _HOMES = {
     "score_frozen": "freeze",
     "score_words": "freeze",
     "write_isotypes_of": "isotypes",
+    "is_crystal": "predict",
+    "prediction_json": "predict",
+    "prediction_lines": "predict",
+    "predictions": "predict",
 }
 
 

@@ -20,6 +20,15 @@ Features = Annotated[
 ModelDir = Annotated[
     Any, typer.Option("--model", parser=location, metavar="PATH", help="model folder made by `screening train`")
 ]
+MaybeModel = Annotated[
+    Any,
+    typer.Option(
+        "--model",
+        parser=location,
+        metavar="PATH",
+        help="model folder made by `screening train` or `run`; the one that comes with the program if not given",
+    ),
+]
 Out = Annotated[
     Any, typer.Option("--out", "-o", parser=location, metavar="PATH", help="where the result goes; s3:// and gs:// too")
 ]

@@ -99,11 +99,12 @@ def _inspected(item: Item, config: Config) -> Inspected:
         space_group=crystal.spacegroup or None,
         symmetry_source=crystal.symmetry_source,
         clouds=clouds,
-        flags=_flags(crystal),
+        flags=flags_told(crystal),
     )
 
 
-def _flags(crystal: Crystal) -> list[dict[str, str]]:
+def flags_told(crystal: Crystal) -> list[dict[str, str]]:
+    """Return name and sentence of each flag of a crystal."""
     details = crystal.flag_details
     return [{"name": name, "sentence": flag_sentence(name, details.get(name, ""))} for name in crystal.flags]
 

@@ -67,7 +67,7 @@ def as_crystals(given: Iterable[Any]) -> Iterator[Crystal | Rejection]:
     Parameters
     ----------
     given
-        Structures, or a DataFrame with a column of them.
+        Structures, or a DataFrame with a column of them; a rejection stays what it is.
 
     Raises
     ------
@@ -77,6 +77,9 @@ def as_crystals(given: Iterable[Any]) -> Iterator[Crystal | Rejection]:
     if isinstance(given, str | bytes | Path | Crystal) or _is_one(given):
         raise InputError("a list of structures is needed, not one of them")
     for place, one in enumerate(_column(given)):
+        if isinstance(one, Rejection):  # of whoever read it
+            yield one
+            continue
         try:
             yield as_crystal(one, id=str(place))
         except RejectionError as error:

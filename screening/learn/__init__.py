@@ -15,6 +15,7 @@ from screening.learn.parallel import all_of, at_a_time
 from screening.learn.precheck import check_count, check_match
 from screening.learn.predict import predict_structures
 from screening.learn.scores import family_caution, score_lines, spearman
+from screening.learn.shipped import shipped_model, write_shipped
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import NEAR_DUPLICATE
 from screening.learn.table import read_table
@@ -53,8 +54,10 @@ __all__ = [
     "read_table",
     "score_lines",
     "seeded",
+    "shipped_model",
     "spearman",
     "train",
     "training_rows",
     "write_isotypes",
+    "write_shipped",
 ]

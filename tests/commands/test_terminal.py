@@ -18,8 +18,7 @@ from screening.cluster import Progress
 from screening.commands import terminal
 from screening.config import read_config
 from screening.errors import ConfigError
-from screening.report.structures import all_shown
-from screening.sources import Missing
+from screening.report.structures import on_all_cores
 
 
 class Clock:
@@ -71,12 +70,8 @@ def test_the_watch_itself_beats(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def test_the_report_says_how_far_it_is() -> None:
-    from screening.config import FeatureSettings
-
     heard: list[tuple[int, int]] = []
-    found = [Missing("gone")] * 30
-    done = all_shown(found, FeatureSettings(), tell=lambda *step: heard.append(step))
-    assert done == [{"missing": "gone"}] * 30
+    assert on_all_cores(list, range(30), tell=lambda *step: heard.append(step)) == [*range(30)]
     assert heard == [(25, 30), (30, 30)]
 
 

@@ -91,6 +91,7 @@ def cut_short(root: Path, stop: int) -> tuple[ForgetfulDisk, set[int], bool]:
     return disk, committed, ended
 
 
+@pytest.mark.timeout(3600)  # slow: hundreds of runs
 @pytest.mark.parametrize(
     ("seeds", "every"), [(1, 9), pytest.param(3, 1, marks=pytest.mark.slow)], ids=["some", "at every step"]
 )
@@ -168,6 +169,7 @@ def test_a_model_that_never_syncs_loses_what_was_reported(tmp_path: Path, monkey
         assert losses > 0, spared
 
 
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("every", [19, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_disk_that_refuses_ends_the_run_in_words_and_the_next_goes_on(
