@@ -20,7 +20,7 @@ from screening.learn.labels import Labels
 from screening.learn.leaks import JOINS, PATHS, Relation
 from screening.learn.made import Made
 from screening.learn.parallel import all_of
-from screening.learn.predictor import composition_columns, fit_composition, fit_predictor, mean_of, seen_by
+from screening.learn.predictor import composition_columns, fit_composition, fit_predictor, seen_by
 from screening.learn.scores import Score, score, summarise
 from screening.learn.space import FeatureSpace
 from screening.learn.splits import check_no_leak, grouped_folds
@@ -309,7 +309,7 @@ def _judge_fold(  # noqa: PLR0913
             columns["distances"] = said.distances
     if said.ridge is not None and stated is not None:
         alone = fit_composition(composition_rows(data, *stated, kept=~held, used=fold.told), settings)
-        columns["composition_alone"] = mean_of(alone, stated[0][held])
+        columns["composition_alone"] = alone.averaged(stated[0][held])
         columns["composition"] = (said.mean + columns["composition_alone"]) / 2.0
 
     training = Rows(data.features, data.target, data.is_bound, groups)[~held].under(settings.bounds)

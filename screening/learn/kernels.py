@@ -12,6 +12,7 @@ equation 5.12 for the predictions that leave one out.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -56,15 +57,32 @@ class Kernels:
         """Return ridge, process and the process' deviation, each (n,), log10 S/cm and log units."""
         ridge, process, deviation = (np.empty(len(features)) for _ in range(3))
         with _threads().limit(limits=1, user_api="blas"):
-            for begin in range(0, len(features), BLOCK):
-                span = slice(begin, begin + BLOCK)
-                kernel = laplacian(self.project(features[span]), self.points)
-                ridge[span] = self.ridge_base + (kernel * self.ridge).sum(axis=1)
-                process[span] = self.process_base + (kernel * self.process).sum(axis=1)
+            for span, kernel in self._kernels(features):
+                ridge[span], process[span] = self._weighted(kernel)
                 # One product per crystal: of a block, the rounding would depend on the crystals beside it.
                 explained = np.array([float(np.square(self.factor @ row).sum()) for row in kernel])
                 deviation[span] = self.scale * np.sqrt(np.maximum(1.0 + NOISE - explained, NOISE))
         return ridge, process, deviation
+
+    def averaged(self, features: NDArray[Any]) -> FloatArray:
+        """Return the mean (n,) of ridge and process, log10 S/cm, in a fraction of the time of `predict`."""
+        found = np.empty(len(features))
+        with _threads().limit(limits=1, user_api="blas"):
+            for span, kernel in self._kernels(features):
+                ridge, process = self._weighted(kernel)
+                found[span] = (ridge + process) / 2.0
+        return found
+
+    def _kernels(self, features: NDArray[Any]) -> Iterator[tuple[slice, FloatArray]]:
+        for begin in range(0, len(features), BLOCK):
+            span = slice(begin, begin + BLOCK)
+            yield span, laplacian(self.project(features[span]), self.points)
+
+    def _weighted(self, kernel: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return ridge and process of rows (n, n_training) of the kernel."""
+        ridge: FloatArray = self.ridge_base + (kernel * self.ridge).sum(axis=1)
+        process: FloatArray = self.process_base + (kernel * self.process).sum(axis=1)
+        return ridge, process
 
 
 @cache

@@ -24,7 +24,7 @@ from screening.learn.header import FACTS, SECTIONS, ModelHeader, Training
 from screening.learn.intervals import HIGHEST, Bands, cut
 from screening.learn.kernel_file import write_kernels
 from screening.learn.kernels import Kernels
-from screening.learn.predictor import Predictor, composition_columns, mean_of, seen_by
+from screening.learn.predictor import Predictor, composition_columns, seen_by
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.spreadsheet import plain_cell
@@ -101,7 +101,7 @@ class Model:
             raise ModelError("this model has none beside it that knows compositions: train it again")
         amounts = np.asarray(composition, dtype=np.float64)
         fractions = amounts / amounts.sum(axis=1, keepdims=True)
-        return cut((mean + mean_of(self.composition_kernels, composition_columns(fractions))) / 2.0)
+        return cut((mean + self.composition_kernels.averaged(composition_columns(fractions))) / 2.0)
 
     @cached_property
     def space(self) -> FeatureSpace:

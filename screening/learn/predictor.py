@@ -60,7 +60,7 @@ class Predictor:
         trees = self.trees(bands, threads=threads)
         if self.kernels is None:
             return Parts(trees)
-        beside = None if self.distances is None else mean_of(self.distances, distances)
+        beside = None if self.distances is None else self.distances.averaged(distances)
         return Parts(trees, *self.kernels.predict(bands), distances=beside)
 
 
@@ -101,12 +101,6 @@ def fit_composition(rows: Rows, settings: LearnConfig) -> Kernels:
     """Return the learners of the composition alone, fitted to rows of `composition_columns`."""
     rows = rows.under(settings.bounds)
     return fit_kernels(rows.features, rows.target, rows.is_bound)
-
-
-def mean_of(kernels: Kernels, columns: NDArray[Any]) -> FloatArray:
-    """Return the mean of ridge and process, (n,) log10 S/cm."""
-    ridge, process, _ = kernels.predict(columns)
-    return (ridge + process) / 2.0
 
 
 def seen_by(view: View, features: NDArray[Any], distances: NDArray[Any] | None) -> NDArray[Any]:

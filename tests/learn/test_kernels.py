@@ -176,3 +176,11 @@ def test_intervals_widen_with_the_deviation() -> None:
     assert high.tolist() == [1.0, 6.0]
     with pytest.raises(ModelError, match="deviation"):
         bands.at(np.array([-5.0]))
+
+
+def test_the_average_alone_is_that_of_the_whole_prediction(fitted: Kernels, columns: np.ndarray) -> None:
+    """To the bit, and whatever the batch."""
+    ridge, process, _ = fitted.predict(columns[60:])
+    assert fitted.averaged(columns[60:]).tobytes() == ((ridge + process) / 2.0).tobytes()
+    assert fitted.averaged(columns[60:61]).tobytes() == fitted.averaged(columns[60:])[:1].tobytes()
+    assert fitted.averaged(columns[:0]).shape == (0,)
