@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 NOTEBOOK = ROOT / "docs" / "tutorial.ipynb"
 FENCE = re.compile(
-    r"^(?:<!-- (?P<said>run|not run: [^\n]*) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)^```$\n?", re.M | re.S
+    r"^(?:<!-- (?P<said>run|output|not run: [^\n]*) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)^```$\n?", re.M | re.S
 )
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 INPUTS = ROOT / "docs" / "inputs.md"
@@ -28,7 +28,7 @@ LINK = re.compile(r"(\]\(|^\[[^\]]+\]: )((?:\.\./)*)(configs/[\w-]+\.toml)", re.
 
 
 def notebook(page: str) -> str:
-    """Return a page as the JSON of a notebook: prose as it stands, code in cells, shell in bash cells."""
+    """Return a page as the JSON of a notebook: prose as it stands, code with outputs in cells, shell in bash cells."""
     cells: list[dict[str, Any]] = []
     end = 0
     for match in FENCE.finditer(page):
@@ -38,6 +38,8 @@ def notebook(page: str) -> str:
             _add(cells, "code", code)
         elif match["said"] == "run":
             _add(cells, "code", f"%%bash\n{code}")
+        elif match["said"] == "output":
+            cells[-1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": code.splitlines(keepends=True)}]
         else:
             _add(cells, "markdown", match[0])
         end = match.end()
