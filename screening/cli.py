@@ -530,7 +530,8 @@ def predict(
     from screening.commands import is_crystal, prediction_json, prediction_lines, predictions
     from screening.host import cores
 
-    loaded, chosen = _model(model), settings(None, rank__target=target)
+    chosen = settings(None, rank__target=target)
+    loaded = _model(model)
     level, count = float(loaded.header.learn["interval"]), 0
     rows = predictions(crystals, loaded, limits=chosen.input, target=chosen.rank.target, threads=threads or cores())
     for row in rows:

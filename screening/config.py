@@ -38,7 +38,7 @@ CHECKED_BY_INPUTS = ("max_container_bytes",)
 class Section(BaseModel):
     """Base of all sections: no unknown keys, no change after reading."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class InputLimits(Section):

@@ -38,6 +38,8 @@ def test_every_setting_is_explained() -> None:
         ({"curves": {"stepp": 1}}, "curves.stepp"),
         ({"homology": {"r_max": {"mobile": 5.0}}}, "r_max"),
         ({"seed": "x"}, "seed"),
+        ({"rank": {"target": float("nan")}}, "rank.target"),
+        ({"rank": {"target": float("-inf")}}, "rank.target"),
     ],
 )
 def test_a_mistake_is_named(overrides: dict[str, object], named: str) -> None:
