@@ -46,9 +46,19 @@ def _telling(arguments: list[str]) -> list[str]:
     return [word for before, word in zip(["", *arguments], arguments, strict=False) if not kept & {before, word}]
 
 
+def _elsewhere(word: str) -> str:
+    """Return a word of a command; a path of this machine alone as it stands from the repository, or its name."""
+    path = Path(word)
+    if not path.is_absolute():
+        return word
+    if ROOT in path.parents:
+        return str(path.relative_to(ROOT))
+    return f"../{path.relative_to(ROOT.parent)}" if ROOT.parent in path.parents else path.name
+
+
 def record(name: str, title: str, body: str, *, page: Path = PAGE) -> None:
     """Replace (or append) the section `name` of the benchmarks page, or of another one."""
-    command = shlex.join([f"scripts/{Path(sys.argv[0]).name}", *_telling(sys.argv[1:])])
+    command = shlex.join([f"scripts/{Path(sys.argv[0]).name}", *map(_elsewhere, _telling(sys.argv[1:]))])
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     section = (
         f"<!-- begin {name} -->\n## {title}\n\n{body.strip()}\n\n"
