@@ -6,14 +6,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import dask
 import fsspec
 import gpu_host
 import pytest
 from distributed import LocalCluster
 from finished import Finished, finish
+from made_once import made_once
 from paths import SHARED
 from synthetic import QUICK, labels, table
 
+from screening.cluster.client import scheduler_settings
+from screening.config import ClusterConfig
 from screening.errors import DeviceUnavailableError
 from screening.host.gpu import find_gpus
 from screening.learn.labels import Labels
@@ -73,22 +77,30 @@ def planted_model(planted_table: FeatureTable, planted_labels: Labels) -> Model:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A finished RUN, made once for all tests that only read it."""
-    return finish(tmp_path_factory.mktemp("finished"))
+    return Finished(made_once(tmp_path_factory, "finished", finish))
 
 
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
     """Address of a scheduler with one worker, for tests of what is computed, not of how workers come and go."""
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-    ) as workers:
+    # As a run sets them: watching the loop and the machine twenty times a second costs half a minute of a whole suite.
+    with dask.config.set(scheduler_settings(ClusterConfig())):
+        workers = LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            memory_limit=0,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+        )
+    with workers:
         yield workers.scheduler_address
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The exact engine's CUDA source, compiled for the host with one lane a warp."""
-    return gpu_host.build(tmp_path_factory.mktemp("gpu-host"))
+    return gpu_host.built(made_once(tmp_path_factory, "gpu-host", gpu_host.build))
 
 
 @pytest.fixture

@@ -111,8 +111,9 @@ def test_changed_inputs_and_damage_are_computed_again(finished_run: Finished, sc
     assert arrays(store) == whole
 
 
-def test_other_settings_are_refused_with_what_differs(finished_run: Finished) -> None:
-    done = screening("featurize", finished_run.crystals, "--out", finished_run.store, check=1)
+def test_other_settings_are_refused_with_what_differs(finished_run: Finished, tmp_path: Path) -> None:
+    store = finished_run.copy(tmp_path) / "features.zarr"
+    done = screening("featurize", finished_run.crystals, "--out", store, check=1)
     assert "homology.r_max" in done.stderr
     assert "shard_rows" in done.stderr
 
