@@ -141,8 +141,8 @@ def test_killed_and_run_again_gives_the_same(
     screening("featurize", whole / "crystals", "--out", store, *given)
     assert arrays(store) == arrays(whole / "whole.zarr")
     for path in (store, whole / "whole.zarr"):
-        screening("export", path, "--out", tmp_path / f"{path.stem}.parquet")
-    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "killed.parquet").read_bytes()
+        screening("export", path, "--out", tmp_path / f"{path.stem}.csv")
+    assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "killed.csv").read_bytes()
 
 
 def test_a_folder_of_bad_files(finished_run: Finished, scheduler: str, tmp_path: Path) -> None:
