@@ -334,7 +334,7 @@ def test_an_entry_beyond_the_limit_ends_the_reading(tmp_path: Path) -> None:
 
 
 def test_a_bomb_gives_no_more_than_the_ratio(tmp_path: Path) -> None:
-    (tmp_path / "x.json.gz").write_bytes(gzip.compress(b"[" + b" " * 50_000_000 + b"]"))
+    (tmp_path / "x.json.gz").write_bytes(gzip.compress(b"[" + b" " * 120_000_000 + b"]"))
     assert outcomes(tmp_path / "x.json.gz") == {"x": "too-large"}
     (tmp_path / "y.csv.gz").write_bytes(gzip.compress(b"material_id,cif\n" + b"a,b\n" * 5_000_000))
     last = list(outcomes(tmp_path / "y.csv.gz", limits=InputLimits(max_container_bytes=100_000)).values())[-1]
