@@ -33,6 +33,7 @@ from screening.learn.load import load_model
 from screening.learn.model import Model
 from screening.learn.space import FeatureSpace
 from screening.learn.train import train
+from screening.ranking import write_ranking
 from screening.ranking.batches import StoredTables
 from screening.ranking.duplicates import Signed
 from screening.store.read import read_some
@@ -155,7 +156,7 @@ def measure(folder: Path, n: int, threads: int) -> dict[str, Any]:
     frame = ranking.rank(tables, model, labelled=False, config=config.rank, threads=threads)
     seconds = time.perf_counter() - begin
     peak = memory("VmHWM")
-    ranking.write_ranking(frame, folder / "written" / "ranking.csv")
+    write_ranking(frame, folder / "written" / "ranking.csv")
     return {
         "ranked": len(frame),
         "duplicates": int((frame["duplicate_of"] != "").sum()),

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import fsspec
-import gpu_host
 import pytest
-from distributed import LocalCluster
-from finished import Finished, finish
+from made_once import made_once
 from paths import SHARED
-from synthetic import QUICK, labels, table
 
 from screening.errors import DeviceUnavailableError
 from screening.host.gpu import find_gpus
-from screening.learn.labels import Labels
-from screening.learn.model import Model
-from screening.learn.train import train
-from screening.locations import Remote, location
-from screening.store.tables import FeatureTable
+
+# What fixtures need is imported by them: the process that hands tests out to others makes nothing.
+if TYPE_CHECKING:
+    from finished import Finished
+
+    from screening.learn.labels import Labels
+    from screening.learn.model import Model
+    from screening.locations import Remote
+    from screening.store.tables import FeatureTable
 
 # Threads of LightGBM that wait for work sleep, and so do those of commands that tests start: spinning took 40 % of the
 # processor time of a training of a hundred crystals. Read when the library is loaded, which is later.
@@ -55,45 +56,75 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def planted_table() -> FeatureTable:
     """110 crystals of which 90 are labelled."""
+    from synthetic import table
+
     return table(110, seed=0)
 
 
 @pytest.fixture(scope="session")
 def planted_labels(planted_table: FeatureTable) -> Labels:
     """Those of the 90: they follow one kind of hole, and twelve are bounds."""
+    from synthetic import labels
+
     return labels(planted_table, 90, seed=1, n_bounds=12)
 
 
 @pytest.fixture(scope="session")
 def planted_model(planted_table: FeatureTable, planted_labels: Labels) -> Model:
     """What is learnt of the 90."""
+    from synthetic import QUICK
+
+    from screening.learn.train import train
+
     return train(planted_table, planted_labels, QUICK)
 
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """A finished RUN, made once for all tests that only read it."""
-    return finish(tmp_path_factory.mktemp("finished"))
+    from finished import Finished, finish
+
+    return Finished(made_once(tmp_path_factory, "finished", finish))
 
 
 @pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
     """Address of a scheduler with one worker, for tests of what is computed, not of how workers come and go."""
-    with LocalCluster(
-        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=50
-    ) as workers:
+    import dask
+    from distributed import LocalCluster
+
+    from screening.cluster.client import scheduler_settings
+    from screening.config import ClusterConfig
+
+    # As a run sets them: watching the loop and the machine twenty times a second costs half a minute of a whole suite.
+    with dask.config.set(scheduler_settings(ClusterConfig())):
+        workers = LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            memory_limit=0,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            silence_logs=50,
+        )
+    with workers:
         yield workers.scheduler_address
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The exact engine's CUDA source, compiled for the host with one lane a warp."""
-    return gpu_host.build(tmp_path_factory.mktemp("gpu-host"))
+    import gpu_host
+
+    return gpu_host.built(made_once(tmp_path_factory, "gpu-host", gpu_host.build))
 
 
 @pytest.fixture
 def memory() -> Iterator[Remote]:
     """An empty folder of fsspec's store in memory."""
+    import fsspec
+
+    from screening.locations import Remote, location
+
     fsspec.filesystem("memory").store.clear()
     found = location("memory://bucket/folder")
     assert isinstance(found, Remote)

@@ -14,7 +14,7 @@ from made_crystals import rocksalt
 from screening import load
 from screening.errors import InputError
 from screening.notebook import Candidate, Run
-from screening.ranking.rank import write_ranking
+from screening.ranking.write import write_ranking
 
 
 @pytest.fixture(scope="module")

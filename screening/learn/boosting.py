@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +16,9 @@ from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError
 from screening.host import native_output_held
 from screening.learn.trees import read_trees
+
+if TYPE_CHECKING:
+    import lightgbm as lgb  # with scikit-learn, two seconds: loaded where a model is fitted or read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +108,8 @@ def fit(
     The base is subtracted from the targets, so the booster's output plus the base is the prediction whether or not
     LightGBM would add an average of its own. What a GPU's compiler prints during a fit does not reach the terminal.
     """
+    import lightgbm as lgb
+
     base = base_score(rows.target, rows.is_bound)
     target = rows.target - base
 
@@ -130,6 +134,8 @@ def read_booster(text: str, *, n_features: int) -> lgb.Booster:
     ModelError
         The text is not such a model.
     """
+    import lightgbm as lgb
+
     trees = read_trees(text, n_features=n_features)
     try:
         booster = lgb.Booster(model_str=trees.text())

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.cluster import AgglomerativeClustering
 
 from screening.crystals import BoolArray, FloatArray, IntArray
 from screening.errors import ModelError, Rejection
@@ -72,6 +71,8 @@ class Dataset:
         Ward's clusters, for other linkages put nearly all crystals into one. Equal compositions of different structure
         may stand on two sides: it is structures that are held back.
         """
+        from sklearn.cluster import AgglomerativeClustering
+
         points = FeatureSpace.of(self.features).points
         n_clusters = min(N_CLUSTERS, len(self))
         label = AgglomerativeClustering(n_clusters, linkage="ward").fit_predict(points)

@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
-from scipy.stats import norm
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from screening import _kernels
@@ -167,6 +166,8 @@ def _below(inverse: FloatArray, target: FloatArray, is_bound: BoolArray, *, scal
     it. Source: Tobin, Econometrica 26 (1958) 24, by expectation as Dempster, Laird and Rubin, J. R. Stat. Soc. B 39
     (1977) 1; with the leave-one-out predictions of a Gaussian process.
     """
+    from scipy.stats import norm  # half a second, for fits alone
+
     base = float(target.mean())
     values = target.copy()
     if not is_bound.any() or is_bound.all():

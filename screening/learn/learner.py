@@ -14,10 +14,10 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import lightgbm
 import numpy as np
 
 from screening.config import Config, LearnConfig
@@ -63,7 +63,8 @@ class Learner:
     tried: tuple[Trial, ...]  # in order; the last one is the learner chosen
 
 
-CPU = Learner("cpu", lightgbm.__version__, (Trial("cpu", ok=True, message="cpu, as asked for", seconds=0.0),))
+LIGHTGBM = version("lightgbm")  # not of the module, which brings in scikit-learn: two seconds for every command
+CPU = Learner("cpu", LIGHTGBM, (Trial("cpu", ok=True, message="cpu, as asked for", seconds=0.0),))
 
 
 def choose_learner(  # noqa: PLR0913
@@ -113,7 +114,7 @@ def choose_learner(  # noqa: PLR0913
             trial = _trial(forced, task)
             if not (trial.ok or trial.message.startswith(SLOWER)):
                 raise EngineUnavailableError(f"LightGBM's learner {forced!r} cannot be used: {trial.message}")
-            return Learner(forced, lightgbm.__version__, (trial._replace(ok=True),))
+            return Learner(forced, LIGHTGBM, (trial._replace(ok=True),))
         tried: list[Trial] = []
         for name in ("cuda", "gpu"):
             try:
@@ -124,9 +125,9 @@ def choose_learner(  # noqa: PLR0913
             trial = _trial(name, task)
             tried.append(trial._replace(message=f"{found}: {trial.message}"))
             if trial.ok:
-                return Learner(name, lightgbm.__version__, tuple(tried))
+                return Learner(name, LIGHTGBM, tuple(tried))
     tried.append(Trial("cpu", ok=True, message=_why_cpu(tried), seconds=0.0))
-    return Learner("cpu", lightgbm.__version__, tuple(tried))
+    return Learner("cpu", LIGHTGBM, tuple(tried))
 
 
 def _why_cpu(tried: Sequence[Trial]) -> str:
@@ -252,6 +253,8 @@ def _judge(name: LearnerName, answer: dict[str, str | float], *, trainings: int,
 
 def _answer(name: LearnerName, file: str, settings: str, *, threads: int) -> None:
     """Write the outcome of a trial as JSON to standard output, which LightGBM itself is kept from."""
+    from lightgbm.basic import LightGBMError
+
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     with np.load(file, allow_pickle=False) as arrays:
@@ -260,7 +263,7 @@ def _answer(name: LearnerName, file: str, settings: str, *, threads: int) -> Non
     outcome: dict[str, str | float]
     try:
         predictions, seconds = zip(*(_fit(one, rows, learn, threads=threads) for one in ("cpu", name)), strict=True)
-    except lightgbm.basic.LightGBMError as error:
+    except LightGBMError as error:
         outcome = {"error": str(error)}
     else:
         difference = float(np.abs(predictions[1] - predictions[0]).max()) / float(np.std(rows.target))

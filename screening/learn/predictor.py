@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +15,9 @@ from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.kernels import Kernels, fit_kernels
 from screening.learn.magpie import magpie_features
 from screening.learn.view import View
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 
 @dataclass(frozen=True, slots=True, eq=False)

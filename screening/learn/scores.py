@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
 
 from screening.crystals import BoolArray, FloatArray
 
@@ -21,6 +20,8 @@ def r_squared(measured: FloatArray, predicted: FloatArray) -> float | None:
 
 def spearman(measured: FloatArray, predicted: FloatArray) -> float | None:
     """Return the rank correlation, ties averaged, or None where one side is constant."""
+    from scipy.stats import rankdata
+
     if len(measured) < 2 or np.ptp(measured) == 0 or np.ptp(predicted) == 0:
         return None
     return float(np.corrcoef(rankdata(measured), rankdata(predicted))[0, 1])

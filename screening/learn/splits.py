@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
-from sklearn.model_selection import StratifiedGroupKFold
 
 from screening.crystals import FloatArray, IntArray
 from screening.errors import LeakError, ModelError
@@ -78,6 +77,8 @@ def grouped_folds(groups: IntArray, target: FloatArray, *, folds: int, seed: int
     ModelError
         Fewer than two folds come out.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # a second, for trainings alone
+
     n_folds = min(folds, len(np.unique(groups)))
     if n_folds < 2:
         raise ModelError("all labelled crystals belong to one group: no fair split into training and test is possible")

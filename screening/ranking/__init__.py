@@ -19,16 +19,9 @@ from screening.ranking.explain import explain
 from screening.ranking.kinds import CURVES, SUBJECTS, Kind, kind_words, kinds_of, reason_unit, reason_words
 from screening.ranking.marks import SENTENCES, count_reasons, mark_sentence
 from screening.ranking.properties import Properties, properties, read_property_table, sentences, summary
-from screening.ranking.rank import (
-    POLYMORPH,
-    confirming,
-    duplicates_path,
-    labelling,
-    rank,
-    write_ranking,
-    write_rejections,
-)
+from screening.ranking.rank import POLYMORPH, confirming, labelling, rank
 from screening.ranking.stability import stability, write_stability
+from screening.ranking.write import duplicates_path, write_ranking, write_rejections
 
 __all__ = [
     "COUNT_COLUMNS",

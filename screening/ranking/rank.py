@@ -4,58 +4,32 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
 
-from screening.config import Config, FeatureSettings, RankConfig
-from screening.crystals import (
-    UNKNOWN,
-    Crystal,
-    FloatArray,
-    IntArray,
-    anonymous_formula,
-    channel_label,
-    charges_can_balance,
-    prototype,
-)
-from screening.data import hard_elements
-from screening.elements import NUMBERS, SYMBOLS
-from screening.errors import InputError, ModelError, Rejection
+from screening.config import Config, RankConfig
+from screening.crystals import UNKNOWN, Crystal, FloatArray, IntArray, prototype
+from screening.errors import ModelError
 from screening.host import in_parts, native_output_held
-from screening.learn import Model, Prediction
+from screening.learn import Model
 from screening.ranking.batches import Batch
 from screening.ranking.columns import COLUMNS, FLAG_COLUMNS, TEXT_COLUMNS
 from screening.ranking.compounds import Points, folded_into, points_of
-from screening.ranking.duplicates import (
-    Confirm,
-    LabelledCrystals,
-    Signatures,
-    Signed,
-    StructureCheck,
-    places,
-    representatives,
-)
-from screening.ranking.marks import marks
+from screening.ranking.duplicates import Confirm, Signatures, Signed, StructureCheck, places, representatives
+from screening.ranking.judge import Block, Judge
 from screening.ranking.properties import Properties, held_back
 from screening.ranking.spans import in_processes, of_batches
 from screening.sources import Missing, Wanted, find_crystals
-from screening.spreadsheet import plain_cell
 from screening.store import FeatureTable
 
 OBJECTIVES = {"mean": "prediction", "lower": "lower", "chance": "chance"}  # setting to column
 LESS_DEVIATION = "mean-sd"  # the prediction less the deviation of the crystal
 POLYMORPH = "polymorph"  # held back: a better entry of the compound stands for it
-OUT_OF_FOLD = {"trees": "prediction_trees", "composition": "prediction_composition"}  # column of folds to column
 LABELLED_AT_ONCE = 100  # crystals whose prototypes are found by one process: about a second
-RADIUS_SLACK = 1e-3  # a curve complete to within this of the wanted radius is not cut, Å
 
-Block = dict[str, "NDArray[Any]"]  # columns of some rows of the ranking
 Labelling = Callable[[Sequence[Wanted]], dict[str, str]]  # crystals to their prototypes, by id
 
 
@@ -115,7 +89,7 @@ def rank(  # noqa: PLR0913
         The features are not those of the model.
     """
     again = tables if isinstance(tables, Sequence) else None
-    judge = _Judge(model, config=config, threads=1 if in_processes(tables, threads=threads) else threads)
+    judge = Judge(model, config=config, threads=1 if in_processes(tables, threads=threads) else threads)
     signatures = Signatures()
     blocks: list[Block] = []
     signed_too = partial(_judged, judge, signed=again is not None)
@@ -141,7 +115,7 @@ def rank(  # noqa: PLR0913
     return _ordered(frame, first=first, place=places(ids), config=config, label=label, points=points)
 
 
-def _judged(judge: _Judge, batch: Batch, *, signed: bool) -> tuple[Block, Signed | None]:
+def _judged(judge: Judge, batch: Batch, *, signed: bool) -> tuple[Block, Signed | None]:
     """Return the rows of a batch, and their signatures if these are wanted."""
     return judge(batch), Signed.of(batch, alone=judge.is_labelled(batch.ids)) if signed else None
 
@@ -343,207 +317,3 @@ def _frame(blocks: Sequence[Block]) -> pd.DataFrame:
     for name in ("structure_type", "polymorph_of", "polymorph_ids"):
         columns[name] = np.full(n_rows, "", dtype=object)
     return pd.DataFrame(columns)
-
-
-class _Judge:
-    """What a model says of crystals, one batch at a time; no value depends on the batch."""
-
-    def __init__(self, model: Model, *, config: RankConfig, threads: int) -> None:
-        self._model = model
-        self._config = config
-        self._threads = threads
-        self._label_row = {str(id): row for row, id in enumerate(model.training.ids)}
-        self._labelled = LabelledCrystals.of(model.training)
-        self._seen = np.isin(np.array(SYMBOLS), model.header.elements)
-
-    def is_labelled(self, ids: NDArray[np.object_]) -> NDArray[np.bool_]:
-        """Return which crystals the model was trained on, (n,)."""
-        return np.array([str(id) in self._label_row for id in ids], dtype=np.bool_)
-
-    def __call__(self, batch: Batch) -> Block:
-        """Return the unordered rows of a batch."""
-        model, training = self._model, self._model.training
-        labels = np.array([self._label_row.get(str(id), -1) for id in batch.ids], dtype=np.int64)
-        is_known = labels >= 0
-        said = model.predict(batch.features, distances=batch.distances, threads=self._threads)
-        mean, deviation = said.mean, said.deviation
-        mean[is_known] = [model.out_of_fold[str(id)] for id in batch.ids[is_known]]
-        if deviation is not None:
-            deviation[is_known] = [self._out_of_fold["deviation"][str(id)] for id in batch.ids[is_known]]
-        prediction = model.interval(mean, deviation=deviation)
-        nearest, distance = model.space.nearest(batch.features)
-        if is_known.any():
-            others, other_distance = self._nearest_others
-            nearest[is_known], distance[is_known] = others[labels[is_known]], other_distance[labels[is_known]]
-        distance = _relative(distance, model.domain_radius)
-        same = self._labelled.same_as(batch.features, batch.facts["formula"])
-        same[is_known] = ""
-        disordered = np.array(["disordered" in str(flags).split(";") for flags in batch.facts["flags"]], dtype=np.bool_)
-        elements = self._elements(batch.composition, near=distance <= 1.0)
-        return {
-            "id": batch.ids,
-            "source": batch.facts["source"],
-            "formula": batch.facts["formula"],
-            "prediction": prediction.mean,
-            "lower": prediction.lower,
-            "upper": prediction.upper,
-            "chance": model.chance(prediction.mean, target=self._config.target, deviation=deviation),
-            "conductivity": 10.0**prediction.mean,
-            **self._others(batch, said, is_known),
-            "deviation": np.full(len(mean), np.nan) if deviation is None else deviation,
-            "distance": distance,
-            "nearest": training.ids[nearest],
-            "nearest_formula": training.formula[nearest],
-            "nearest_measured": training.log_sigma[nearest],
-            "measured": np.where(is_known, training.log_sigma[labels], np.nan),
-            "disordered": disordered,
-            "radius_cut": _radius_cut(batch),
-            **elements,
-            "marks": marks(
-                batch.composition,
-                disordered=disordered,
-                in_domain=elements["in_domain"],
-                redox_active=self._config.redox_active,
-            ),
-            "prediction_kind": np.where(is_known, "out-of-fold", "model").astype(object),
-            "same_as_labelled": same,
-            "prototype": _prototypes(batch),
-            "flags": batch.facts["flags"],
-            **self._held_back(batch, disordered),
-        }
-
-    @cached_property
-    def _out_of_fold(self) -> dict[str, dict[str, float]]:
-        return {name: self._model.out_of_fold_of(name) for name in ("deviation", *OUT_OF_FOLD)}
-
-    def _others(self, batch: Batch, said: Prediction, is_known: NDArray[np.bool_]) -> Block:
-        """Return what LightGBM alone and the model with composition say, NaN where the model knows neither."""
-        found: Block = {name: np.full(len(batch.ids), np.nan) for name in OUT_OF_FOLD.values()}
-        if said.trees is None or not self._model.knows_composition:
-            return found
-        found["prediction_trees"] = said.trees.copy()
-        found["prediction_composition"] = self._model.with_composition(said.mean, batch.composition)
-        for name, column in OUT_OF_FOLD.items():
-            found[column][is_known] = [self._out_of_fold[name][str(id)] for id in batch.ids[is_known]]
-        return found
-
-    def _held_back(self, batch: Batch, disordered: NDArray[np.bool_]) -> Block:
-        """Return whether charges can balance, and which of the filters speak against each crystal."""
-        config, holds = self._config, batch.composition != 0
-        balanced = charges_can_balance(batch.composition, disordered)
-        anions = [NUMBERS[symbol] for symbol in config.require_any_anion]
-        without = ~holds[:, anions].any(axis=1) & bool(anions)
-        elements = holds[:, [NUMBERS[symbol] for symbol in config.exclude_elements]].any(axis=1)
-        elements |= ~holds[:, [NUMBERS[symbol] for symbol in config.require_elements]].all(axis=1)
-        size = batch.facts["n_sites"].astype(np.int64) > (config.max_atoms or np.iinfo(np.int64).max)
-        reasons = {
-            "elements": elements,
-            "anion": without,
-            "charge": ~balanced & config.charge_balance,
-            "size": size,
-        }
-        flags = [str(flags).split(";") for flags in batch.facts["flags"]]
-        told = [
-            ";".join(
-                [name for name, speaks in reasons.items() if speaks[row]]
-                + [f"flag:{name}" for name in config.hold_back_flags if name in flags[row]]
-            )
-            for row in range(len(balanced))
-        ]
-        return {"charge_balanced": balanced, "held_back": np.array(told, dtype=object)}
-
-    @cached_property
-    def _nearest_others(self) -> tuple[IntArray, FloatArray]:
-        return self._model.space.nearest_others()
-
-    def _elements(self, composition: NDArray[Any], *, near: NDArray[np.bool_]) -> Block:
-        """Return what follows from the elements a crystal holds, and whether it is in the domain."""
-        holds = composition != 0
-        unseen = holds & ~self._seen
-        columns: Block = {
-            name: holds[:, np.isin(np.array(SYMBOLS), list(hard_elements(name)))].any(axis=1)
-            for name in ("radioactive", "toxic", "scarce")
-        }
-        names = [";".join(SYMBOLS[number] for number in np.flatnonzero(row)) if row.any() else "" for row in unseen]
-        columns["elements_unseen"] = np.array(names, dtype=object)
-        columns["in_domain"] = near & ~unseen.any(axis=1)
-        return columns
-
-
-def _prototypes(batch: Batch) -> NDArray[np.object_]:
-    """Return formula type and space group (n,): crystals that differ in their elements alone share them."""
-    texts: list[str] = []
-    for amounts, number in zip(batch.composition.astype(np.float64), batch.facts["spacegroup"], strict=True):
-        held = {SYMBOLS[element]: float(amounts[element]) for element in np.flatnonzero(amounts)}
-        texts.append(f"{anonymous_formula(held)}-{int(number)}")
-    return np.array(texts, dtype=object)
-
-
-def _relative(distance: FloatArray, radius: float) -> FloatArray:
-    """Return distances over the domain radius; with a radius of zero (identical training crystals) 0 or infinite."""
-    if radius > 0:
-        return distance / radius
-    return np.where(distance > 0, np.inf, 0.0)
-
-
-def _radius_cut(batch: Batch) -> NDArray[np.bool_]:
-    """Return whether any channel's curves end before the radius that the settings ask for."""
-    config = FeatureSettings.model_validate(batch.header["config"])
-    cut = np.zeros(len(batch.ids), dtype=np.bool_)
-    for channel in config.cloud.channels:
-        reached = batch.facts[f"r_cut/{channel_label(channel, config.cloud)}"].astype(np.float64)
-        cut |= reached < config.homology.r_max[channel] - RADIUS_SLACK
-    return cut
-
-
-def write_ranking(frame: pd.DataFrame, path: Path) -> None:
-    """Write a ranking as .csv or .parquet, by suffix, and beside it the duplicates that it leaves out.
-
-    The ranking lists one entry of each crystal; all others stand in a table of the same columns, `duplicates_path`,
-    with the rank and (in `duplicate_of`) the id of the one listed. It is written even if it is empty, but not where
-    duplicates were not looked for. In CSV, text cells that begin with ``= + - @`` or a tab get ``'`` before them, so
-    that no spreadsheet takes them for a formula; Parquet holds them as they are.
-
-    Raises
-    ------
-    InputError
-        Another suffix.
-    """
-    if path.suffix not in (".csv", ".parquet"):
-        raise InputError(f"{path}: a ranking is written as .csv or .parquet")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    listed = (frame["duplicate_of"] == "").to_numpy(dtype=np.bool_)
-    _write(frame[listed], path)
-    if not frame["duplicates"].isna().any():
-        _write(frame[~listed], duplicates_path(path))
-
-
-def duplicates_path(path: Path) -> Path:
-    """Return where duplicates stand: duplicates.csv beside ranking.csv, x-duplicates.csv beside x.csv."""
-    stem = "duplicates" if path.stem == "ranking" else f"{path.stem}-duplicates"
-    return path.with_name(f"{stem}{path.suffix}")
-
-
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    if path.suffix == ".parquet":
-        frame.to_parquet(path, index=False, compression="zstd")
-    else:
-        further = [str(name) for name in frame.columns if name not in COLUMNS and not is_numeric_dtype(frame[name])]
-        texts = {name: frame[name].map(plain_cell) for name in (*TEXT_COLUMNS, *further)}
-        numbers = {name: _six_digits(frame[name]) for name in frame.columns if frame[name].dtype == np.float64}
-        frame.assign(**texts, **numbers).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
-
-
-def _six_digits(values: pd.Series[float]) -> NDArray[np.object_]:
-    """Return numbers with six digits as text, empty where there is none; pandas looks at each by itself."""
-    numbers = values.to_numpy(dtype=np.float64)
-    texts = np.array(("%.6g " * len(numbers) % tuple(numbers.tolist())).split(), dtype=object)
-    texts[np.isnan(numbers)] = ""
-    return texts
-
-
-def write_rejections(rejections: Sequence[Rejection], path: Path) -> None:
-    """Write the ledger of rejected inputs, id, source, code, detail, as CSV with the same guard on text cells."""
-    rows = [(one.id, one.source, one.code.value, one.detail) for one in rejections]
-    frame = pd.DataFrame(rows, columns=["id", "source", "code", "detail"], dtype=object)
-    frame.map(plain_cell).to_csv(path, index=False, lineterminator="\n")

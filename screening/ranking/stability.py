@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from scipy.stats import rankdata
 
 from screening.config import LearnConfig
 from screening.crystals import FloatArray, IntArray
@@ -113,6 +112,8 @@ def _mean(values: NDArray[np.float32]) -> FloatArray:
 
 def _clusters(values: FloatArray) -> IntArray:
     """Return the cluster (n_kinds,) of each kind: average linkage of one minus the absolute rank correlation."""
+    from scipy.stats import rankdata
+
     ranks = np.column_stack([rankdata(column) for column in values.T])
     ranks -= ranks.mean(axis=0)
     length = np.linalg.norm(ranks, axis=0)
@@ -139,6 +140,8 @@ def _strongest(kinds: tuple[Kind, ...], shares: FloatArray, member: NDArray[np.b
 
 
 def _summary(scope: str, names: list[str], shares: FloatArray, *, cluster: IntArray, sizes: IntArray) -> pd.DataFrame:
+    from scipy.stats import rankdata
+
     ranks = np.array([rankdata(-row, method="min") for row in shares])
     low, high = np.quantile(shares, LEVELS, axis=0)
     rank_low, rank_high = np.quantile(ranks, LEVELS, axis=0)

@@ -30,8 +30,9 @@ def test_sublattices_of_rocksalt_hold_what_the_lattice_says() -> None:
 def test_same_crystal_same_bytes_and_escaped(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "a<b>&$x$.cif"
     path.write_text(rocksalt())
+    config = Config.model_validate({"cloud": {"channels": ["mobile", "anion"]}})
     for name in ("one", "two"):
-        draw(str(path), tmp_path / f"{name}{suffix}", Config())
+        draw(str(path), tmp_path / f"{name}{suffix}", config)
     data = (tmp_path / f"one{suffix}").read_bytes()
     assert data == (tmp_path / f"two{suffix}").read_bytes()
     assert len(data) > 5000

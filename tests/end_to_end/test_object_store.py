@@ -215,6 +215,10 @@ def test_damage_on_s3_is_found(
         assert all("s3://bucket/RUN" in fault for fault in faults), faults
     finally:
         target.write_bytes(before)
+
+
+def test_put_back_as_it_was_it_is_sound(s3: Remote, runs: Finished) -> None:
+    """Once for all kinds of damage: reading a RUN there takes a hundred requests."""
     assert verify(s3 / "RUN") == []
 
 

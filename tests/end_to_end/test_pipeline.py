@@ -111,8 +111,9 @@ def test_changed_inputs_and_damage_are_computed_again(finished_run: Finished, sc
     assert arrays(store) == whole
 
 
-def test_other_settings_are_refused_with_what_differs(finished_run: Finished) -> None:
-    done = screening("featurize", finished_run.crystals, "--out", finished_run.store, check=1)
+def test_other_settings_are_refused_with_what_differs(finished_run: Finished, tmp_path: Path) -> None:
+    store = finished_run.copy(tmp_path) / "features.zarr"
+    done = screening("featurize", finished_run.crystals, "--out", store, check=1)
     assert "homology.r_max" in done.stderr
     assert "shard_rows" in done.stderr
 
@@ -140,8 +141,8 @@ def test_killed_and_run_again_gives_the_same(
     screening("featurize", whole / "crystals", "--out", store, *given)
     assert arrays(store) == arrays(whole / "whole.zarr")
     for path in (store, whole / "whole.zarr"):
-        screening("export", path, "--out", tmp_path / f"{path.stem}.parquet")
-    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "killed.parquet").read_bytes()
+        screening("export", path, "--out", tmp_path / f"{path.stem}.csv")
+    assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "killed.csv").read_bytes()
 
 
 def test_a_folder_of_bad_files(finished_run: Finished, scheduler: str, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def crystals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def config(**cluster: Any) -> Config:
     return read_config(
-        None, {"device": "cuda", "store": {"shard_rows": 4}, "cluster": {"workers": 2, "gpu_from": 0, **cluster}}
+        None, {"device": "cuda", "store": {"shard_rows": 4}, "cluster": {"workers": 1, "gpu_from": 0, **cluster}}
     )
 
 
@@ -44,10 +44,11 @@ def stored(store: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="session")
-def on_cpu(crystals: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def on_cpu(crystals: Path, scheduler: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of the store of a CPU run."""
     out = tmp_path_factory.mktemp("cpu") / "s.zarr"
-    featurize_all([str(crystals)], config=config().model_copy(update={"device": "cpu"}), out=out, progress=Progress())
+    plain = config(scheduler=scheduler).model_copy(update={"device": "cpu"})
+    featurize_all([str(crystals)], config=plain, out=out, progress=Progress())
     return stored(out)
 
 
@@ -71,7 +72,7 @@ def test_the_store_is_that_of_a_cpu_run(
 ) -> None:
     """Over shard boundaries, and every third cloud left by the GPU, computed beside it and counted."""
     stand_in.setenv("SCREENING_HOST_GPU_FAULT", "work")
-    progress = run(crystals, tmp_path / "s.zarr")
+    progress = run(crystals, tmp_path / "s.zarr", config(workers=2))
     assert stored(tmp_path / "s.zarr") == on_cpu
     assert progress.gpu["used"]
     assert progress.fallbacks["work"] > N_CRYSTALS

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import lightgbm
@@ -25,7 +24,6 @@ from screening.cluster import Progress
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, ModelError
 from screening.host import gpu as devices
 from screening.host.child import Answer
-from screening.learn import boosting
 from screening.learn import learner as module
 from screening.learn.boosting import Rows, fit, parameters
 from screening.learn.learner import CPU, MAX_DIFFERENCE, Learner, Trial, choose_learner, training_rows, trial_rows
@@ -367,9 +365,10 @@ def test_a_compiler_that_prints_at_every_fit_is_not_heard(
     def noisy(params: dict[str, object], data: Any, **options: Any) -> object:
         os.write(2, b"1 warning generated.\n")
         on_cpu = {name: value for name, value in params.items() if name not in {"device_type", "gpu_use_dp"}}
-        return lightgbm.train(on_cpu, data, **options)
+        return train_booster(on_cpu, data, **options)
 
-    monkeypatch.setattr(boosting, "lgb", SimpleNamespace(train=noisy, Dataset=lightgbm.Dataset))
+    train_booster = lightgbm.train
+    monkeypatch.setattr(lightgbm, "train", noisy)
     rows = trial_rows()
     held, _ = fit(rows, params=parameters(QUICK.learn, seed=0, device_type="gpu"), trees=3)
     assert capfd.readouterr() == ("", "")

@@ -67,8 +67,9 @@ def test_real_crystals_with_labels_that_follow_layers_are_explained_by_them(
     from screening.learn.labels import Labels
     from screening.store.read import read_table
 
+    learn = {"repeats": 1, "folds": 3, "seeds": 2, "trees": 100, "learning_rate": 0.1}
     config = Config.model_validate(
-        {"cluster": {"scheduler": scheduler}, "cloud": {"channels": ["mobile", "anion"]}, "learn": {"repeats": 1}}
+        {"cluster": {"scheduler": scheduler}, "cloud": {"channels": ["mobile", "anion"]}, "learn": learn}
     )
     paths = [str(shared_data / "obelix-train" / "cifs")]
     featurize_all(paths, config=config, out=tmp_path / "F.zarr", progress=Progress())

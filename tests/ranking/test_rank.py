@@ -20,7 +20,8 @@ from screening.errors import Code, ConfigError, InputError, ModelError, Rejectio
 from screening.learn.model import Model
 from screening.ranking import batches, spans
 from screening.ranking.columns import COLUMNS
-from screening.ranking.rank import OBJECTIVES, duplicates_path, rank, write_ranking, write_rejections
+from screening.ranking.rank import OBJECTIVES, rank
+from screening.ranking.write import duplicates_path, write_ranking, write_rejections
 from screening.store.tables import FeatureTable
 
 

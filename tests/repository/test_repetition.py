@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from pathlib import Path
 
-import screening
+import pytest
+from paths import ROOT
 
-ROOT = Path(screening.__file__).parent
 LINES = 12
 
 
@@ -39,8 +38,10 @@ def repeated(texts: dict[str, str]) -> list[str]:
     ]
 
 
-def test_no_block_stands_in_two_modules() -> None:
-    texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in ROOT.rglob("*.py")}
+@pytest.mark.parametrize("folder", ["screening", "scripts", "tests"])
+def test_no_block_stands_in_two_modules(folder: str) -> None:
+    paths = (ROOT / folder).rglob("*.py")
+    texts = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in paths}
     assert repeated(texts) == []
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 import zarr
-from command import in_a_process, screening
+from command import screening
 from finished import Finished
 
 from screening.errors import StoreError
@@ -199,7 +199,7 @@ def test_corruptions_are_found(copy: Path, corrupt: Callable[[Path], None], told
 
 
 def test_the_command(copy: Path) -> None:
-    assert "complete and unchanged" in in_a_process("verify", copy).stdout
+    assert "complete and unchanged" in screening("verify", copy).stdout
     flipped_byte(copy)
     assert "damaged" in screening("verify", copy, check=1).stdout
     screening("verify", copy / "model", check=1)
@@ -220,7 +220,7 @@ def test_status_of_a_finished_run(run: Path) -> None:
     assert found.done == found.found == record["counts"]["found"]
     assert found.codes == {"empty": 1, "passed-over": 1} == record["rejected_by_code"]
     assert found.seconds_left is None
-    assert "finished" in in_a_process("status", run).stdout
+    assert "finished" in screening("status", run).stdout
 
 
 def test_the_log_is_lines_of_json(run: Path) -> None:

@@ -121,14 +121,14 @@ def test_hidden_folders_are_counted_and_not_walked_into(tmp_path: Path) -> None:
     assert list(told(items(tmp_path))) == ["(passed over: .*)"]
 
 
-def test_stores_and_runs_in_an_input_folder_are_not_walked_into(tmp_path: Path) -> None:
+def test_stores_and_runs_in_an_input_folder_are_not_walked_into(scheduler: str, tmp_path: Path) -> None:
     """A second run into the folder of its own crystals found its own chunks as crystals."""
     crystals = tmp_path / "crystals"
     (crystals / "deep").mkdir(parents=True)
     (crystals / "a.cif").write_text(rocksalt())
     (crystals / "deep" / "b.cif").write_text(rocksalt(anion="F"))
     for out in ("F.zarr", "deep/G.zarr", "store"):
-        done = screening("featurize", crystals, "--out", crystals / out, "--workers", "1", "-q")
+        done = screening("featurize", crystals, "--out", crystals / out, "--scheduler", scheduler, "-q")
         assert done.stdout.startswith("2 found = 2 featurized + 0 rejected"), done.stdout
     passed = Passed()
     assert list(told(items(crystals, passed))) == ["a", "b"]
@@ -147,29 +147,29 @@ def test_stores_and_runs_in_an_input_folder_are_not_walked_into(tmp_path: Path) 
     assert list(told(items(crystals))) == ["a", "b"]
 
 
-def test_featurize_leaves_the_refused_beside_its_store(tmp_path: Path) -> None:
+def test_featurize_leaves_the_refused_beside_its_store(scheduler: str, tmp_path: Path) -> None:
     crystals = tmp_path / "crystals"
     crystals.mkdir()
     (crystals / "a.cif").write_text(rocksalt())
     (crystals / "bad.cif").write_text("data_x\n_cell_length_a 1\n")
     (crystals / "notes.pdf").write_bytes(b"%PDF")
-    done = screening("featurize", crystals, "--out", tmp_path / "F.zarr", "--workers", "1", "-q")
+    done = screening("featurize", crystals, "--out", tmp_path / "F.zarr", "--scheduler", scheduler, "-q")
     assert "3 found = 1 featurized + 2 rejected" in done.stdout
     assert "1 file .pdf: passed over" in done.stdout
     lines = (tmp_path / "rejected.csv").read_text().splitlines()
     assert [line.split(",")[0] for line in lines] == ["id", "bad", "(passed over: .pdf)"]
-    screening("featurize", crystals, "--out", tmp_path / "G.zarr", "--workers", "1", "-q")
+    screening("featurize", crystals, "--out", tmp_path / "G.zarr", "--scheduler", scheduler, "-q")
     assert (tmp_path / "G-rejected.csv").read_text().splitlines() == lines
 
 
-def test_an_empty_ranking_ends_with_a_status_and_the_reason(tmp_path: Path) -> None:
+def test_an_empty_ranking_ends_with_a_status_and_the_reason(scheduler: str, tmp_path: Path) -> None:
     labels = write_set(tmp_path / "crystals", labelled=24, candidates=0)
     (tmp_path / "small.toml").write_text(SMALL)
     (tmp_path / "RUN").mkdir()
     (tmp_path / "RUN" / "mine.txt").write_text("kept")
     run, config = tmp_path / "RUN", tmp_path / "small.toml"
     command = ("run", tmp_path / "crystals", "--labels", labels, "--out", run, "-c", config)
-    done = screening(*command, "--workers", "1", check=1)
+    done = screening(*command, "--scheduler", scheduler, check=1)
     assert "the ranking is empty: all 24 crystals" in done.stderr
     assert "--rank-labelled" in done.stderr
     assert "holds other things, which stay: mine.txt" in done.stderr

@@ -35,14 +35,19 @@ class Launch(ctypes.Structure):
     )
 
 
+def built(folder: Path, *, lanes: int = 1) -> Path:
+    """The library that `build` leaves in a folder."""
+    return folder / f"periodic{lanes}.so"
+
+
 def build(folder: Path, *, lanes: int = 1, source: Path | None = None, flags: tuple[str, ...] = ()) -> Path:
     """Compile the engine for the host into a folder, with one lane or 32 a warp; return the library."""
-    built = folder / f"periodic{lanes}.so"
+    library = built(folder, lanes=lanes)
     command = ["c++", "-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-ffp-contract=off", f"-DHOST_LANES={lanes}"]
     command += ["-shared", "-fPIC", "-I", str(source or cuda.source()), "-I", str(CUDA_HOST), *flags]
     libraries = ["-lboost_context"] if lanes > 1 else []
-    subprocess.run([*command, str(CUDA_HOST / "periodic_host.cpp"), "-o", str(built), *libraries], check=True)
-    return built
+    subprocess.run([*command, str(CUDA_HOST / "periodic_host.cpp"), "-o", str(library), *libraries], check=True)
+    return library
 
 
 def require_fibers() -> None:

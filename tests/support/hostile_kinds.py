@@ -103,5 +103,7 @@ def many_atoms(rng: random.Random, *, n: int, cell: float, symbol: str = "Li") -
     head = rocksalt().split("Li1 Li")[0].replace("F m -3 m", "P 1")
     head = re.sub(r"(?m)^(_cell_length_.) .*$", rf"\g<1> {cell}", head)
     decimals = [f"{number / 99_991:.5f}" for number in rng.sample(range(99_991), min(3 * n, 99_991))]
-    places = (" ".join(decimals[(3 * i + k) % len(decimals)] for k in range(3)) for i in range(n))
-    return (head + "".join(f"{symbol}{i} {symbol} {place}\n" for i, place in enumerate(places))).encode()
+    decimals *= -(-3 * n // len(decimals))
+    places = zip(decimals[::3], decimals[1::3], decimals[2::3], strict=False)
+    lines = [f"{symbol}{i} {symbol} {x} {y} {z}\n" for i, (x, y, z) in zip(range(n), places, strict=False)]
+    return (head + "".join(lines)).encode()

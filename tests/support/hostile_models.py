@@ -102,7 +102,7 @@ training(
     use_dictionary=False,
     column_encoding={"formula": "DELTA_BYTE_ARRAY"},
 )
-training("two million equal rows", lambda table: _rows(table, 2_000_000))
+training("500,000 equal rows", lambda table: _rows(table, 500_000))
 training("a text of a megabyte in 40,000 rows", _long_texts, store_schema=False)
 training("a type of a stranger's own", _typed)
 training("numbers as text", lambda table: _with(table, "log_sigma", pa.array(["1"] * len(table))))
@@ -123,10 +123,10 @@ def _varint(value: int, *, length: int = 0) -> bytes:
 
 
 def _lying(folder: Path) -> None:
-    """A page of a gigabyte in a file whose footer says that it is small."""
+    """A page of 150 MB in a file whose footer says that it is small."""
     path = folder / "training.parquet"
     table = pq.read_table(path)
-    text = pa.array(["x" * 1_000_000_000] + ["y"] * (len(table) - 1))
+    text = pa.array(["x" * 150_000_000] + ["y"] * (len(table) - 1))
     pq.write_table(
         _with(table, "formula", text), path, compression="zstd", use_dictionary=False, write_statistics=False
     )

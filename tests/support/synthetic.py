@@ -22,7 +22,7 @@ QUICK = Config.model_validate(
     {
         "rank": PLAIN,
         "cloud": {"channels": ["mobile", "anion"]},
-        "learn": {"folds": 3, "repeats": 2, "trees": 120, "learning_rate": 0.1, "min_leaf": 3, "seeds": 2, "l2": 1.0},
+        "learn": {"folds": 3, "repeats": 2, "trees": 60, "learning_rate": 0.2, "min_leaf": 3, "seeds": 2, "l2": 1.0},
     }
 )
 

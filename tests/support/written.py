@@ -17,7 +17,6 @@ from ase.io.trajectory import Trajectory
 from monty.serialization import dumpfn
 from optimade.adapters import Structure as OptimadeStructure
 from pymatgen.core import Structure
-from pymatgen.entries.computed_entries import ComputedStructureEntry
 from pymatgen.io.ase import AseAtomsAdaptor
 from pymatgen.io.cif import CifWriter
 from pymatgen.io.vasp import Poscar
@@ -46,7 +45,9 @@ def _atoms(one: Given) -> Any:
     return atoms
 
 
-def _entry(one: Given) -> ComputedStructureEntry:
+def _entry(one: Given) -> Any:
+    from pymatgen.entries.computed_entries import ComputedStructureEntry  # three seconds, for these files alone
+
     data = {"material_id": one.id, **one.numbers}
     return ComputedStructureEntry(one.structure, energy=-1.5, entry_id=one.id, data=data)
 

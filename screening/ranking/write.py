@@ -1,0 +1,68 @@
+"""A ranking, its duplicates and the refused inputs as files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
+
+from screening.errors import InputError, Rejection
+from screening.ranking.columns import COLUMNS, TEXT_COLUMNS
+from screening.spreadsheet import plain_cell
+
+
+def write_ranking(frame: pd.DataFrame, path: Path) -> None:
+    """Write a ranking as .csv or .parquet, by suffix, and beside it the duplicates that it leaves out.
+
+    The ranking lists one entry of each crystal; all others stand in a table of the same columns, `duplicates_path`,
+    with the rank and (in `duplicate_of`) the id of the one listed. It is written even if it is empty, but not where
+    duplicates were not looked for. In CSV, text cells that begin with ``= + - @`` or a tab get ``'`` before them, so
+    that no spreadsheet takes them for a formula; Parquet holds them as they are.
+
+    Raises
+    ------
+    InputError
+        Another suffix.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{path}: a ranking is written as .csv or .parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    listed = (frame["duplicate_of"] == "").to_numpy(dtype=np.bool_)
+    _write(frame[listed], path)
+    if not frame["duplicates"].isna().any():
+        _write(frame[~listed], duplicates_path(path))
+
+
+def duplicates_path(path: Path) -> Path:
+    """Return where duplicates stand: duplicates.csv beside ranking.csv, x-duplicates.csv beside x.csv."""
+    stem = "duplicates" if path.stem == "ranking" else f"{path.stem}-duplicates"
+    return path.with_name(f"{stem}{path.suffix}")
+
+
+def _write(frame: pd.DataFrame, path: Path) -> None:
+    if path.suffix == ".parquet":
+        frame.to_parquet(path, index=False, compression="zstd")
+    else:
+        further = [str(name) for name in frame.columns if name not in COLUMNS and not is_numeric_dtype(frame[name])]
+        texts = {name: frame[name].map(plain_cell) for name in (*TEXT_COLUMNS, *further)}
+        numbers = {name: _six_digits(frame[name]) for name in frame.columns if frame[name].dtype == np.float64}
+        frame.assign(**texts, **numbers).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _six_digits(values: pd.Series[float]) -> NDArray[np.object_]:
+    """Return numbers with six digits as text, empty where there is none; pandas looks at each by itself."""
+    numbers = values.to_numpy(dtype=np.float64)
+    texts = np.array(("%.6g " * len(numbers) % tuple(numbers.tolist())).split(), dtype=object)
+    texts[np.isnan(numbers)] = ""
+    return texts
+
+
+def write_rejections(rejections: Sequence[Rejection], path: Path) -> None:
+    """Write the ledger of rejected inputs, id, source, code, detail, as CSV with the same guard on text cells."""
+    rows = [(one.id, one.source, one.code.value, one.detail) for one in rejections]
+    frame = pd.DataFrame(rows, columns=["id", "source", "code", "detail"], dtype=object)
+    frame.map(plain_cell).to_csv(path, index=False, lineterminator="\n")
