@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -200,6 +201,28 @@ def train_model(  # noqa: PLR0913
     if made is not None:
         write_isotypes(made, crystals, folder)
     return model, learner
+
+
+def embedded_model(config: Config, *, progress: Progress) -> Model:
+    """Return a model trained on the embedded measured conductors, as `run` trains it without labels; nothing is kept.
+
+    Parameters
+    ----------
+    config
+        Settings.
+    progress
+        Hears how far it is.
+    """
+    config, device = settle(config, progress)
+    with TemporaryDirectory() as work:
+        folder, store = Path(work) / EMBEDDED, Path(work) / "features.zarr"
+        count = write_measured(folder)
+        progress.say(f"no --model: {count} measured crystals of the embedded table train, see docs/citing.md")
+        labels = LabelOptions(folder / "labels.csv").read()
+        files = sorted(str(file) for file in folder.rglob("*.cif"))
+        fill(files, config=config, device=device, out=store, progress=progress)
+        progress.enter("training")
+        return train_model(store, labels, Path(work) / "model", config=config, device=device, progress=progress)[0]
 
 
 def make_isotypes(

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from screening.commands.freeze import read_frozen, score_frozen, score_words, write_frozen
     from screening.commands.inspect import Inspected, inspected
     from screening.commands.isotypes import write_isotypes_of
+    from screening.commands.series import SeriesOptions, best_lines, make_series
 
 __all__ = [
     "ENGINES",
     "LEGEND",
     "Inspected",
     "Query",
+    "SeriesOptions",
+    "best_lines",
     "compare_crystals",
     "config_lines",
     "draw",
@@ -30,6 +33,7 @@ __all__ = [
     "findings",
     "inspected",
     "list_cod",
+    "make_series",
     "measure",
     "read_frozen",
     "read_one",
@@ -40,6 +44,9 @@ __all__ = [
     "write_isotypes_of",
 ]
 _HOMES = {
+    "SeriesOptions": "series",
+    "best_lines": "series",
+    "make_series": "series",
     "ENGINES": "compare",
     "LEGEND": "doctor",
     "compare_crystals": "compare",

@@ -1,15 +1,22 @@
 """Crystals that are made: charge-balanced substitution into known structures, and compounds put onto their nearest."""
 
+from screening.generation.exact_cif import exact_cif
 from screening.generation.exchange import crystal_cif
 from screening.generation.generate import write_candidates
 from screening.generation.isotypes import Isotype, NoTemplateError, Templates, Unplaced, share_vector
+from screening.generation.series import net_charge
+from screening.generation.variants import Series, series_of
 
 __all__ = [
     "Isotype",
     "NoTemplateError",
+    "Series",
     "Templates",
     "Unplaced",
     "crystal_cif",
+    "exact_cif",
+    "net_charge",
+    "series_of",
     "share_vector",
     "write_candidates",
 ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from screening.crystals import Crystal, FloatArray, IntArray, periodic_pairs
+from screening.crystals import ANIONS, Crystal, FloatArray, IntArray, periodic_pairs
 from screening.data import hard_elements, ionic_radius, substitutes, usual_charges
 from screening.elements import NUMBERS, SYMBOLS
 from screening.errors import InputError
@@ -142,7 +142,8 @@ def _coordination(crystal: Crystal, charges: FloatArray, *, mobile: int) -> IntA
 def dopants_of(kind: Kind, elements: Sequence[str], *, within: tuple[float, float] = POSSIBLE) -> list[Dopant]:
     """Return which of some elements fit a kind of site, one ion each, the nearest in radius first.
 
-    Of the usual charges of an element the first that fits counts.
+    Of the usual charges of an element the first that fits counts; those that are anions in common (halogens, N, O, S,
+    Se, Te) are put on anions alone.
 
     Parameters
     ----------
@@ -162,7 +163,12 @@ def _fit(kind: Kind, element: str, within: tuple[float, float]) -> Dopant | None
         return None
     for charge in usual_charges(element):
         radius = _radius(element, charge, kind.coordination)
-        if charge * kind.charge <= 0 or abs(charge - kind.charge) > MAX_CHARGE_STEP + 1e-9 or radius is None:
+        if (
+            charge * kind.charge <= 0
+            or (charge > 0 and element in ANIONS)
+            or abs(charge - kind.charge) > MAX_CHARGE_STEP + 1e-9
+            or radius is None
+        ):
             continue
         change = abs(radius - kind.radius)
         mismatch = change / kind.radius if kind.radius else math.inf

@@ -34,15 +34,15 @@ class Rows:
         """Return the atoms of an element."""
         return float(self.occupancies[self.numbers == number].sum())
 
-    def replace(self, chosen: FloatArray, share: float, number: int, charge: float) -> None:
+    def replace(self, chosen: IntArray, share: float, number: int, charge: float) -> None:
         """Put another ion on a share of the atoms of some rows."""
         moved = self.occupancies[chosen] * share
         self.occupancies[chosen] = self.occupancies[chosen] - moved if share < 1.0 else 0.0
         self.extend(chosen, moved, number, charge)
 
-    def extend(self, beside: FloatArray, filled: FloatArray, number: int, charge: float) -> None:
+    def extend(self, beside: IntArray, filled: FloatArray, number: int, charge: float) -> None:
         """Add ions on the sites of some rows; where such an ion is there already it becomes more."""
-        for row, amount in zip(np.asarray(beside).tolist(), filled.tolist(), strict=True):
+        for row, amount in zip(beside.tolist(), filled.tolist(), strict=True):
             same = (self.sites == self.sites[row]) & (self.numbers == number) & (self.charges == charge)
             if same.any():
                 self.occupancies[np.flatnonzero(same)[0]] += amount

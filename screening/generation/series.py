@@ -42,6 +42,11 @@ class Parent:
         return NUMBERS[self.ion], float(self.ion_charge)
 
     @property
+    def kinds_of_ion(self) -> frozenset[str]:
+        """Labels of the kinds of site that the mobile ion fills."""
+        return frozenset(kind.label for kind in self.kinds if kind.element == self.ion)
+
+    @property
     def charge(self) -> float:
         """Net charge per formula unit, e: what refined occupancies leave over; 0 of an ordered crystal."""
         return net_charge(self.crystal) / self.units
@@ -142,7 +147,7 @@ def frenkel_series(parent: Parent, steps: Sequence[float]) -> tuple[list[Variant
             rows = Rows(parent.crystal)
             remove(rows, parent.mobile[0], x * parent.units)
             add(rows, parent.voids, parent.mobile, x * parent.units, partly_filled=False)
-            crystal = rows.crystal(_id(parent, "pairs", label, x), 1.0)
+            crystal = rows.crystal(_id(parent, "pairs", parent.ion, x), 1.0)
         except NoRoomError as error:
             return made, f"vacancies and interstitials end before x = {x:g}: {error}"
         made.append(Variant(crystal, label, "voids", x, "pairs", 0.0, x, 1.0))
@@ -166,7 +171,7 @@ def _substituted(parent: Parent, kind: Kind, dopant: Dopant, x: float) -> Varian
         raise NoRoomError(f"no {parent.ion} is left")
     scale = _scale(parent, kind, dopant, amount)
     return Variant(
-        crystal=rows.crystal(_id(parent, kind.label, dopant.label, x), scale),
+        crystal=rows.crystal(_id(parent, kind.label, dopant.element, x), scale),
         dopant=dopant.label,
         site=kind.label,
         x=x,

@@ -22,29 +22,37 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
 from screening.crystals import Crystal, FloatArray, IntArray
-from screening.errors import InputError, ModelError
+from screening.errors import InputError
 from screening.features import assemble, distances_in, persist, prepared_of
 from screening.learn.intervals import cut
 from screening.learn.kernels import NOISE, Kernels, laplacian
 from screening.learn.model import Model
 from screening.learn.predict import BATCH, settings_of
-from screening.learn.predictor import Parts, composition_columns, mean_of, seen_by
+from screening.learn.predictor import composition_columns, mean_of, seen_by
 
 MEMBERS = ("trees", "ridge", "process", "distances")
+GEOMETRY, COMPOSITION = "curves", "composition_alone"  # columns of out-of-fold predictions
 LEAST_PAIRS = 30  # of labelled crystals that an interval of the difference is taken from
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Differences:
-    """Predictions beside those of the parent, (n,) each, log10 S/cm and log units."""
+class Difference:
+    """A predicted difference from the parent, (n,) each, log units, before any cut."""
 
-    prediction: FloatArray  # of the crystal, cut at the physical limit
-    delta: FloatArray  # of the crystal less that of the parent, before any cut
-    lower: FloatArray  # of the difference; NaN where the model has too few pairs to tell
+    delta: FloatArray
+    lower: FloatArray  # NaN where the model has too few pairs to tell
     upper: FloatArray
     unit: FloatArray  # that the interval is counted in
-    members: dict[str, FloatArray]  # difference by learner
-    composition: FloatArray | None  # difference of the mean of this and of what the composition says; None: unknown
+    members: dict[str, FloatArray]  # by learner
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Differences:
+    """What a model says of crystals beside their parent."""
+
+    prediction: FloatArray  # (n,) log10 S/cm, cut at the physical limit
+    geometry: Difference
+    composition: Difference | None  # of the composition alone; None where the model knows none
 
 
 class PairErrors(NamedTuple):
@@ -84,24 +92,27 @@ def differences(model: Model, parent: Crystal, variants: Sequence[Crystal], *, t
     features, distances, amounts = _computed(model, [parent, *variants])
     seen = seen_by(model.view, features, distances if model.header.distances else None)
     parts = model.parts(seen, threads=threads)
-    members = {name: values[1:] - values[0] for name, values in _members(parts).items()}
-    unit = _units(model.kernels, members, model.view(features))
-    delta = parts.mean[1:] - parts.mean[0]
-    factor = pair_scale(model).factor
-    with_composition = None
+    found = {name: getattr(parts, name) for name in MEMBERS}
+    members = {name: values for name, values in found.items() if values is not None}
+    geometry = _difference(parts.mean, members, model.kernels, model.view(features), pair_scale(model).factor)
+    composition = None
     if model.composition_kernels is not None:
-        fractions = amounts / amounts.sum(axis=1, keepdims=True)
-        alone = mean_of(model.composition_kernels, composition_columns(fractions))
-        with_composition = (delta + alone[1:] - alone[0]) / 2.0
-    return Differences(
-        prediction=cut(parts.mean[1:]),
-        delta=delta,
-        lower=delta - factor * unit,
-        upper=delta + factor * unit,
-        unit=unit,
-        members=members,
-        composition=with_composition,
-    )
+        columns = composition_columns(amounts / amounts.sum(axis=1, keepdims=True))
+        mean, factor = mean_of(model.composition_kernels, columns), pair_scale(model, COMPOSITION).factor
+        composition = _difference(mean, {}, model.composition_kernels, columns, factor)
+    return Differences(cut(parts.mean[1:]), geometry, composition)
+
+
+def _difference(
+    mean: FloatArray, members: dict[str, FloatArray], kernels: Kernels | None, columns: NDArray[Any], factor: float
+) -> Difference:
+    """Return differences from the first row, (n + 1, ...) each, with an interval of `factor` units."""
+    delta, paired = mean[1:] - mean[0], {name: values[1:] - values[0] for name, values in members.items()}
+    variance = np.var(np.array(list(paired.values())), axis=0) if paired else np.zeros(len(delta))
+    if kernels is not None:
+        variance = variance + kernels.apart(columns) ** 2 + noise(kernels)
+    unit = np.sqrt(variance)
+    return Difference(delta, delta - factor * unit, delta + factor * unit, unit, paired)
 
 
 def _computed(model: Model, crystals: Sequence[Crystal]) -> tuple[NDArray[Any], NDArray[Any], FloatArray]:
@@ -118,26 +129,15 @@ def _computed(model: Model, crystals: Sequence[Crystal]) -> tuple[NDArray[Any], 
     return features, distances, amounts
 
 
-def _members(parts: Parts) -> dict[str, FloatArray]:
-    found = {name: getattr(parts, name) for name in MEMBERS}
-    return {name: values for name, values in found.items() if values is not None}
-
-
-def _units(kernels: Kernels | None, members: dict[str, FloatArray], features: NDArray[Any]) -> FloatArray:
-    """Return the unit (n,) of each difference from the first row of features (n + 1, n_columns)."""
-    between = np.var(np.array(list(members.values())), axis=0)
-    if kernels is None:
-        return np.sqrt(between)
-    return np.sqrt(between + kernels.apart(features) ** 2 + noise(kernels))
-
-
 def noise(kernels: Kernels) -> float:
     """Return the variance that two measurements add to a difference, log units squared."""
     return 2.0 * NOISE * kernels.scale**2
 
 
-def pair_scale(model: Model) -> PairScale:
+def pair_scale(model: Model, column: str = GEOMETRY) -> PairScale:
     """Return how many units of a pair hold the model's share of measured differences, by its out-of-fold predictions.
+
+    `column` of these is ``curves``, or ``composition_alone``.
 
     Each group counts once, however many pairs it has, and the share is that of conformal prediction with groups as
     units: (n + 1) level / n. Pairs of one composition say nothing of a difference and are left out.
@@ -145,11 +145,13 @@ def pair_scale(model: Model) -> PairScale:
     Source: as `screening.learn.intervals.residual_bounds`; pairs in place of crystals are ours.
     """
     training, level = model.training, float(model.header.learn["interval"])
-    if model.kernels is None or not {"trees", "ridge", "process"} <= set(model.folds.columns):
+    kernels = model.kernels if column == GEOMETRY else model.composition_kernels
+    if kernels is None or column not in model.folds.columns:
         return PairScale(level, float("nan"), 0, 0)
     errors = pair_errors(
         model.folds,
-        model.kernels,
+        kernels,
+        column=column,
         ids=training.ids,
         group=training.group,
         formula=training.formula,
@@ -175,6 +177,7 @@ def pair_errors(  # noqa: PLR0913
     folds: pd.DataFrame,
     kernels: Kernels,
     *,
+    column: str = GEOMETRY,
     ids: NDArray[Any],
     group: NDArray[Any],
     formula: NDArray[Any],
@@ -185,19 +188,21 @@ def pair_errors(  # noqa: PLR0913
     Parameters
     ----------
     folds
-        Out-of-fold predictions: repeat, fold, id, measured, curves, and a column for each learner.
+        Out-of-fold predictions: repeat, fold, id, measured, `column`, and a column for each learner.
     kernels
         Fitted to the crystals below, which come first among its points.
+    column
+        Which prediction is judged; the learners among each other count for ``curves`` alone.
     ids, group, formula, is_bound
         (n,) of the crystals.
     """
     place = {str(id): row for row, id in enumerate(ids)}
     kernel = laplacian(kernels.points[: len(ids)], kernels.points[: len(ids)])
-    names = [name for name in MEMBERS if name in folds.columns]
+    names = [name for name in MEMBERS if name in folds.columns] if column == GEOMETRY else []
     found: dict[tuple[int, int], list[float]] = {}
     for _, rows in folds.groupby(["repeat", "fold"]):
         held = np.array([place[str(id)] for id in rows["id"]], dtype=np.int64)
-        values = rows[[*names, "measured", "curves"]].to_numpy(dtype=np.float64)
+        values = rows[[*names, "measured", column]].to_numpy(dtype=np.float64)
         pairs = [
             (a, b)
             for a, b in combinations(np.flatnonzero(~is_bound[held].astype(np.bool_)).tolist(), 2)
@@ -208,7 +213,8 @@ def pair_errors(  # noqa: PLR0913
         first, second = np.array(pairs).T
         change = values[first] - values[second]
         apart = fold_deviations(kernel, held, first, second) * kernels.scale
-        unit = np.sqrt(change[:, : len(names)].var(axis=1) + apart**2 + noise(kernels))
+        between = change[:, : len(names)].var(axis=1) if names else np.zeros(len(change))
+        unit = np.sqrt(between + apart**2 + noise(kernels))
         error = np.abs(change[:, -2] - change[:, -1]) / unit
         for a, b, one in zip(held[first].tolist(), held[second].tolist(), error.tolist(), strict=True):
             found.setdefault((min(a, b), max(a, b)), []).append(one)
@@ -216,9 +222,7 @@ def pair_errors(  # noqa: PLR0913
     return PairErrors(ratio, np.array([group[a] for a, _ in found], dtype=np.int64))
 
 
-def fold_deviations(
-    kernel: FloatArray, held: IntArray, first: IntArray, second: IntArray
-) -> FloatArray:
+def fold_deviations(kernel: FloatArray, held: IntArray, first: IntArray, second: IntArray) -> FloatArray:
     """Return the deviation (n_pairs,) of the process' difference, over its scale, where the crystals `held` were out.
 
     Parameters
@@ -234,17 +238,5 @@ def fold_deviations(
     lower = cholesky(kernel[np.ix_(others, others)] + NOISE * np.eye(len(others)), lower=True)
     across = solve_triangular(lower, kernel[np.ix_(others, held)], lower=True)
     explained = np.square(across[:, first] - across[:, second]).sum(axis=0)
-    return np.sqrt(np.maximum(0.0, 2.0 - 2.0 * kernel[held[first], held[second]] - explained))
-
-
-def check_model(model: Model, ion: str) -> None:
-    """Return nothing if a model is of this mobile ion.
-
-    Raises
-    ------
-    ModelError
-        It is of another.
-    """
-    of_model = settings_of(model).cloud.mobile_ion
-    if of_model != ion:
-        raise ModelError(f"the model is of mobile {of_model}, not {ion}")
+    left = np.maximum(0.0, 2.0 - 2.0 * kernel[held[first], held[second]] - explained)
+    return np.asarray(np.sqrt(left), dtype=np.float64)
