@@ -132,6 +132,73 @@ def coverage(errors: PairErrors, level: float) -> tuple[float, float]:
     return float(held.mean()), float(pd.Series(held).groupby(errors.group).mean().mean())
 
 
+def judged(data: Dataset, folds: pd.DataFrame, pairs: Any) -> list[str]:
+    """Return the lines of a table of the share of pairs whose sign is right."""
+    n_all, pairs = len(pairs), pairs[np.isfinite(differences(folds, data, pairs, "curves"))]
+    first, second = pairs.T
+    measured = data.target[first] - data.target[second]
+    predicted = {name: differences(folds, data, pairs, model) for model, name in MODELS.items()}
+    lithium = data.fractions[:, NUMBERS["Li"]] / np.maximum(1e-9, data.fractions[:, ANIONS].sum(axis=1))
+    filled = data.features[:, data.columns.index("Li/mean_occupancy")].astype(np.float64)
+    for name, amount in {"less lithium per anion": lithium, "a smaller share of its sites filled": filled}.items():
+        fewer = amount[second] - amount[first]
+        predicted[f"more lithium vacancies is better: {name}"] = np.where(np.abs(fewer) < 1e-3, 0.0, fewer)
+    predicted["the mean (no difference), or a coin"] = np.zeros(len(pairs))
+    ends = split_groups(data, "publication")[1][pairs]
+    clear, within = np.abs(measured) > CLEAR, ends[:, 0] == ends[:, 1]
+    near = np.abs(data.fractions[first] - data.fractions[second]).max(axis=1) <= NEAR
+    columns = {
+        "all": np.ones(len(pairs), dtype=np.bool_),
+        f"> {CLEAR:g} apart": clear,
+        "of one publication": within,
+        f"of one publication, > {CLEAR:g}": within & clear,
+        f"compositions within {NEAR:g}": near,
+        f"within {NEAR:g}, > {CLEAR:g}": near & clear,
+    }
+    correlations = ", ".join(
+        f"{MODELS[name]} {spearman(predicted[MODELS[name]], measured):.2f}" for name in list(MODELS)[:3]
+    )
+    return [
+        f"{n_all} pairs, {len(pairs)} of them held out together at least once ({len(np.unique(pairs))} crystals, "
+        f"{len(np.unique(ends))} publications). Spearman of predicted and measured difference: {correlations}.",
+        "",
+        "| said by | " + " | ".join(columns) + " |",
+        "|---|" + "---|" * len(columns),
+        "| pairs | " + " | ".join(str(int(chosen.sum())) for chosen in columns.values()) + " |",
+        *(
+            f"| {name} | " + " | ".join(told(right(measured, said), chosen, ends) for chosen in columns.values()) + " |"
+            for name, said in predicted.items()
+        ),
+        "",
+    ]
+
+
+def intervals(data: Dataset, folds: pd.DataFrame, config: Config) -> list[str]:
+    """Return what the interval of the difference holds, as `screening series` takes it from a model's grouped folds."""
+    bands = View.of(data.columns, band=config.learn.band)(data.features)
+    lines = []
+    for column, name, seen in (
+        (GEOMETRY, "geometry", bands),
+        (COMPOSITION, "composition alone", composition_columns(data.fractions)),
+    ):
+        errors = pair_errors(
+            folds,
+            fit_kernels(seen, data.target, data.is_bound),
+            column=column,
+            ids=data.ids,
+            group=data.groups,
+            formula=data.formula,
+            is_bound=data.is_bound,
+        )
+        scale, held = scale_of(errors, level=config.learn.interval), coverage(errors, config.learn.interval)
+        lines.append(
+            f"Interval of the difference, {name}: {scale.factor:.2f} units, from {scale.pairs} pairs of {scale.groups} "
+            f"groups, grouped folds; taken from all other groups it holds {held[0]:.0%} of the pairs, {held[1]:.0%} in "
+            f"the mean over groups, where {scale.level:.0%} is meant."
+        )
+    return lines
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crystals")
@@ -145,81 +212,22 @@ def main() -> None:
         store = Path(folder) / "features.zarr"
         featurize_all([options.crystals], config=config, out=store, progress=Progress())
         data = join(read_table(store), labels)
-    known = structures(options.crystals, config)
-    pairs = pairs_of(data, known)
-    folds = evaluate(data, config, split="publication", repeats=options.repeats, threads=cores()).predictions
-    publication = split_groups(data, "publication")[1]
-    judged = np.isfinite(differences(folds, data, pairs, "curves"))
-    n_all, pairs = len(pairs), pairs[judged]
-    measured = data.target[pairs[:, 0]] - data.target[pairs[:, 1]]
-    lithium = data.fractions[:, NUMBERS["Li"]] / np.maximum(1e-9, data.fractions[:, ANIONS].sum(axis=1))
-    filled = data.features[:, data.columns.index("Li/mean_occupancy")].astype(np.float64)
-    predicted = {name: differences(folds, data, pairs, model) for model, name in MODELS.items()}
-    for name, amount in {
-        "less lithium per anion": lithium,
-        "a smaller share of the lithium sites filled": filled,
-    }.items():
-        fewer = amount[pairs[:, 1]] - amount[pairs[:, 0]]
-        predicted[f"more lithium vacancies is better: {name}"] = np.where(np.abs(fewer) < 1e-3, 0.0, fewer)
-    predicted["the mean (no difference), or a coin"] = np.zeros(len(pairs))
-    ends = publication[pairs]
-    clear, within = np.abs(measured) > CLEAR, ends[:, 0] == ends[:, 1]
-    near = np.abs(data.fractions[pairs[:, 0]] - data.fractions[pairs[:, 1]]).max(axis=1) <= NEAR
-    columns = {
-        "all": np.ones(len(pairs), dtype=np.bool_),
-        f"> {CLEAR:g} apart": clear,
-        "of one publication": within,
-        f"of one publication, > {CLEAR:g}": within & clear,
-        f"compositions within {NEAR:g}": near,
-        f"within {NEAR:g}, > {CLEAR:g}": near & clear,
+    pairs = pairs_of(data, structures(options.crystals, config))
+    folds = {
+        split: evaluate(data, config, split=split, repeats=options.repeats, threads=cores()).predictions
+        for split in ("publication", "grouped")
     }
-    rows = [
-        f"| {name} | " + " | ".join(told(right(measured, said), chosen, ends) for chosen in columns.values()) + " |"
-        for name, said in predicted.items()
-    ]
-    # The interval of the difference, as `screening series` takes it from a model: pairs of one group, grouped folds.
-    grouped = evaluate(data, config, split="grouped", repeats=3, threads=cores()).predictions
-    bands = View.of(data.columns, band=config.learn.band)(data.features)
-    lines = []
-    for column, name, seen in (
-        (GEOMETRY, "geometry", bands),
-        (COMPOSITION, "composition alone", composition_columns(data.fractions)),
-    ):
-        errors = pair_errors(
-            grouped,
-            fit_kernels(seen, data.target, data.is_bound),
-            column=column,
-            ids=data.ids,
-            group=data.groups,
-            formula=data.formula,
-            is_bound=data.is_bound,
-        )
-        scale, (by_pair, by_group) = (
-            scale_of(errors, level=config.learn.interval),
-            coverage(errors, config.learn.interval),
-        )
-        lines.append(
-            f"Interval of the difference, {name}: {scale.factor:.2f} units, from {scale.pairs} pairs of {scale.groups} "
-            f"groups, grouped folds; taken from all other groups it holds {by_pair:.0%} of the pairs, {by_group:.0%} in "
-            f"the mean over groups, where {scale.level:.0%} is meant."
-        )
     body = "\n".join([
-        f"{n_all} pairs of measured crystals of one family and structure, {len(pairs)} of them held out together in at "
-        f"least one of {options.repeats} repeats ({len(np.unique(pairs))} crystals, {len(np.unique(ends))} "
-        "publications). Share of pairs whose sign of Δ log σ is right (80 % interval over publications); where a model "
-        "says nothing it counts half.",
+        f"Pairs of measured crystals of one family and structure, {options.repeats} repeats. Share of pairs whose sign "
+        "of Δ log σ is right (80 % interval over publications); where a model says nothing it counts half.",
         "",
-        "| said by | " + " | ".join(columns) + " |",
-        "|---|" + "---|" * len(columns),
-        "| pairs | " + " | ".join(str(int(chosen.sum())) for chosen in columns.values()) + " |",
-        *rows,
+        "**Publications left out whole.**",
         "",
-        f"Spearman of predicted and measured difference over all pairs: geometry "
-        f"{spearman(predicted[MODELS['curves']], measured):.2f}, geometry and composition "
-        f"{spearman(predicted[MODELS['composition']], measured):.2f}, composition alone "
-        f"{spearman(predicted[MODELS['composition_alone']], measured):.2f}.",
+        *judged(data, folds["publication"], pairs),
+        "**Grouped folds** (publication, composition and near-duplicates whole).",
         "",
-        *lines,
+        *judged(data, folds["grouped"], pairs),
+        *intervals(data, folds["grouped"], config),
     ])  # fmt: skip
     print(body)
     record("series", "Which of two crystals of one structure conducts better", body)

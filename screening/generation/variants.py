@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -106,11 +107,11 @@ def steps_up_to(step: float, most: float) -> list[float]:
     InputError
         Not 0 < step <= most, or too many.
     """
-    if not 0.0 < step <= most:
+    if not 0.0 < step <= most < math.inf:
         raise InputError(f"steps of x must be above 0 and at most the largest x, not {step:g} and {most:g}")
+    if most / step >= MOST_STEPS + 1:
+        raise InputError(f"{most / step:.3g} steps of x are too many: {MOST_STEPS} at most")
     count = int(most / step + 1e-9)
-    if count > MOST_STEPS:
-        raise InputError(f"{count} steps of x are too many: {MOST_STEPS} at most")
     return [round(step * k, 10) for k in range(1, count + 1)]
 
 
