@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from screening.config import Config
 from screening.crystals import Crystal
 from screening.data import write_members
 from screening.errors import InputError, RejectionError
-from screening.generation import Series, exact_cif, net_charge, series_of
+from screening.generation import Series, exact_cif, net_charge, series_of, unit_formula
 from screening.learn import (
     Difference,
     Differences,
@@ -27,12 +26,20 @@ from screening.learn import (
     settings_of,
 )
 from screening.locations import Location, fetched, make_folder
-from screening.runs import RECORD, RunPaths, ranking_path, read_ranking, run_folder
+from screening.runs import (
+    RECORD,
+    SERIES_COLUMNS,
+    SERIES_FOLDER,
+    RunPaths,
+    ranking_path,
+    read_ranking,
+    run_folder,
+    series_file,
+)
 from screening.sources import Missing, Wanted, find_crystals, iter_items, read_item
 from screening.spreadsheet import plain_cell
 
 TABLE = "series.csv"
-FOLDER = "series"  # of a RUN: the tables of its candidates
 TEXTS = ("id", "parent", "dopant", "site", "formula", "balance")
 # Places after the point of what is written; x and amounts come out as they were asked for.
 DECIMALS = {
@@ -169,8 +176,8 @@ def make_series(  # noqa: PLR0913
         crystal = find_candidate(paths, options.id, config)
         model = load_model(paths.model) if options.model is None else None
         series, told, count = _made(crystal, options, model, out, config=config, threads=threads)
-        page = target / FOLDER / f"{file_name(crystal.id)}.csv"
-        make_folder(target / FOLDER)
+        page = target / SERIES_FOLDER / series_file(crystal.id)
+        make_folder(target / SERIES_FOLDER)
         page.write_bytes(table_text(told.table).encode())
         say(f"beside the run: {page}; `screening report` shows it")
     return series, told, count
@@ -201,16 +208,11 @@ def _made(  # noqa: PLR0913
     return series, told, write_series(series, told, out)
 
 
-def file_name(id: str) -> str:
-    """Return the name, without suffix, of the file in RUN/series that holds the series of an id, whatever it is."""
-    return hashlib.sha256(id.encode()).hexdigest()[:16]
-
-
 def told_of(series: Series, model: Model, *, threads: int = 1) -> Told:
     """Return the table of the variants of a crystal, each beside its parent, as a model predicts them."""
     crystals = [one.crystal for one in series.variants]
     said = differences(model, series.parent.crystal, crystals, threads=threads)
-    return Told(pd.DataFrame(list(_rows(series, said))), pair_scale(model))
+    return Told(pd.DataFrame(list(_rows(series, said)), columns=list(SERIES_COLUMNS)), pair_scale(model))
 
 
 def _rows(series: Series, said: Differences) -> Iterator[dict[str, Any]]:
@@ -224,7 +226,7 @@ def _rows(series: Series, said: Differences) -> Iterator[dict[str, Any]]:
             "dopant": one.dopant,
             "site": one.site,
             "x": one.x,
-            "formula": one.crystal.formula,
+            "formula": unit_formula(one.crystal, parent.units) if row else one.crystal.formula,
             "balance": one.balance,
             "added": one.added,
             "in_voids": one.in_voids,
@@ -278,21 +280,18 @@ def write_series(series: Series, told: Told, out: Path) -> int:
 
 
 def best_lines(table: pd.DataFrame, *, most: int = 5) -> Sequence[str]:
-    """Return the variants with the largest predicted differences as lines for a person, one a series.
-
-    Ordered by what the composition says where the model knows it, for that is right more often (docs/benchmarks.md).
-    """
-    by = "delta" if table["composition_delta"].isna().any() else "composition_delta"
-    variants = table[table["x"] > 0].sort_values([by, "id"], ascending=[False, True], kind="stable")
+    """Return the variants with the largest predicted differences as lines for a person, one a series."""
+    variants = table[table["x"] > 0].sort_values(["delta", "id"], ascending=[False, True], kind="stable")
     firsts = variants.drop_duplicates(["dopant", "site"]).head(most)
     return [
-        f"{row.formula}: {row.dopant} on {row.site}, x = {row.x:g}: Δ log σ {_span(row.delta, row.lower, row.upper)}"
+        f"{row['formula']}: {row['dopant']} on {row['site']}, x = {row['x']:g}: "
+        f"Δ log σ {_span(row['delta'], row['lower'], row['upper'])}"
         + (
-            f", by composition {_span(row.composition_delta, row.composition_lower, row.composition_upper)}"
-            if by != "delta"
-            else ""
+            ""
+            if np.isnan(row["composition_delta"])
+            else f"; composition {_span(*(row[f'composition_{name}'] for name in ('delta', 'lower', 'upper')))}"
         )
-        for row in firsts.itertuples()
+        for row in firsts.to_dict("records")
     ]
 
 

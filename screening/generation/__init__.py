@@ -4,7 +4,7 @@ from screening.generation.exact_cif import exact_cif
 from screening.generation.exchange import crystal_cif
 from screening.generation.generate import write_candidates
 from screening.generation.isotypes import Isotype, NoTemplateError, Templates, Unplaced, share_vector
-from screening.generation.series import net_charge
+from screening.generation.series import net_charge, unit_formula
 from screening.generation.variants import Series, series_of
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "net_charge",
     "series_of",
     "share_vector",
+    "unit_formula",
     "write_candidates",
 ]

@@ -78,6 +78,17 @@ def formula_units(crystal: Crystal) -> int:
     return max(1, round(amount / written[symbol]))
 
 
+def unit_formula(crystal: Crystal, units: int) -> str:
+    """Return the formula of a cell over a number of formula units, elements in the order of a reduced formula.
+
+    A variant is told by its parent's unit, Li6.25Si0.25P0.75S5Cl and not Li25SiP3S20Cl4.
+    """
+    amounts = crystal.composition()
+    texts = ((symbol, f"{amounts[symbol] / units:.4f}") for symbol, _ in written_amounts(crystal.formula))
+    plain = ((symbol, text.rstrip("0").rstrip(".")) for symbol, text in texts)
+    return "".join(f"{symbol}{'' if text == '1' else text}" for symbol, text in plain)
+
+
 def parent_of(crystal: Crystal, charges: FloatArray, kinds: Sequence[Kind], *, ion: str, ion_charge: int) -> Parent:
     """Return a crystal with its kinds of site and the holes in which the mobile ion finds room.
 
