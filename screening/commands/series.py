@@ -14,7 +14,7 @@ from screening.config import Config
 from screening.crystals import Crystal
 from screening.data import write_members
 from screening.errors import InputError, RejectionError
-from screening.generation import Series, exact_cif, net_charge, series_of, unit_formula
+from screening.generation import Series, exact_cif, net_charge, plain_name, series_of, unit_formula
 from screening.learn import (
     Difference,
     Differences,
@@ -275,7 +275,7 @@ def write_series(series: Series, told: Told, out: Path) -> int:
     InputError
         `out` cannot be written, or is no .zip, .tar.gz or new folder.
     """
-    cifs = ((f"{one.crystal.id}.cif", exact_cif(one.crystal).encode()) for one in series.variants)
+    cifs = ((f"{plain_name(one.crystal.id)}.cif", exact_cif(one.crystal).encode()) for one in series.variants)
     return write_members(out, [(TABLE, table_text(told.table).encode()), *cifs]) - 1
 
 

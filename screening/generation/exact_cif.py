@@ -7,6 +7,17 @@ import numpy as np
 from screening.crystals import Crystal
 from screening.elements import SYMBOLS
 
+LONGEST = 100  # characters of a name
+
+
+def plain_name(id: str) -> str:
+    """Return an id as the name of a file or data block: other characters than letters, digits and ``._-`` are dashes.
+
+    Never empty, never a path, at most `LONGEST` characters.
+    """
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in id[:LONGEST])
+    return f"-{plain.lstrip('.')}" if plain.startswith(".") or not plain else plain
+
 
 def exact_cif(crystal: Crystal) -> str:
     """Return CIF text of a crystal: cell, oxidation states where known, and every atom of it, in full precision.
@@ -14,7 +25,7 @@ def exact_cif(crystal: Crystal) -> str:
     What is read of it has the same positions and occupancies to the last bit, and the same cell to within rounding.
     """
     names = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
-    lines = [f"data_{crystal.id}"]
+    lines = [f"data_{plain_name(crystal.id)}"]
     lines += [f"_cell_{name} {value!r}" for name, value in zip(names, crystal.cell_parameters(), strict=True)]
     lines += ["_space_group_name_H-M_alt 'P 1'", "_space_group_IT_number 1"]
     lines += ["loop_", "_space_group_symop_operation_xyz", "'x,y,z'"]

@@ -18,6 +18,7 @@ from screening.crystals import BoolArray, Crystal, FloatArray, periodic_pairs, w
 from screening.elements import NUMBERS
 from screening.errors import InputError
 from screening.generation.dopants import Dopant, Kind, ion_label
+from screening.generation.exact_cif import plain_name
 from screening.generation.filling import TINY, NoRoomError, Rows, add, remove
 from screening.generation.interstitials import LEAST_RADIUS, Holes, holes
 
@@ -201,6 +202,5 @@ def _scale(parent: Parent, kind: Kind, dopant: Dopant, amount: float) -> float:
 
 
 def _id(parent: Parent, site: str, dopant: str, x: float) -> str:
-    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in parent.crystal.id)
-    words = (plain, dopant, site.replace("(", "").replace(")", ""), f"{x:g}")
+    words = (plain_name(parent.crystal.id), dopant, site.replace("(", "").replace(")", ""), f"{x:g}")
     return "_".join(words)

@@ -21,7 +21,7 @@ from screening.data.known import known_conductors
 from screening.elements import NUMBERS
 from screening.errors import InputError
 from screening.features import assemble, distances_in, persist, prepared_of
-from screening.generation import Series, exact_cif, net_charge, series_of
+from screening.generation import Series, exact_cif, net_charge, plain_name, series_of, unit_formula
 from screening.generation.series import Variant
 
 KNOWN = {crystal.id: crystal for crystal in known_conductors()}
@@ -263,3 +263,33 @@ def test_what_cannot_be_is_refused_in_words(crystal: str, options: dict[str, obj
 def test_odd_parents_keep_the_laws(anion: str) -> None:
     found = series_of(read(rocksalt().replace("X1 Cl", f"X1 {anion}")), dopants=["Mg"])
     assert all(net_charge(one.crystal) == pytest.approx(0.0, abs=1e-6) for one in found.variants)
+
+
+@pytest.mark.parametrize("id", ["a b", "../../x", "..", "", "a/b\\c", "x\ny", "=1+1", "é" * 300, "data_\u202e"])
+def test_names_of_files_and_blocks_are_plain_whatever_the_id(id: str) -> None:
+    name = plain_name(id)
+    assert name
+    assert len(name) <= 101
+    assert name.isascii()
+    assert not set(name) & set("/\\ \n")
+    assert not name.startswith(".")
+    own = read(rocksalt(), id=id)
+    for one in series_of(own, dopants=["Br"]).variants:
+        assert read(exact_cif(one.crystal)).formula == one.crystal.formula
+
+
+def test_a_variant_is_told_by_the_unit_of_its_parent() -> None:
+    found = series_of(parent("Li6PS5Cl"), dopants=["Si"], step=0.25)
+    assert [unit_formula(one.crystal, found.parent.units) for one in found.variants] == [
+        "Li6PS5Cl",
+        "Li6.25Si0.25P0.75S5Cl",
+    ]
+
+
+def test_the_ion_itself_may_be_the_dopant() -> None:
+    found = series_of(parent("Li2MgCl4"), dopants=["Li"], step=0.1, most=0.2)
+    for one in found.variants[1:]:
+        assert (one.dopant, one.balance) == ("Li1+", "interstitials")
+        amounts = one.crystal.composition()
+        assert amounts["Li"] / found.parent.units == pytest.approx(2.0 + 2.0 * one.x)
+        assert net_charge(one.crystal) == pytest.approx(net_charge(found.parent.crystal), abs=1e-6)

@@ -12,7 +12,8 @@ from screening.runs import SERIES_COLUMNS, SERIES_FOLDER, ranking_path, read_ran
 def write_series_table(run: Path, *, rank: int = 3, changes: dict[str, str] | None = None) -> Path:
     """Write two series of the candidate with this rank, the second without intervals; return the path of the table."""
     row = read_ranking(ranking_path(run)).set_index("rank").loc[rank]
-    rows = [dict.fromkeys(SERIES_COLUMNS, "0") | {"id": row["id"], "formula": row["formula"]}]
+    first: dict[str, str] = {"id": str(row["id"]), "formula": str(row["formula"])}
+    rows = [dict.fromkeys(SERIES_COLUMNS, "0") | first]
     for x in ("0.05", "0.1"):
         silicon = {"dopant": "Si4+", "site": "P(4)", "balance": "interstitials", "new_sites": "true"}
         silicon |= {"delta": f"{4 * float(x):g}", "lower": f"{4 * float(x) - 1:g}", "upper": f"{4 * float(x) + 1:g}"}
