@@ -2,7 +2,7 @@
 
 A hole is a point that no nearby point is farther from all atoms than: a local maximum of the distance to the nearest
 atom, whose centre of an empty sphere is a vertex of the Voronoi diagram of the infinite crystal. The diagram of a block
-that reaches beyond the cell by more than the largest empty sphere has those vertices exactly. All atoms count with
+that reaches beyond the cell by more than the largest empty sphere has those of the cell exactly. All atoms count with
 their centres, the mobile ion's too, whatever their occupancy and radius.
 """
 
@@ -16,6 +16,7 @@ from scipy.optimize import nnls
 from scipy.spatial import Voronoi, cKDTree
 
 from screening.crystals import FloatArray, IntArray, periodic_pairs, wrap
+from screening.errors import InputError
 
 # Lithium is no nearer to any atom than this in ordered crystals (Li-F 1.8, Li-O 1.85 Å), with 0.2 Å left to relax. Å.
 LEAST_RADIUS = 1.6
@@ -24,6 +25,9 @@ EXCLUSIVE = 1.5
 LIKE = 0.02  # holes whose radii differ by no more from the largest are filled alike, Å
 SAME = 1e-3  # vertices nearer than this are one, Å
 FIRST_MARGIN = 6.0  # beyond the cell, in the first block, Å
+GRID = 1.5  # largest step of the points at which the block is checked, Å
+MOST_ATOMS = 100_000  # of the block; more only come from cells that are nearly empty
+MOST_POINTS = 1_000_000  # of these, about; in a larger cell they stand farther apart
 
 
 class Holes(NamedTuple):
@@ -43,24 +47,41 @@ def holes(lattice: FloatArray, positions: FloatArray) -> Holes:
     positions
         (n, 3) fractional, at least one atom.
 
+    Raises
+    ------
+    InputError
+        The cell is so empty that more than `MOST_ATOMS` surround it.
+
     Source: ours; that they are Voronoi vertices: Okabe et al., Spatial Tessellations, 2nd ed. (2000), section 2.3.
     """
     distinct = np.unique(np.round(wrap(positions), 9), axis=0)  # atoms that share a site are one centre
-    margin = FIRST_MARGIN
-    while True:
-        atoms = _block(lattice, distinct, margin)
-        found = Voronoi(atoms).vertices
-        inside = _in_cell(lattice, found)
-        found = found[inside]
-        tree = cKDTree(atoms)
-        radius = tree.query(found)[0]
-        if radius.max(initial=0.0) < margin:
-            break
-        margin = 2.0 * margin
+    atoms = _surrounding(lattice, distinct)
+    tree = cKDTree(atoms)
+    found = Voronoi(atoms).vertices
+    found = found[_in_cell(lattice, found)]
+    radius = tree.query(found)[0]
     order = np.lexsort((*found.T[::-1], -radius))
     found, radius = found[order], radius[order]
     kept = [row for row in _distinct(lattice, found) if _is_maximum(tree, found[row], radius[row])]
     return Holes(wrap(found[kept] @ np.linalg.inv(lattice)), radius[kept])
+
+
+def _surrounding(lattice: FloatArray, positions: FloatArray) -> FloatArray:
+    """Return cartesian centres among which is the nearest atom of every point of the cell, and all others as near.
+
+    The distance to the nearest atom changes by no more than the way gone. So a grid over the cell bounds it everywhere,
+    and a block that reaches farther outside the cell than that bound lacks no atom that matters.
+    """
+    edges = np.linalg.norm(lattice, axis=1)
+    counts = np.ceil(edges / max(GRID, float(np.cbrt(edges.prod() / MOST_POINTS)))).astype(int)
+    beyond = float((edges / counts).sum()) / 2.0  # from any point of the cell to a point of the grid, at most
+    steps = np.stack(np.meshgrid(*(np.arange(n) / n for n in counts), indexing="ij"), axis=-1).reshape(-1, 3)
+    margin = FIRST_MARGIN
+    while True:
+        atoms = _block(lattice, positions, margin)
+        if len(atoms) and float(cKDTree(atoms).query(steps @ lattice)[0].max()) + beyond < margin:
+            return atoms
+        margin *= 1.5
 
 
 def _in_cell(lattice: FloatArray, points: FloatArray) -> np.ndarray:
@@ -72,6 +93,8 @@ def _in_cell(lattice: FloatArray, points: FloatArray) -> np.ndarray:
 def _block(lattice: FloatArray, positions: FloatArray, margin: float) -> FloatArray:
     """Return the cartesian centres of all atoms at most `margin` (Å) outside the cell, and some more."""
     heights = 1.0 / np.linalg.norm(np.linalg.inv(lattice), axis=0)  # between opposite faces
+    if len(positions) * float((1.0 + 2.0 * np.ceil(margin / heights)).prod()) > MOST_ATOMS:
+        raise InputError(f"a cell of {heights.max():.0f} Å with {len(positions)} sites is too sparse to find its holes")
     reach = np.ceil(margin / heights).astype(int)
     steps = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), axis=-1).reshape(-1, 3)
     points = (positions[None, :, :] + steps[:, None, :]).reshape(-1, 3)

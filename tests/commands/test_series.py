@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from command import screening
+from command import SMALL, screening
 from finished import Finished
 from made_crystals import rocksalt
 
@@ -140,3 +140,15 @@ def test_an_alloy_has_no_charges(finished_run: Finished, tmp_path: Path) -> None
     model = finished_run.run / "model"
     done = screening("series", alloy, "--model", model, "--out", tmp_path / "S.zip", "-q", check=1)
     assert "no charges" in done.stderr
+
+
+@pytest.mark.slow
+def test_without_a_model_the_embedded_conductors_train(crystal: Path, tmp_path: Path) -> None:
+    config = tmp_path / "small.toml"
+    config.write_text(SMALL)
+    out = tmp_path / "S.zip"
+    done = screening("series", crystal, "--with", "Br", "--config", config, "--out", out)
+    assert "measured crystals of the embedded table train" in done.stderr
+    table, _ = read(out)
+    assert len(table) == 6
+    assert table["lower"].notna().all()  # the embedded table has pairs enough to take an interval from

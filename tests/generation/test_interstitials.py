@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from screening.crystals import FloatArray, periodic_pairs
+from screening.errors import InputError
 from screening.generation.interstitials import EXCLUSIVE, LIKE, Holes, holes, levels, shares
 
 CUBE = np.eye(3)
@@ -54,6 +55,11 @@ def test_no_point_is_farther_from_all_atoms_than_the_largest_hole(seed: int) -> 
     lattice, atoms = made(seed)
     found = holes(lattice, atoms)
     np.testing.assert_allclose(nearest(lattice, atoms, found.positions), found.radius, atol=1e-6)
+    # No small step leads away from all atoms.
+    steps = np.random.default_rng(seed).normal(size=(100, 3))
+    steps *= 1e-4 / np.linalg.norm(steps, axis=1, keepdims=True)
+    for place, radius in zip(found.positions, found.radius, strict=True):
+        assert nearest(lattice, atoms, place + steps @ np.linalg.inv(lattice)).max() <= radius + 1e-9
     grid = np.array(list(itertools.product(np.arange(12) / 12, repeat=3)))
     height = nearest(lattice, atoms, grid)
     assert height.max() <= found.radius[0] + 1e-9
@@ -86,6 +92,18 @@ def test_holes_do_not_depend_on_cell_origin_or_order(seed: int, steps: list[int]
         np.diag([2.0, 1.0, 1.0]) @ lattice, np.concatenate([atoms, atoms + np.array([1, 0, 0])]) * [0.5, 1, 1]
     )
     np.testing.assert_allclose(np.sort(np.repeat(own.radius, 2)), np.sort(doubled.radius), atol=1e-6)
+
+
+def test_atoms_far_outside_the_cell_count() -> None:
+    """A sparse cube with its atom in the middle: the hole is at a corner, 17 Å from atoms of eight cells."""
+    found = holes(20.0 * CUBE, np.array([[0.5, 0.5, 0.5]]))
+    np.testing.assert_allclose(found.radius, [10.0 * np.sqrt(3.0)])
+    np.testing.assert_allclose(np.abs(found.positions - np.round(found.positions)), 0.0, atol=1e-9)
+
+
+def test_a_cell_that_is_nearly_empty_is_refused_at_once() -> None:
+    with pytest.raises(InputError, match="too sparse"):
+        holes(np.diag([2.0, 2.0, 2000.0]), np.zeros((1, 3)))
 
 
 def test_a_needle_and_atoms_that_share_a_site() -> None:
