@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from screening.commands.one_crystal import find_candidate, find_crystal
 from screening.config import Config
 from screening.crystals import Crystal
 from screening.data import write_members
-from screening.errors import InputError, RejectionError
 from screening.generation import Series, exact_cif, net_charge, plain_name, series_of, unit_formula
 from screening.learn import (
     Difference,
@@ -30,13 +30,9 @@ from screening.runs import (
     RECORD,
     SERIES_COLUMNS,
     SERIES_FOLDER,
-    RunPaths,
-    ranking_path,
-    read_ranking,
     run_folder,
     series_file,
 )
-from screening.sources import Missing, Wanted, find_crystals, iter_items, read_item
 from screening.spreadsheet import plain_cell
 
 TABLE = "series.csv"
@@ -68,56 +64,6 @@ class Told:
                 "little of it is filled, so their difference is that of a filled site"
             )
         return lines
-
-
-def find_crystal(path: str, id: str | None, config: Config) -> Crystal:
-    """Return the crystal of a file, folder, archive or list that has an id; the only one where none is given.
-
-    Raises
-    ------
-    InputError
-        There is none, it cannot be read, or there are several and no id.
-    """
-    found: Crystal | None = None
-    why = f"{path}: no crystal in it" if id is None else f"{path}: no crystal in it has the id {id!r}"
-    for item in iter_items([path], config.input):
-        if id is not None and item.id != id:
-            continue
-        if found is not None:
-            raise InputError(f"{path} holds several crystals: name one by --id, such as {found.id}")
-        if item.rejection is not None:
-            why = f"{path}: {item.rejection.detail}"
-            continue
-        try:
-            found = read_item(item, config.input)
-        except RejectionError as error:
-            why = f"{path}: {error}"
-        if id is not None:
-            break
-    if found is None:
-        raise InputError(why)
-    return found
-
-
-def find_candidate(paths: RunPaths, id: str | None, config: Config) -> Crystal:
-    """Return a candidate of a RUN, read again from where the run found it.
-
-    Raises
-    ------
-    InputError
-        No id is given, none has it, or its source is gone.
-    """
-    if id is None:
-        raise InputError(f"{paths.root} is a RUN: name one of its candidates by --id")
-    ranking = read_ranking(ranking_path(paths.root))
-    rows = ranking[ranking["id"] == id]
-    if rows.empty:
-        raise InputError(f"no candidate of {paths.root} has the id {id!r}")
-    row = rows.iloc[0]
-    found = find_crystals([Wanted(id, str(row["source"]), str(row["formula"]))], config.input)[id]
-    if isinstance(found, Missing):
-        raise InputError(f"{id}: {found.reason}")
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +119,7 @@ def make_series(  # noqa: PLR0913
             model = embedded()
         return _made(crystal, options, model, out, config=config, threads=threads)
     with run_folder(target, filled=True) as paths:
-        crystal = find_candidate(paths, options.id, config)
+        crystal = find_candidate(paths, options.id)
         model = load_model(paths.model) if options.model is None else None
         series, told, count = _made(crystal, options, model, out, config=config, threads=threads)
         page = target / SERIES_FOLDER / series_file(crystal.id)

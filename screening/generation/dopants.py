@@ -41,11 +41,13 @@ class Kind:
     amount: float  # atoms per cell
     radius: float | None  # Å; None where none is known
     bonded: float  # Å, mean radius of the ions of opposite charge; 0 where none is known
+    told_charge: bool  # whether the element has other charges in the crystal
 
     @property
     def label(self) -> str:
-        """Element and number of neighbours, e.g. ``Zr(6)``."""
-        return f"{self.element}({self.coordination})"
+        """Element and number of neighbours, e.g. ``Zr(6)``; of an element in several charges ``Fe2+(6)``."""
+        name = ion_label(self.element, self.charge) if self.told_charge else self.element
+        return f"{name}({self.coordination})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def kinds_of(crystal: Crystal, charges: FloatArray, ion: str) -> list[Kind]:
                 amount=float(crystal.occupancies[rows].sum()),
                 radius=_radius(str(element), float(charge), int(count)),
                 bonded=_mean_radius(crystal, charges, counts, anions=not anion),
+                told_charge=len({one[2] for one in keys if one[1] == element}) > 1,
             )
         )
     return kinds

@@ -23,7 +23,6 @@ from screening.generation.filling import TINY, NoRoomError, Rows, add, remove
 from screening.generation.interstitials import LEAST_RADIUS, Holes, holes
 
 LEAST_CONTACT = 2.0  # of an interstitial to a cation other than the mobile ion, Å
-MOST_VARIANTS = 5_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from command import SMALL, screening
 from finished import Finished
 from made_crystals import rocksalt
 
-from screening.commands.series import find_crystal
+from screening.commands.one_crystal import find_crystal
 from screening.config import Config
 from screening.errors import InputError
 from screening.learn import load_model, predict_structures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -293,3 +294,23 @@ def test_the_ion_itself_may_be_the_dopant() -> None:
         amounts = one.crystal.composition()
         assert amounts["Li"] / found.parent.units == pytest.approx(2.0 + 2.0 * one.x)
         assert net_charge(one.crystal) == pytest.approx(net_charge(found.parent.crystal), abs=1e-6)
+
+
+def test_an_element_in_two_charges_is_two_kinds() -> None:
+    """Stated charges: iron of two states with the same neighbours, one id each."""
+    cell = 9.0 * np.eye(3)
+    atoms = [
+        ("Fe", 0.0, 0.0, 0.0, 1.0),
+        ("O", 0.22, 0.0, 0.0, 1.0),
+        ("Fe", 0.5, 0.5, 0.0, 1.0),
+        ("O", 0.72, 0.5, 0.0, 1.0),
+    ]
+    atoms += [("Li", 0.0, 0.5, 0.5, 1.0), ("Cl", 0.25, 0.5, 0.5, 1.0), ("Cl", 0.0, 0.75, 0.5, 1.0)]
+    own = made(cell, atoms)
+    own = replace(own, charges=np.array([2.0, -2.0, 3.0, -2.0, 1.0, -1.0, -1.0]))
+    found = series_of(own, dopants=["Mn"], sites=["Fe"])
+    assert {one.site for one in found.variants[1:]} == {"Fe2+(1)", "Fe3+(1)"}
+    ids = [one.crystal.id for one in found.variants]
+    assert len(set(ids)) == len(ids)
+    for one in found.variants:
+        assert net_charge(read(exact_cif(one.crystal))) == pytest.approx(net_charge(own), abs=1e-9)
