@@ -649,6 +649,60 @@ def isotypes(
 
 
 @app.command()
+def series(
+    target: Annotated[
+        Any, typer.Argument(metavar="CRYSTAL|RUN", parser=location, help="one crystal, or folder of `screening run`")
+    ],
+    out_file: Out,
+    id: Annotated[str | None, typer.Option("--id", help="id of the crystal; needed of a RUN")] = None,
+    dopants: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="element put in, also Al,Mg,Cl; those nearest in charge and radius if not given"),
+    ] = None,
+    sites: Annotated[list[str] | None, typer.Option("--site", help="only on sites of this element; also Zr,La")] = None,
+    step: Annotated[float, typer.Option(help="of x, per formula unit")] = 0.05,
+    most: Annotated[float, typer.Option(help="largest x, per formula unit")] = 0.25,
+    model: MaybeModel = None,
+    config: ConfigFile = None,
+    threads: Threads = None,
+    quiet: Quiet = False,
+) -> None:
+    """Make series of doped, charge-balanced variants of a crystal, each predicted beside it, as a .zip of CIF files."""
+    require(target, model, config)
+    from screening.commands import SeriesOptions, best_lines, make_series
+    from screening.host import cores
+
+    options = SeriesOptions(
+        target=target,
+        id=id,
+        dopants=_split(dopants),
+        sites=_split(sites),
+        step=step,
+        most=most,
+        model=model,
+    )
+    chosen = settings(config)
+    with shown_progress(quiet=quiet, again=AGAIN) as progress, delivered(out_file) as file:
+        made, told, count = make_series(
+            options,
+            file,
+            config=chosen,
+            shipped=lambda: _model(None),
+            threads=threads or cores(),
+            say=progress.say,
+        )
+    for note in (*made.notes, *told.lines()):
+        say(note)
+    for line in best_lines(told.table):
+        typer.echo(line)
+    typer.echo(f"{count - 1} variants and their parent; {out_file}")
+
+
+def _split(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(part.strip() for value in values or () for part in value.split(",") if part.strip())
+
+
+@app.command()
 def freeze(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a finished run")],
     out_file: OutHere,

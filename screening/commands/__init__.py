@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from screening.commands.inspect import Inspected, inspected
     from screening.commands.isotypes import write_isotypes_of
     from screening.commands.predict import is_crystal, prediction_json, prediction_lines, predictions
+    from screening.commands.series import SeriesOptions, best_lines, make_series
 
 __all__ = [
     "ENGINES",
     "LEGEND",
     "Inspected",
     "Query",
+    "SeriesOptions",
+    "best_lines",
     "compare_crystals",
     "config_lines",
     "draw",
@@ -32,6 +35,7 @@ __all__ = [
     "inspected",
     "is_crystal",
     "list_cod",
+    "make_series",
     "measure",
     "prediction_json",
     "prediction_lines",
@@ -45,6 +49,9 @@ __all__ = [
     "write_isotypes_of",
 ]
 _HOMES = {
+    "SeriesOptions": "series",
+    "best_lines": "series",
+    "make_series": "series",
     "ENGINES": "compare",
     "LEGEND": "doctor",
     "compare_crystals": "compare",

@@ -26,7 +26,7 @@ MaybeModel = Annotated[
         "--model",
         parser=location,
         metavar="PATH",
-        help="model folder made by `screening train` or `run`; the one that comes with the program if not given",
+        help="model folder made by `screening train` or `run`; that of the RUN, or of the program, if not given",
     ),
 ]
 Out = Annotated[

@@ -3,6 +3,7 @@
 from screening.learn.agreement import composition_notes
 from screening.learn.boosting import Rows, fit, parameters, read_booster
 from screening.learn.dataset import Dataset, join
+from screening.learn.differences import Difference, Differences, PairScale, differences, pair_scale
 from screening.learn.evaluate import compare_bounds, evaluate, seeded
 from screening.learn.header import Training
 from screening.learn.isotype_files import write_isotypes
@@ -13,7 +14,7 @@ from screening.learn.made import Made, make
 from screening.learn.model import Model, Prediction
 from screening.learn.parallel import all_of, at_a_time
 from screening.learn.precheck import check_count, check_match
-from screening.learn.predict import predict_structures
+from screening.learn.predict import predict_structures, settings_of
 from screening.learn.scores import family_caution, score_lines, spearman
 from screening.learn.shipped import shipped_model, write_shipped
 from screening.learn.space import FeatureSpace
@@ -25,11 +26,14 @@ from screening.learn.view import band_below
 __all__ = [
     "NEAR_DUPLICATE",
     "Dataset",
+    "Difference",
+    "Differences",
     "FeatureSpace",
     "Labels",
     "Learner",
     "Made",
     "Model",
+    "PairScale",
     "Prediction",
     "Rows",
     "Training",
@@ -41,12 +45,14 @@ __all__ = [
     "choose_learner",
     "compare_bounds",
     "composition_notes",
+    "differences",
     "evaluate",
     "family_caution",
     "fit",
     "join",
     "load_model",
     "make",
+    "pair_scale",
     "parameters",
     "predict_structures",
     "read_booster",
@@ -54,6 +60,7 @@ __all__ = [
     "read_table",
     "score_lines",
     "seeded",
+    "settings_of",
     "shipped_model",
     "spearman",
     "train",

@@ -83,6 +83,19 @@ class Kernels:
         process: FloatArray = self.process_base + (kernel * self.process).sum(axis=1)
         return ridge, process
 
+    def apart(self, features: NDArray[Any]) -> FloatArray:
+        """Return the deviation (n,) of the process' difference between each row of (n + 1, n_columns) and the first.
+
+        That of f(x) - f(first), given all that was measured, without the noise of measuring: 0 where both are the same.
+        Source: Rasmussen and Williams, equation 2.24, of a difference.
+        """
+        points = self.project(features)
+        with _threads().limit(limits=1, user_api="blas"):
+            kernel = laplacian(points, self.points)
+            prior = 2.0 - 2.0 * laplacian(points[:1], points[1:])[0]
+            known = np.array([float(np.square(self.factor @ (row - kernel[0])).sum()) for row in kernel[1:]])
+        return np.asarray(self.scale * np.sqrt(np.maximum(0.0, prior - known)), dtype=np.float64)
+
 
 @cache
 def _threads() -> Any:

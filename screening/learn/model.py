@@ -24,7 +24,7 @@ from screening.learn.header import FACTS, SECTIONS, ModelHeader, Training
 from screening.learn.intervals import HIGHEST, Bands, cut
 from screening.learn.kernel_file import write_kernels
 from screening.learn.kernels import Kernels
-from screening.learn.predictor import Predictor, composition_columns, seen_by
+from screening.learn.predictor import Parts, Predictor, composition_columns, seen_by
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.spreadsheet import plain_cell
@@ -76,6 +76,10 @@ class Model:
     @property
     def _predictor(self) -> Predictor:
         return Predictor(self._boosters, self.header.base, self.kernels, self.distance_kernels, self.header.distances)
+
+    def parts(self, seen: NDArray[Any], *, threads: int = 1) -> Parts:
+        """Return what each learner says of the columns that a predictor sees (n, k), as `seen_by` gives them."""
+        return self._predictor.predict(seen, threads=threads)
 
     @property
     def knows_composition(self) -> bool:

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from screening.config import FeatureSettings, InputLimits
 from screening.crystals import Crystal, flag_sentence
 from screening.energy import BarrierRow
@@ -20,8 +22,9 @@ from screening.learn import Model, load_model
 from screening.ranking import CURVES, StoredTables, duplicates_path, explain, kinds_of, reason_unit, reason_words
 from screening.report import curves as packing
 from screening.report.reasons import Reasons
+from screening.report.series import series_shown
 from screening.report.structures import all_shown, atoms, on_all_cores, shown
-from screening.runs import RunRecord, ranking_path, read_duplicates, read_pathways
+from screening.runs import RunRecord, ranking_path, read_duplicates, read_pathways, read_series
 from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, joined_tables, read_some
 
@@ -181,10 +184,16 @@ class Details:
                 "reasons": self.reasons.of(explanation.shap[row], table.features[row], expected=explanation.expected),
                 "flags": flag_rows(found[one.id], str(fact["flags"])),
                 **({"barriers": barriers_shown(barriers[one.id])} if one.id in barriers else {}),
+                **({} if (series := self._series(one)) is None else {"series": series_shown(series)}),
             }
             for row, (one, fact) in enumerate(zip(wanted, facts, strict=True))
         ]
         return [found[one.id] for one in wanted], beside
+
+    def _series(self, one: Wanted) -> pd.DataFrame | None:
+        """Return the series of a candidate, None where it has none but itself."""
+        found = read_series(self.run_dir, one.id, one.formula)
+        return found if found is not None and len(found) > 1 else None
 
     def structure(self, found: Crystal | Missing, *, holes: bool = True) -> dict[str, Any]:
         """Return the drawing of a crystal, or ``missing``, which says why there is none; without holes, atoms alone."""

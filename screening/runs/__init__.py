@@ -26,6 +26,9 @@ from screening.runs.read import (
     read_training,
 )
 from screening.runs.record import FORMAT_VERSION, Counts, RunRecord, read_record, write_record
+from screening.runs.series import COLUMNS as SERIES_COLUMNS
+from screening.runs.series import FOLDER as SERIES_FOLDER
+from screening.runs.series import read_series, series_file
 from screening.runs.status import status
 from screening.runs.tables import read_csv, unguard
 from screening.runs.verify import metadata_covered, repaired, verify
@@ -33,6 +36,8 @@ from screening.runs.verify import metadata_covered, repaired, verify
 __all__ = [
     "FORMAT_VERSION",
     "RECORD",
+    "SERIES_COLUMNS",
+    "SERIES_FOLDER",
     "BarrierRows",
     "Counts",
     "Journal",
@@ -56,11 +61,13 @@ __all__ = [
     "read_ranking",
     "read_record",
     "read_run",
+    "read_series",
     "read_stability",
     "read_training",
     "rejected_beside",
     "repaired",
     "run_folder",
+    "series_file",
     "status",
     "unguard",
     "verify",

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_run import make_run
+from made_series import write_series_table
 from page_browser import CHROMIUM, choose, until
 
 from screening.config import Config
 from screening.crystals.cif import read_cif
+from screening.report.page import write_report
 from screening.report.structures import p1_cif
 
 pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
@@ -179,3 +182,26 @@ def test_the_legend_shows_elements_as_they_are_drawn_in_either_scheme(report: Pa
     brighter = [other["rim"] - one["rim"] for one, other in zip(light, dark, strict=True)]
     assert min(brighter) > 60, brighter
     assert [one["wide"] for one in dark] == [one["wide"] for one in light]
+
+
+def test_series_of_a_candidate_are_drawn(tmp_path: Path, visit: Callable[..., Any]) -> None:
+    """One curve at a time, told in words; what a table holds is text, whatever it looks like."""
+    run = make_run(tmp_path / "run")
+    write_series_table(run)
+    page = visit(write_report(run, top=1000))
+    choose(page, 3)
+    box = page.locator("section[aria-label=Series]")
+    assert box.locator("select option").all_text_contents() == ["Si4+ on P(4)", "<b>Cl1-</b> on S(0)"]
+    drawn = box.locator("svg[role=img]")
+    assert "at x = 0.1 +0.40, interval −0.60 to +1.40, by composition +0.20" in drawn.get_attribute("aria-label")
+    assert drawn.locator("path.mine").get_attribute("d").count("L") == 2
+    assert drawn.locator("path.band").count() == 1
+    assert "Charge balanced by interstitials." in box.inner_text()
+    assert "curves count a site whole" in box.inner_text()
+    box.locator("select").select_option("1")
+    assert "Charge balanced by vacancies." in box.inner_text()
+    assert box.locator("b").count() == 0
+    assert drawn.locator("path.band").count() == 0  # no interval was known
+    assert drawn.bounding_box()["width"] <= box.bounding_box()["width"]
+    choose(page, 4)
+    assert page.locator("section[aria-label=Series]").count() == 0

@@ -9,6 +9,7 @@ import { filterBy } from "./filters.js";
 import { Holes } from "./holes.js";
 import { openRow } from "./list.js";
 import { drawReasons } from "./reasons.js";
+import { drawSeries } from "./series.js";
 import { saveCif, shortlist } from "./shortlist.js";
 import { isEmpty, source } from "./source.js";
 import { listen, state } from "./state.js";
@@ -166,6 +167,7 @@ async function showDetail(row) {
     if (found.structure.channels.length) holes = new Holes(box, found.structure.channels, view);
   } else make(detail, "p", { class: "note missing" }, `No structure to show. ${found.missing}`);
   drawReasons(make(detail, "section", { class: "part", "aria-label": "Reasons" }), found.reasons, holes);
+  if (found.series) drawSeries(make(detail, "section", { class: "part", "aria-label": "Series" }), found.series);
   if (data.curves.length) {
     const box = make(detail, "section", { class: "part", "aria-label": "Curves" });
     const width = detail.clientWidth; // before drawing, which may bring a scrollbar
