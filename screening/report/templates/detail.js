@@ -83,6 +83,7 @@ function facts(parent, row) {
   others(list, row);
   if (cell(row, "measured") !== null) fact(list, "measured σ", `${measured(cell(row, "id"), cell(row, "measured"))} S/cm`);
   const near = fact(list, "nearest known", "");
+  near.parentNode.className = "across";
   formula(make(near, "bdi"), cell(row, "nearest_formula"));
   near.append(" (");
   make(near, "bdi", {}, cell(row, "nearest"));
