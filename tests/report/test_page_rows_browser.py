@@ -39,7 +39,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = with_compounds(make_run(tmp_path_factory.mktemp("rows") / "run", n=72))
 
     def longer(rows: list[dict[str, Any]], data: dict[str, Any]) -> None:
-        rows[5] |= {"formula": LONG_FORMULA, "nearest_formula": LONG_FORMULA, "id": "a-very-long-name-of-a-crystal-" * 5}
+        rows[5] |= {
+            "formula": LONG_FORMULA,
+            "nearest_formula": LONG_FORMULA,
+            "id": "a-very-long-name-of-a-crystal-" * 5,
+        }
         rows[6]["id"] = "mp-1190809"
         for row in rows[5:9]:
             row |= {"marks": MARKS, "held_back": "anion;charge", "in_domain": False, "duplicates": 3}

@@ -78,6 +78,7 @@ function facts(parent, row) {
   fact(list, `interval, ${data.interval}`, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))} S/cm`);
   if (cell(row, "chance") !== null) {
     const chance = fact(list, `chance of ${level(data.target)} S/cm or more`, percent(cell(row, "chance")));
+    if (data.caution) chance.parentNode.className = "across";
     if (data.caution) make(chance, "span", { class: "note caution" }, ` ${data.caution}`);
   }
   others(list, row);
@@ -158,15 +159,16 @@ async function showDetail(row) {
   waiting.remove();
   moreFacts(list, found);
   let holes = null;
+  let read = detail; // the structure stays in view as long as holes and reasons are read
   if (found.structure) {
     const file = button(null, "CIF of this crystal", () => saveCif(cell(row, "id"), found.structure), { class: "small", title: "all atoms of the cell, in P 1" });
     bar.prepend(file);
-    const box = make(detail, "section", { class: "part", "aria-label": "Structure" });
+    const box = read = make(detail, "section", { class: "part", "aria-label": "Structure and holes" });
     const view = new Structure(box, found.structure, cell(row, "formula"));
     if (found.barriers?.ways?.length) new Pathway(box, found.barriers, view);
     if (found.structure.channels.length) holes = new Holes(box, found.structure.channels, view);
   } else make(detail, "p", { class: "note missing" }, `No structure to show. ${found.missing}`);
-  drawReasons(make(detail, "section", { class: "part", "aria-label": "Reasons" }), found.reasons, holes);
+  drawReasons(make(read, "section", { class: "part", "aria-label": "Reasons" }), found.reasons, holes);
   if (data.curves.length) {
     const box = make(detail, "section", { class: "part", "aria-label": "Curves" });
     const width = detail.clientWidth; // before drawing, which may bring a scrollbar

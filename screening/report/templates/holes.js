@@ -111,7 +111,7 @@ class Holes {
   find({ channel, dim, from, to }) {
     const found = this.channels.find((one) => one.label === channel);
     const k = found ? found.bars.findIndex((bar) => bar.dim === dim && bar.birth < to && (bar.death ?? Infinity) > from) : -1;
-    return k < 0 ? null : () => { this.show(channel); this.choose(k); this.list.scrollIntoView({ block: "nearest" }); };
+    return k < 0 ? null : () => { this.show(channel); this.choose(k); this.view.canvas.scrollIntoView({ block: "nearest" }); };
   }
 
   draw() {

@@ -4,6 +4,7 @@ import {
   number, percent, power, publication, sourceLink,
 } from "./core.js";
 import { badges, known, measured } from "./candidate.js";
+import { showSheet } from "./sheet.js";
 import { shortlist } from "./shortlist.js";
 import { source } from "./source.js";
 import { PAGE, ask, listen, state, tell } from "./state.js";
@@ -147,6 +148,7 @@ function openRow(row, move, chosen = true) {
   if (tr) mark(tr);
   tell("open", row);
   const detail = byId("detail");
+  if (move) showSheet();
   if (move && detail.getBoundingClientRect().top > innerHeight * 0.8) detail.scrollIntoView({ block: "start" });
 }
 

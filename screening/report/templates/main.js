@@ -2,6 +2,8 @@
 import "./detail.js";
 import { begin } from "./address.js";
 import { start } from "./filters.js";
+import { startPlot } from "./scatter.js";
 
 start();
+startPlot();
 begin();
