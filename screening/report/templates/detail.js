@@ -189,3 +189,5 @@ listen("open", showDetail);
 listen("shortlist", () => {
   for (const box of document.querySelectorAll(".tick-open")) box.checked = shortlist.has(state.openId);
 });
+
+export { facts, moreFacts };

@@ -1,7 +1,7 @@
 // On a phone the details of a candidate open as a sheet over the list: a modal dialog, which keeps the list where it was and gives the focus back.
 import { byId } from "./core.js";
 
-const narrow = matchMedia("(max-width: 700px)");
+const narrow = matchMedia("screen and (max-width: 700px)");
 const sheet = byId("sheet"), detail = byId("detail"), home = detail.parentNode;
 
 // The details stand beside the list, or in the sheet; they are the same node, so what was turned or lit up stays so.

@@ -24,8 +24,9 @@ function* cells(n) {
 }
 
 class Structure {
-  constructor(parent, { lattice, atoms }, name) {
-    Object.assign(this, { lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
+  // `still`: a picture to be printed, which is drawn once and hears of nothing.
+  constructor(parent, { lattice, atoms }, name, still = false) {
+    Object.assign(this, { still, lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
     this.view = multiply(turn("y", 0.5), turn("x", 0.3));
     this.sites = [];
     for (const [z, site, role, a, b, c, share] of atoms) {
@@ -35,34 +36,41 @@ class Structure {
     this.sites = this.sites.filter(Boolean);
     for (const site of this.sites) site.parts.sort((p, q) => q[1] - p[1] || p[0] - q[0]);
     this.species = [...new Map(atoms.map(([z, , role]) => [z, role]))].sort((p, q) => p[1] - q[1] || p[0] - q[0]);
-    this.controls(parent);
+    this.legend(parent);
+    if (!still) this.controls(parent);
     this.words = `Structure of ${name}: ${this.sites.length} sites in the cell. Arrow keys turn it, plus and minus zoom, 0 puts it back.`;
-    this.canvas = make(parent, "canvas", { class: "structure", tabindex: "0", role: "application", "aria-roledescription": "3-D view", "aria-label": this.words });
-    this.listen();
+    const role = still ? { role: "img" } : { tabindex: "0", role: "application", "aria-roledescription": "3-D view" };
+    this.canvas = make(parent, "canvas", { class: "structure", "aria-label": this.words, ...role });
     this.rebuild();
+    if (still) return;
+    this.listen();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     // Ink on paper is dark, whatever it was on the screen.
     matchMedia("print").addEventListener("change", () => this.draw());
   }
 
-  controls(parent) {
+  legend(parent) {
     const species = make(parent, "fieldset", { class: "species" });
     make(species, "legend", {}, "Elements, in Jmol’s colours; sizes follow their covalent radii");
     for (const [z] of this.species) {
       const label = make(species, "label");
-      const box = make(label, "input", { type: "checkbox" });
-      box.checked = true;
+      const box = this.still ? null : make(label, "input", { type: "checkbox" });
       const swatch = make(label, "canvas", { class: "swatch", width: SWATCH, height: SWATCH, "aria-hidden": "true" });
       this.swatches.push([z, swatch]);
       label.append(` ${data.elements[z]}`);
       label.title = `covalent radius ${radiusOf(z).toFixed(2)} Å`;
+      if (!box) continue;
+      box.checked = true;
       box.addEventListener("change", () => {
         if (box.checked) this.out.delete(z);
         else this.out.add(z);
         this.rebuild();
       });
     }
+  }
+
+  controls(parent) {
     const bar = make(parent, "div", { class: "bar" });
     const toggle = (words, key) => {
       const label = make(bar, "label");
@@ -264,7 +272,7 @@ class Structure {
 
   draw() {
     const { canvas } = this;
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = this.still ? 2 : window.devicePixelRatio || 1;
     const [W, H] = [canvas.clientWidth || 480, canvas.clientHeight || 360];
     canvas.width = Math.round(W * ratio);
     canvas.height = Math.round(H * ratio);
