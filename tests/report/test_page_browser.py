@@ -692,7 +692,7 @@ def test_axe_finds_nothing_in_barriers(staged: Path, browser: Any, width: int, s
     context = browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=True, color_scheme=scheme)
     page = context.new_page()
     page.goto(staged.as_uri())
-    page.wait_for_selector("#detail .waterfall")
+    page.wait_for_selector("#detail .waterfall", state="attached")
     choose(page, 5)
     page.locator("#detail .pathway select").select_option(index=1)
     found = module.Axe().run(page).response

@@ -1,4 +1,4 @@
-"""Printing in a real browser: the shortlist with its structures, a page each, counted in the PDF that Chromium makes."""
+"""Printing in a real browser: the shortlist with its structures, a page each, counted in the PDF that is made."""
 
 from __future__ import annotations
 

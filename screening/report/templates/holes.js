@@ -1,6 +1,6 @@
 // Bars of one sublattice as a diagram and a list; the chosen one is lit up in the structure.
 import { button, data, make, select } from "./core.js";
-import { apply, cells, less, plus } from "./structure.js";
+import { apply, cells, less, plus } from "./vectors.js";
 
 const DIM = { 1: ["ring", "circle"], 2: ["cavity", "square"] };
 const RANK = { 1: "chains", 2: "layers", 3: "a 3-D framework" };

@@ -2,31 +2,20 @@
 // Colours and sizes are those of elements; the legend puts each of them out, so that nothing hangs on colour alone.
 import { colourOf, radiusOf } from "./colours.js";
 import { button, data, make, select } from "./core.js";
+import { coordination, isBond } from "./polyhedra.js";
+import { apply, cells, cross, less, multiply, plus, turn, unitOf } from "./vectors.js";
 
 const ANION = 1;
 const ATOMS_DRAWN = 6000;
 const SEGMENTS_DRAWN = 8000;
+const FACES_DRAWN = 6000;
 const SWATCH = 72; // pixels, four to each of the page
 const sizeOf = (z) => 0.18 + 0.3 * radiusOf(z); // Å, of a drawn ball: small enough to look between them
-
-const apply = ([a, b, c], m) => [0, 1, 2].map((k) => a * m[0][k] + b * m[1][k] + c * m[2][k]); // row vector times rows
-const plus = (p, q) => p.map((x, k) => x + q[k]);
-const less = (p, q) => p.map((x, k) => x - q[k]);
-const cross = ([a, b, c], [d, e, f]) => [b * f - c * e, c * d - a * f, a * e - b * d];
-const unitOf = (p) => p.map((x) => x / Math.hypot(...p));
-const multiply = (m, n) => m.map((row) => apply(row, n));
-function turn(axis, angle) {
-  const [c, s] = [Math.cos(angle), Math.sin(angle)];
-  return axis === "x" ? [[1, 0, 0], [0, c, s], [0, -s, c]] : axis === "y" ? [[c, 0, -s], [0, 1, 0], [s, 0, c]] : [[c, s, 0], [-s, c, 0], [0, 0, 1]];
-}
-function* cells(n) {
-  for (let a = 0; a < n[0]; a++) for (let b = 0; b < n[1]; b++) for (let c = 0; c < n[2]; c++) yield [a, b, c];
-}
 
 class Structure {
   // `still`: a picture to be printed, which is drawn once and hears of nothing.
   constructor(parent, { lattice, atoms }, name, still = false) {
-    Object.assign(this, { still, lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
+    Object.assign(this, { still, lattice, atoms, out: new Set(), box: true, bonds: true, solids: false, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
     this.view = multiply(turn("y", 0.5), turn("x", 0.3));
     this.sites = [];
     for (const [z, site, role, a, b, c, share] of atoms) {
@@ -77,10 +66,12 @@ class Structure {
       const box = make(label, "input", { type: "checkbox" });
       box.checked = this[key];
       label.append(` ${words}`);
+      this.said = make(label, "span"); // of the last one, the polyhedra
       box.addEventListener("change", () => { this[key] = box.checked; this.rebuild(); });
     };
     toggle("cell", "box");
     toggle("bonds", "bonds");
+    toggle("polyhedra", "solids");
     select(bar, "Cells", [[1, "1"], [2, "2 × 2 × 2"], [3, "3 × 3 × 3"]], 1, (n) => { this.repeat = Number(n); this.rebuild(); });
     for (const [words, title, act] of [["◀", "turn left", () => this.spin(0, -0.2)], ["▶", "turn right", () => this.spin(0, 0.2)], ["▲", "turn up", () => this.spin(-0.2, 0)],
       ["▼", "turn down", () => this.spin(0.2, 0)], ["+", "zoom in", () => this.scale(1.2)], ["−", "zoom out", () => this.scale(1 / 1.2)]]) button(bar, words, act, { "aria-label": title, class: "small" });
@@ -173,7 +164,7 @@ class Structure {
       const key = at.map((x) => Math.round(x * 1e4)).join();
       if (!parts.length || seen.has(key)) return;
       seen.add(key);
-      this.balls.push({ at: apply(at, this.lattice), parts, role: site.role, z: parts[0][0], lit });
+      this.balls.push({ at: apply(at, this.lattice), parts, role: site.role, z: parts[0][0], lit, site, home: at });
     };
     const lit = this.litAtoms();
     for (const [site, at, strength] of lit) add(site, at, strength);
@@ -186,6 +177,7 @@ class Structure {
       });
       for (const a of range[0]) for (const b of range[1]) for (const c of range[2]) add(site, plus(site.at, [a, b, c]), 0);
     }
+    this.faces = this.solids ? this.polyhedra(add) : [];
     this.sticks = this.bonds ? this.bonded() : [];
     this.centre = apply([n[0] / 2, n[1] / 2, n[2] / 2], this.lattice);
     this.reach = Math.max(4, ...[...cells([2, 2, 2])].map((corner) => Math.hypot(...less(apply(corner.map((x, k) => x * n[k]), this.lattice), this.centre))),
@@ -207,6 +199,21 @@ class Structure {
     return [...cells(this.n)].map((t, k) => [plus(home, t), k ? 1 : 2]);
   }
 
+  // Faces of the polyhedra around the cations drawn, {points, z}; their anions are drawn with them, also beside the cell.
+  polyhedra(add) {
+    this.around ??= coordination(this.sites, this.lattice);
+    const centres = this.balls.filter(({ site }) => this.around.get(site)?.faces.length);
+    const many = centres.reduce((sum, { site }) => sum + this.around.get(site).faces.length, 0) > FACES_DRAWN;
+    this.said.textContent = many ? " (too many in so many cells)" : centres.length ? "" : " (none: no cation has three anions around it)";
+    if (many) return [];
+    return centres.flatMap(({ site, home, z }) => {
+      const { corners, faces } = this.around.get(site);
+      const places = corners.map(([other, t]) => plus(plus(other.at, t), less(home, site.at)));
+      corners.forEach(([other], k) => add(other, places[k], 0));
+      return faces.map((face) => ({ points: face.map((k) => apply(places[k], this.lattice)), z }));
+    });
+  }
+
   bonded() {
     const sticks = [];
     const metals = this.balls.filter((ball) => ball.role === 2), ends = this.balls.filter((ball) => ball.role === ANION);
@@ -214,7 +221,7 @@ class Structure {
     for (const p of metals) {
       for (const q of ends) {
         const d = Math.hypot(...less(p.at, q.at));
-        if (d > 0.6 && d < 1.2 * (radiusOf(p.z) + radiusOf(q.z))) sticks.push([p, q]);
+        if (isBond(d, p.z, q.z)) sticks.push([p, q]);
       }
     }
     return sticks;
@@ -310,6 +317,19 @@ class Structure {
       }
     }
     for (const [p, q] of this.sticks) line(p.at, q.at, { colour: ink, width: Math.max(1, unit * 0.12), alpha: 0.4 * faded });
+    for (const { points, z } of this.faces) {
+      const corners = points.map(project);
+      jobs.push([corners.reduce((sum, p) => sum + p[2], 0) / corners.length, () => {
+        Object.assign(g, { fillStyle: colourOf(z), strokeStyle: ink, lineWidth: 0.8 });
+        g.beginPath();
+        corners.forEach((p, k) => (k ? g.lineTo(p[0], p[1]) : g.moveTo(p[0], p[1])));
+        g.closePath();
+        g.globalAlpha = 0.28 * faded;
+        g.fill();
+        g.globalAlpha = 0.5 * faded;
+        g.stroke();
+      }]);
+    }
     for (const ball of this.balls) {
       const [x, y, z] = project(ball.at);
       const size = Math.max(1.5, unit * sizeOf(ball.z) * (ball.lit === 2 ? 1.25 : 1));
