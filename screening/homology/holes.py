@@ -47,7 +47,8 @@ class Hole:
     A ring (dimension 1) comes with a short cycle that stands for it, closed by its birth edge, which joins the last
     corner to the first: no step is longer than the birth, and it is neither filled nor made of older rings as long as
     the bar lives. At the death it is filled, up to rings that come before it in the filtration; the death triangle
-    fills it last and need not lie in it. See `periodic_barcodes`. A cavity has no such representative.
+    fills it last and need not lie in it. See `periodic_barcodes`. A cavity comes without a surface, which
+    `hole_groups` looks for.
     """
 
     dim: int  # 0 component, 1 ring, 2 cavity

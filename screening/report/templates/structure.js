@@ -362,11 +362,11 @@ class Structure {
     for (const [t, strength] of this.copies()) {
       for (const shape of this.hole.shapes) {
         const corners = shape.corners.map((corner) => apply(plus(corner.at, t), this.lattice));
-        const dead = shape.kind === "death", round = shape.kind === "ring";
+        const dead = shape.kind === "death", round = shape.kind === "ring", closed = shape.kind === "surface";
         for (const face of shape.faces) {
           const points = face.map((k) => project(corners[k]));
           jobs.push([points.reduce((sum, p) => sum + p[2], 0) / 3, () => {
-            Object.assign(g, { fillStyle: orange, globalAlpha: strength === 2 ? 0.22 : 0.1 });
+            Object.assign(g, { fillStyle: closed ? blue : orange, globalAlpha: strength === 2 ? 0.22 : 0.1 });
             g.beginPath();
             points.forEach((p, k) => (k ? g.lineTo(p[0], p[1]) : g.moveTo(p[0], p[1])));
             g.fill();
@@ -374,7 +374,7 @@ class Structure {
         }
         let labelled = strength !== 2 || round;
         for (const [i, j] of shape.edges) {
-          const width = strength === 2 ? (dead || round ? 2.5 : 5) : 1.5;
+          const width = strength === 2 ? (closed ? 1.6 : dead || round ? 2.5 : 5) : 1.5;
           line(corners[i], corners[j], { colour: dead ? orange : blue, width, dash: dead ? [7, 4] : [], alpha: strength === 2 ? 1 : 0.6, near: 0.01 });
           const d = Math.hypot(...less(corners[i], corners[j]));
           if (labelled || d < shape.length - 1e-3) continue; // the longest edge is what the radius measures
