@@ -2,7 +2,7 @@
 import { Pathway, barrierWords } from "./barriers.js";
 import { badges, known, marks, measured } from "./candidate.js";
 import {
-  button, byId, cell, data, formula, has, level, link, make, percent, power, publication, short, sourceLink,
+  button, byId, cell, data, formula, has, level, link, make, minus, percent, power, publication, short, sourceLink,
 } from "./core.js";
 import { drawCurves } from "./curves.js";
 import { filterBy } from "./filters.js";
@@ -103,6 +103,10 @@ function facts(parent, row) {
     button(prototype, "List all of it", () => filterBy(type, cell(row, type)), { class: "small" });
   }
   for (const [name, elements] of marks(row)) if (name !== "domain") fact(list, `mark: ${name}`, (data.marks[name] ?? name).replace("{}", elements));
+  for (const name of data.properties) { // joined by the user
+    const value = cell(row, name);
+    if (!isEmpty(value)) fact(list, name, value === true ? "yes" : value === false ? "no" : typeof value === "number" ? minus(String(value)) : value);
+  }
   fact(list, "source", cell(row, "source"));
   return list;
 }
