@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from page_browser import CHROMIUM, choose
 
+from screening.config import Config
+from screening.crystals.cif import read_cif
+
 pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the page's script is not run")
 # Of every cavity with a surface: [rank, channel, place in the list, birth, corners, faces, longest edge, open edges].
@@ -68,6 +71,20 @@ def test_a_surface_is_drawn_and_told(report: Path, visit: Callable[..., Any], si
     assert canvas.evaluate(INK) > bare + 500
     page.click("#detail button:has-text('Light off')")
     assert canvas.evaluate(INK) == bare
+
+
+def test_atoms_of_a_hole_are_told_by_label_and_copy(report: Path, visit: Callable[..., Any]) -> None:
+    page = visit(report)
+    choose(page, 5)
+    page.wait_for_selector("canvas.structure")
+    file = report.parent.parent / "crystals" / "c0016.cif"
+    crystal = read_cif(file.read_bytes(), id="c0016", source="", limits=Config().input)
+    page.locator("#detail .bars").select_option(index=0)
+    told = page.locator("#detail .part > .note[role=status]").last.text_content()
+    atoms = told.split("Atoms: ")[1].split(". Equal")[0].rstrip(".").split(" and ")[0].split(", ")
+    assert len(atoms) >= 2
+    assert {atom.split("+(")[0] for atom in atoms} <= set(crystal.atom_names())
+    assert all(label in file.read_text() for label in (atom.split("#")[0].split("+(")[0] for atom in atoms))
 
 
 def test_what_has_no_surface_says_why(report: Path, visit: Callable[..., Any]) -> None:

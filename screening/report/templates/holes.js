@@ -1,9 +1,10 @@
 // Bars of one sublattice as a diagram and a list; the chosen one is lit up in the structure.
-import { button, data, make, select } from "./core.js";
+import { button, make, select } from "./core.js";
 import { apply, cells, less, plus } from "./vectors.js";
 
 const DIM = { 1: ["ring", "circle"], 2: ["cavity", "square"] };
 const RANK = { 1: "chains", 2: "layers", 3: "a 3-D framework" };
+const NAMED = 16; // atoms told of a hole
 const pairs = (n) => Array.from({ length: n }, (_, i) => Array.from({ length: n - i - 1 }, (_, k) => [i, i + k + 1])).flat();
 const triples = (n) => pairs(n).flatMap(([i, j]) => Array.from({ length: n - j - 1 }, (_, k) => [i, j, j + k + 1]));
 
@@ -54,6 +55,13 @@ function barWords(bar, channel) {
   return `${word} ${bar.birth.toFixed(2)}–${bar.death === null ? `open at ${channel.r_cut.toFixed(2)}` : bar.death.toFixed(2)} Å${bar.n > 1 ? ` (${bar.n} per cell)` : ""}`;
 }
 
+// Atoms by their names, label and symmetry copy, each once, with the cell it lies in if that is not the first.
+function atomWords(view, corners) {
+  const names = new Set(corners.flat(1).map(([atom, ...t]) => `${view.names[atom]}${t.some(Boolean) ? `+(${t.join(",")})` : ""}`));
+  const shown = [...names].slice(0, NAMED);
+  return `${shown.join(", ")}${names.size > NAMED ? ` and ${names.size - NAMED} more` : ""}`;
+}
+
 class Holes {
   constructor(parent, channels, view) {
     Object.assign(this, { channels, view, member: 0, chosen: -1 });
@@ -102,10 +110,12 @@ class Holes {
     const [word] = DIM[bar.dim];
     const born = bar.dim === 1 ? "edge" : "triangle", dead = bar.dim === 1 ? "triangle" : "tetrahedron";
     const end = bar.death === null ? `It is still open at ${this.channel.r_cut.toFixed(2)} Å, the largest radius.` : `The ${dead} that fills it last is dashed (${bar.death.toFixed(2)} Å)${bar.dim === 1 && bar.n > 1 ? "; of equal ones it may lie beside this ring" : ""}.`;
-    const atoms = new Set(bar.members[this.member].slice(0, 2).flat(2).map(([atom]) => data.elements[this.view.atoms[atom][0]]));
+    const [opened, closed] = bar.members[this.member];
+    const surface = surfaceOf(bar, this.member);
+    const atoms = atomWords(this.view, surface ? surface.corners : [...opened, ...closed]);
     const which = bar.members.length > 1 ? ` Equal one ${this.member + 1} of ${bar.members.length} that can be shown.` : "";
-    const opening = surfaceOf(bar, this.member) ? "" : `The ${born} that closes this ${word} is drawn thick (${bar.birth.toFixed(2)} Å). `;
-    return `${opening}${this.outline(bar)} ${end} Atoms: ${[...atoms].join(", ")}.${which}`;
+    const opening = surface ? "" : `The ${born} that closes this ${word} is drawn thick (${bar.birth.toFixed(2)} Å). `;
+    return `${opening}${this.outline(bar)} ${end} Atoms: ${atoms}.${which}`;
   }
 
   outline(bar) {

@@ -41,9 +41,9 @@ const views = [
   },
   { name: "chance", label: `Chance of ${level(data.target)} S/cm or more`, head: `Chance of ${level(data.target)}`, css: "num wide chance", falling: true, fill: (td, row) => { td.textContent = percent(cell(row, "chance")); } },
   { name: "distance", label: "Novelty", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "distance")); } },
-  { name: "E1D", label: "Barrier, 1-D (eV)", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "E1D")); } },
+  { name: "E1D", label: "Barrier, 1-D (eV)", head: "Barrier (eV)", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "E1D")); } },
   {
-    name: "nearest_formula", label: "Nearest known, measured σ (S/cm)", css: "wide near", folds: ["nearest"],
+    name: "nearest_formula", label: "Nearest known, measured σ (S/cm)", head: "Nearest known, its σ", css: "wide near", folds: ["nearest"],
     fill(td, row) {
       const first = line(td);
       formula(make(first, "span", { class: "formula", title: cell(row, "nearest_formula") }), cell(row, "nearest_formula"));

@@ -14,8 +14,8 @@ const sizeOf = (z) => 0.18 + 0.3 * radiusOf(z); // Å, of a drawn ball: small en
 
 class Structure {
   // `still`: a picture to be printed, which is drawn once and hears of nothing.
-  constructor(parent, { lattice, atoms }, name, still = false) {
-    Object.assign(this, { still, lattice, atoms, out: new Set(), box: true, bonds: true, solids: false, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
+  constructor(parent, { lattice, atoms, names }, name, still = false) {
+    Object.assign(this, { still, names, lattice, atoms, out: new Set(), box: true, bonds: true, solids: false, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
     this.view = multiply(turn("y", 0.5), turn("x", 0.3));
     this.sites = [];
     for (const [z, site, role, a, b, c, share] of atoms) {
@@ -291,7 +291,7 @@ class Structure {
       return [W / 2 + unit * x, H / 2 - unit * y, z];
     };
     const style = getComputedStyle(canvas);
-    const [ink, blue, orange, way] = ["--ink", "--blue", "--orange", "--way"].map((name) => style.getPropertyValue(name));
+    const [ink, blue, orange, way, paper] = ["--ink", "--blue", "--orange", "--way", "--paper"].map((name) => style.getPropertyValue(name));
     this.outline(ink);
     const jobs = []; // [depth, draw], drawn from far to near
     const line = (p, q, { colour, width, dash = [], alpha = 1, near = 0 }) => {
@@ -351,14 +351,14 @@ class Structure {
         line(p, q, { colour: way, width: Math.max(2, unit * 0.14), alpha: 0.95, near: 0.02 });
       }
     }
-    if (this.hole) this.drawHole({ g, project, line, jobs, ink, blue, orange });
+    if (this.hole) this.drawHole({ g, project, line, jobs, ink, paper, blue, orange });
     jobs.sort((p, q) => p[0] - q[0]);
     for (const [, job] of jobs) job();
     g.globalAlpha = 1;
     this.axes(g, W, H, ink);
   }
 
-  drawHole({ g, project, line, jobs, ink, blue, orange }) {
+  drawHole({ g, project, line, jobs, ink, paper, blue, orange }) {
     for (const [t, strength] of this.copies()) {
       for (const shape of this.hole.shapes) {
         const corners = shape.corners.map((corner) => apply(plus(corner.at, t), this.lattice));
@@ -381,8 +381,10 @@ class Structure {
           labelled = true;
           const [a, b] = [project(corners[i]), project(corners[j])];
           jobs.push([1e9, () => {
-            Object.assign(g, { globalAlpha: 1, fillStyle: ink, font: "600 12px system-ui, sans-serif", textAlign: "center" });
-            g.fillText(`${d.toFixed(2)} Å`, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2 - 6 + (dead ? 18 : 0));
+            Object.assign(g, { globalAlpha: 1, fillStyle: ink, strokeStyle: paper, lineWidth: 3, lineJoin: "round", font: "600 12px system-ui, sans-serif", textAlign: "center" });
+            const place = [`${d.toFixed(2)} Å`, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2 - 6 + (dead ? 18 : 0)];
+            g.strokeText(...place); // set off from what it lies on
+            g.fillText(...place);
           }]);
         }
       }
