@@ -105,10 +105,9 @@ class Surfaces:
         radius = max(reach * length, float(np.linalg.norm(at - middle, axis=1).max()) + 1e-6)
         inverse = np.linalg.inv(self._rows)
         home, spread = middle @ inverse, radius * np.linalg.norm(inverse, axis=0)
-        ranges = [
-            np.arange(np.floor(low) - 1, np.ceil(high) + 1)
-            for low, high in zip(home - spread, home + spread, strict=True)
-        ]
+        # A wrapped coordinate lies in [0, 1).
+        edges = zip(home - spread, home + spread, strict=True)
+        ranges = [np.arange(np.ceil(low - 1 - 1e-9), np.floor(high + 1e-9) + 1) for low, high in edges]
         shifts = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3).astype(np.int64)
         away = np.linalg.norm((self._points[:, None] + shifts[None]) @ self._rows - middle, axis=-1)
         site, shift = np.nonzero(away <= radius)
@@ -143,6 +142,7 @@ class _Piece:
         a, b, c, d = self._tetrahedra.T
         facets = np.column_stack([place[b, c, d], place[a, c, d], place[a, b, d], place[a, b, c]])
         self._facets: list[list[int]] = facets.tolist()
+        self._boundaries = [0] * len(facets)  # as sets of bits, made when they are asked for
         # A tetrahedron that is the first to hold its last facet: its column needs no reducing. Most are such.
         held, first = np.unique(facets, return_index=True)  # the first place of each in the flat order
         opening = np.full(len(triangles), -1, dtype=np.int64)
@@ -202,8 +202,11 @@ class _Piece:
         return chain, bound
 
     def _boundary(self, tetrahedron: int) -> int:
-        p, q, r, s = self._facets[tetrahedron]
-        return 1 << p | 1 << q | 1 << r | 1 << s
+        found = self._boundaries[tetrahedron]
+        if not found:
+            p, q, r, s = self._facets[tetrahedron]
+            found = self._boundaries[tetrahedron] = 1 << p | 1 << q | 1 << r | 1 << s
+        return found
 
     def _smaller(self, chain: int, bound: int, birth: int) -> tuple[int, int]:
         """Return chain and boundary with fewer triangles: tetrahedra no longer than the birth change no class."""
