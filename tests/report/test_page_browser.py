@@ -292,7 +292,7 @@ def test_a_hole_is_lit_up_in_the_structure(report: Path, visit: Callable[..., An
     # What is lit up is what was computed: birth edge and death triangle of that bar, as long as it says.
     lengths = page.evaluate(
         """() => { const { core: { data }, source: { source }, holes: { pairs } } = screeningPage;
-        const { apply, less, plus } = screeningPage.structure;
+        const { apply, less, plus } = screeningPage.vectors;
         const row = data.rows[4]; return source.detail({ at: 4, cells: row }).then(({ structure }) => {
         const place = ([k, ...t]) => structure.atoms[k].slice(3, 6).map((x, i) => x + t[i]);
         const at = (corner) => apply(corner.map(place).reduce(plus).map((x) => x / corner.length), structure.lattice);
@@ -333,7 +333,7 @@ def test_the_ring_is_drawn_and_told(report: Path, visit: Callable[..., Any]) -> 
     # As many lines as corners: one less between neighbours, and the thick one.
     shapes = page.evaluate(
         """() => { const { core: { data }, source: { source }, holes: { holeOf } } = screeningPage;
-        const { plus } = screeningPage.structure;
+        const { plus } = screeningPage.vectors;
         const row = data.rows[4]; return source.detail({ at: 4, cells: row }).then(({ structure }) => {
         const bar = structure.channels[0].bars.find((one) => one.dim === 1);
         const view = { position: ([k, ...t]) => plus(structure.atoms[k].slice(3, 6), t), lattice: structure.lattice };

@@ -115,6 +115,7 @@ function drawFamilies() {
 }
 
 function start() {
+  byId("about").open = innerWidth > 700; // on a phone the list comes first
   buildElements(changed);
   drawFamilies();
   drawColumns();

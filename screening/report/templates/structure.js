@@ -406,4 +406,4 @@ class Structure {
   }
 }
 
-export { Structure, apply, plus, less, cells };
+export { Structure };
