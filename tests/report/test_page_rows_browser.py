@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,34 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
             entry[3] = LONG_DOI
 
     return change_rows(write_report(run, top=1000), longer)
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_columns_shown_at_first_fit_with_barriers_too(
+    full: Path, tmp_path: Path, visit: Callable[..., Any], width: int
+) -> None:
+    def with_barriers(rows: list[dict[str, Any]], data: dict[str, Any]) -> None:
+        data["columns"].append({"name": "E1D", "kind": "number", "label": "barrier, 1-D (eV)"})
+        for row in rows:
+            row["E1D"] = 0.31
+
+    for page_file in (full, change_rows(Path(shutil.copy(full, tmp_path / "report.html")), with_barriers)):
+        page = visit(page_file, width=width, height=844)
+        wide, room = page.evaluate(
+            "[document.getElementById('table').offsetWidth, document.getElementById('list').clientWidth]"
+        )
+        assert wide <= room + 1
+        assert set(page.evaluate(LINES)) == {2}
+
+
+def test_what_is_said_of_the_list_is_folded_on_a_phone_alone(full: Path, visit: Callable[..., Any]) -> None:
+    page = visit(full)
+    assert page.is_visible("#caution")
+    assert page.is_hidden("#about summary")
+    phone = visit(full, width=390, height=844)
+    assert phone.is_hidden("#caution")
+    phone.click("#about summary")
+    assert phone.is_visible("#caution")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (390, 844)])

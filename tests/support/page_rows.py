@@ -22,6 +22,7 @@ def change_rows(page: Path, change: Callable[[list[dict[str, Any]], dict[str, An
     names = [column["name"] for column in data["columns"]]
     rows = [dict(zip(names, cells, strict=True)) for cells in data["rows"]]
     change(rows, data)
+    names = [column["name"] for column in data["columns"]]  # it may have added some
     data["rows"] = [[row[name] for name in names] for row in rows]
     page.write_text(text[: match.start(2)] + str(embedded_json(data)) + text[match.end(2) :], encoding="utf-8")
     return page
