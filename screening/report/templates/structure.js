@@ -1,7 +1,9 @@
 // The crystal in three dimensions, on a canvas: turned by dragging or arrow keys, with a cell box, species that can be put out, and a hole lit up.
 // Colours and sizes are those of elements; the legend puts each of them out, so that nothing hangs on colour alone.
+import { ballOf } from "./balls.js";
 import { colourOf, radiusOf } from "./colours.js";
 import { button, data, make, select } from "./core.js";
+import { drawHole } from "./lit.js";
 import { coordination, isBond } from "./polyhedra.js";
 import { apply, cells, cross, less, multiply, plus, turn, unitOf } from "./vectors.js";
 
@@ -229,38 +231,8 @@ class Structure {
 
   sprite(parts) {
     const key = parts.map(([z, share]) => `${z}:${share.toFixed(3)}`).join();
-    if (this.sprites.has(key)) return this.sprites.get(key);
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 96;
-    const g = canvas.getContext("2d");
-    const total = Math.max(1, parts.reduce((sum, [, share]) => sum + share, 0));
-    g.fillStyle = "#ffffff"; // what no atom fills
-    g.beginPath();
-    g.arc(48, 48, 45, 0, 2 * Math.PI);
-    g.fill();
-    let angle = -Math.PI / 2;
-    for (const [z, share] of parts) {
-      const next = angle + (share / total) * 2 * Math.PI;
-      g.fillStyle = colourOf(z);
-      g.beginPath();
-      g.moveTo(48, 48);
-      g.arc(48, 48, 45, angle, next);
-      g.fill();
-      angle = next;
-    }
-    const shade = g.createRadialGradient(34, 32, 4, 48, 48, 46);
-    shade.addColorStop(0, "rgba(255,255,255,.55)");
-    shade.addColorStop(0.5, "rgba(255,255,255,0)");
-    shade.addColorStop(1, "rgba(0,0,0,.28)");
-    g.fillStyle = shade;
-    g.beginPath();
-    g.arc(48, 48, 45, 0, 2 * Math.PI);
-    g.fill();
-    g.lineWidth = 2.5;
-    g.strokeStyle = this.rim;
-    g.stroke();
-    this.sprites.set(key, canvas);
-    return canvas;
+    if (!this.sprites.has(key)) this.sprites.set(key, ballOf(parts, this.rim));
+    return this.sprites.get(key);
   }
 
   // The rim of atoms is drawn in ink, which sets the darkest colours off in either scheme.
@@ -351,44 +323,11 @@ class Structure {
         line(p, q, { colour: way, width: Math.max(2, unit * 0.14), alpha: 0.95, near: 0.02 });
       }
     }
-    if (this.hole) this.drawHole({ g, project, line, jobs, ink, paper, blue, orange });
+    if (this.hole) drawHole(this, { g, project, line, jobs, ink, paper, blue, orange });
     jobs.sort((p, q) => p[0] - q[0]);
     for (const [, job] of jobs) job();
     g.globalAlpha = 1;
     this.axes(g, W, H, ink);
-  }
-
-  drawHole({ g, project, line, jobs, ink, paper, blue, orange }) {
-    for (const [t, strength] of this.copies()) {
-      for (const shape of this.hole.shapes) {
-        const corners = shape.corners.map((corner) => apply(plus(corner.at, t), this.lattice));
-        const dead = shape.kind === "death", round = shape.kind === "ring", closed = shape.kind === "surface";
-        for (const face of shape.faces) {
-          const points = face.map((k) => project(corners[k]));
-          jobs.push([points.reduce((sum, p) => sum + p[2], 0) / 3, () => {
-            Object.assign(g, { fillStyle: closed ? blue : orange, globalAlpha: strength === 2 ? 0.22 : 0.1 });
-            g.beginPath();
-            points.forEach((p, k) => (k ? g.lineTo(p[0], p[1]) : g.moveTo(p[0], p[1])));
-            g.fill();
-          }]);
-        }
-        let labelled = strength !== 2 || round;
-        for (const [i, j] of shape.edges) {
-          const width = strength === 2 ? (closed ? 1.6 : dead || round ? 2.5 : 5) : 1.5;
-          line(corners[i], corners[j], { colour: dead ? orange : blue, width, dash: dead ? [7, 4] : [], alpha: strength === 2 ? 1 : 0.6, near: 0.01 });
-          const d = Math.hypot(...less(corners[i], corners[j]));
-          if (labelled || d < shape.length - 1e-3) continue; // the longest edge is what the radius measures
-          labelled = true;
-          const [a, b] = [project(corners[i]), project(corners[j])];
-          jobs.push([1e9, () => {
-            Object.assign(g, { globalAlpha: 1, fillStyle: ink, strokeStyle: paper, lineWidth: 3, lineJoin: "round", font: "600 12px system-ui, sans-serif", textAlign: "center" });
-            const place = [`${d.toFixed(2)} Å`, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2 - 6 + (dead ? 18 : 0)];
-            g.strokeText(...place); // set off from what it lies on
-            g.fillText(...place);
-          }]);
-        }
-      }
-    }
   }
 
   axes(g, W, H, ink) {
