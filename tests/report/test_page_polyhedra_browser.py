@@ -67,11 +67,12 @@ def test_known_hulls(report: Path, visit: Callable[..., Any], points: list[list[
 def test_anions_beyond_the_cell_are_corners_too(report: Path, visit: Callable[..., Any]) -> None:
     page = visit(report)
     cell = (A * np.eye(3)).tolist()
-    faces = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
-    salt = [[3, 0, at] for at in faces] + [[17, 1, [x + 0.5, y, z]] for x, y, z in faces]
+    faces: list[list[float]] = [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
+    salt: list[Any] = [[3, 0, at] for at in faces]
+    salt += [[17, 1, [x + 0.5, y, z]] for x, y, z in faces]
     found = page.evaluate(AROUND, [cell, salt])
     assert [(n, len(shape)) for n, shape in found] == [(6, 8)] * 4  # octahedra of the mobile ion: there is no other
-    phosphate = [[15, 2, [0, 0, 0]], [3, 0, [0.5, 0.5, 0.5]]]
+    phosphate: list[Any] = [[15, 2, [0, 0, 0]], [3, 0, [0.5, 0.5, 0.5]]]
     phosphate += [[8, 1, [0.15 * s, 0.15 * t, 0.15 * s * t]] for s, t in product([1, -1], repeat=2)]
     found = page.evaluate(AROUND, [(6 * np.eye(3)).tolist(), phosphate])
     assert [(n, len(shape)) for n, shape in found] == [(4, 4)]  # of phosphorus alone
