@@ -82,6 +82,7 @@ def crystal_of(unit: Unit, *, id: str, source: str, limits: InputLimits) -> Crys
     flags = atoms.flags | symmetry.flags | contents.expansion.flags
     flags |= checked(contents, atoms, symmetry, stated)
     rows = contents.expansion.atom_idx
+    labels = atoms.labels
     return Crystal(
         id=id,
         source=source,
@@ -96,4 +97,5 @@ def crystal_of(unit: Unit, *, id: str, source: str, limits: InputLimits) -> Crys
         flags=tuple(sorted(flags)),
         unplaced=contents.unplaced,
         flag_details={name: flags[name] for name in sorted(flags) if flags[name]},
+        labels=tuple([labels[row] for row in rows.tolist()]) if labels else (),
     )

@@ -17,6 +17,8 @@ grid         the radii at which a curve is read, Å
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,6 +29,8 @@ from numpy.typing import NDArray
 from screening.crystals.arrays import FloatArray, IntArray, wrap
 from screening.crystals.formulas import reduced_formula
 from screening.elements import SYMBOLS
+
+_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9'*_.+-]{0,15}")  # what may be told to a terminal as it is
 
 if TYPE_CHECKING:
     from pymatgen.core.structure import Structure
@@ -52,11 +56,35 @@ class Crystal:
     flags: tuple[str, ...] = ()  # names, as in `screening.crystals.flags`
     unplaced: Mapping[int, float] = field(default_factory=dict)  # atomic number -> atoms per cell without coordinates
     flag_details: Mapping[str, str] = field(default_factory=dict)  # flag -> what is particular to this crystal
+    labels: tuple[str, ...] = ()  # (n,) as the file names the atom that each row comes from; () where it does not say
 
     @property
     def n_atoms(self) -> int:
         """Number of rows (site, element)."""
         return len(self.numbers)
+
+    def atom_names(self) -> list[str]:
+        """Return a name of each row, no two alike: the file's label, and which symmetry copy of it.
+
+        ``Li1`` where one row has that label, else ``Li1#1``, ``Li1#2`` in the order of rows. A label that does not
+        begin with the element has it behind: ``M1(Fe)``. Without a label, or with one that is no plain word, the
+        element and the row stand for it, with a sign that no label has: ``Li[17]``, rows counted from 1.
+        """
+        labels = self.labels if len(self.labels) == self.n_atoms else ("",) * self.n_atoms
+        names = []
+        for row, (label, number) in enumerate(zip(labels, self.numbers.tolist(), strict=True), start=1):
+            symbol = SYMBOLS[number]
+            if not _LABEL.fullmatch(label):
+                names.append(f"{symbol}[{row}]")
+            else:
+                names.append(label if label.lower().startswith(symbol.lower()) else f"{label}({symbol})")
+        often = Counter(names)
+        seen: Counter[str] = Counter()
+        for row, name in enumerate(names):
+            if often[name] > 1:
+                seen[name] += 1
+                names[row] = f"{name}#{seen[name]}"
+        return names
 
     @property
     def n_sites(self) -> int:

@@ -15,7 +15,9 @@ from screening.config import Config, FeatureSettings
 from screening.crystals import Crystal, FloatArray, IntArray
 from screening.homology.holes import AtomAt, channel_entries
 from screening.homology.periodic import BarTable
+from screening.homology.surfaces import Surfaces
 
+SURFACES = 4  # different cavities of a channel around whose first a surface is looked for
 NO_RING = np.iinfo(np.int64).max  # corners of a ring that was not found: it comes last
 
 
@@ -28,7 +30,9 @@ def hole_groups(
     `members`. ``bars`` = [{dim, birth, death, n, members}, ...]: ``n`` counts equal ones among the `max_bars` longest,
     a member is ``[birth atoms, death atoms, centre]``. The birth of a ring is all its corners, of which the last and
     the first are the birth edge; where no ring was found, that edge alone. Rings are looked for of these members, which
-    come before their equals.
+    come before their equals. The first `SURFACES` cavities that end have ``surface`` = {corners, faces} too, a closed
+    surface around their first member, see `Surfaces`: the atoms of its corners, and triangles as places among these;
+    null where none was found.
 
     Raises
     ------
@@ -40,7 +44,10 @@ def hole_groups(
         found: list[dict[str, Any]] = []
         for dim in range(1, config.homology.max_dim + 1):
             kinds = _kinds(table, dim, groups=groups, members=members, max_bars=max_bars)
-            found += _drawn(table, dim, kinds, positions=positions, atoms=atoms)
+            drawn = _drawn(table, dim, kinds, positions=positions, atoms=atoms)
+            if dim == 2 and drawn:
+                _add_surfaces(drawn, Surfaces(crystal.lattice, positions), atoms)
+            found += [bar for bar, _ in drawn]
         return found
 
     return channel_entries(crystal, config, entries, most=max_bars, rings=(groups, members))
@@ -77,8 +84,11 @@ def _kinds(table: BarTable, dim: int, *, groups: int, members: int, max_bars: in
 
 def _drawn(
     table: BarTable, dim: int, kinds: list[_Kind], *, positions: FloatArray, atoms: list[list[AtomAt]]
-) -> list[dict[str, Any]]:
-    """Return the entries of some kinds of bars of a dimension; `atoms` are those of each point at `positions`."""
+) -> list[tuple[dict[str, Any], IntArray]]:
+    """Return the entries of some kinds of bars of a dimension, each with the simplex (dim + 2, 4) that ends the first.
+
+    `atoms` are those of each point at `positions`.
+    """
     if not kinds:
         return []
     bars = np.concatenate([kind.bars for kind in kinds])
@@ -96,7 +106,7 @@ def _drawn(
     keys = np.concatenate([_key(opening, atoms), np.where(ends[:, None], _key(closing, atoms), 0)], axis=1)
     order = np.lexsort((*keys.T[::-1], np.where(ringed, ring, NO_RING), which))
     begins = np.searchsorted(which, np.arange(len(kinds)))
-    found = []
+    found: list[tuple[dict[str, Any], IntArray]] = []
     for begin, kind in zip(begins.tolist(), kinds, strict=True):
         rows = order[begin : begin + kind.shown]
         open_ended = not ends[rows[0]]
@@ -115,8 +125,19 @@ def _drawn(
         ]
         birth, death = float(table.birth[bars[rows[0]]]), float(table.death[bars[rows[0]]])
         ended = round(death, 4) if math.isfinite(death) else None
-        found.append({"dim": dim, "birth": round(birth, 4), "death": ended, "n": kind.equal, "members": drawn})
+        bar = {"dim": dim, "birth": round(birth, 4), "death": ended, "n": kind.equal, "members": drawn}
+        found.append((bar, closing[rows[0]]))
     return found
+
+
+def _add_surfaces(drawn: list[tuple[dict[str, Any], IntArray]], surfaces: Surfaces, atoms: list[list[AtomAt]]) -> None:
+    """Add the surfaces of the first cavities that end to their entries."""
+    for bar, tetrahedron in [one for one in drawn if one[0]["death"] is not None][:SURFACES]:
+        found = surfaces.around(tetrahedron, bar["birth"])
+        bar["surface"] = found and {
+            "corners": _atoms(found.corners.tolist(), atoms),
+            "faces": found.faces.tolist(),
+        }
 
 
 def _rows(vertices: IntArray, begins: IntArray, corners: int) -> IntArray:

@@ -23,7 +23,6 @@ from screening.crystals import (
     channel_members,
     periodic_pairs,
 )
-from screening.elements import SYMBOLS
 from screening.errors import InputError
 from screening.homology.barcodes import PHASE, RESOLUTION, ticks
 from screening.homology.percolation import percolation_ranks
@@ -47,7 +46,8 @@ class Hole:
     A ring (dimension 1) comes with a short cycle that stands for it, closed by its birth edge, which joins the last
     corner to the first: no step is longer than the birth, and it is neither filled nor made of older rings as long as
     the bar lives. At the death it is filled, up to rings that come before it in the filtration; the death triangle
-    fills it last and need not lie in it. See `periodic_barcodes`. A cavity has no such representative.
+    fills it last and need not lie in it. See `periodic_barcodes`. A cavity comes without a surface, which
+    `hole_groups` looks for.
     """
 
     dim: int  # 0 component, 1 ring, 2 cavity
@@ -332,25 +332,25 @@ def _event_entry(event: Percolation, atoms: list[list[AtomAt]]) -> dict[str, Any
 def hole_lines(crystal: Crystal, holes: Sequence[Hole]) -> list[str]:
     """Return one line per hole for a person: what it is, its radii, the atoms that bound it, and a ring's corners.
 
-    An atom is its element, its row in the crystal, and (if not the first) the cell it lies in: ``Cl7`` or
-    ``Cl7(1,0,-1)``. Atoms of merged split sites stand together: ``Li3/Li4``.
+    An atom is told by its name, see `Crystal.atom_names`, and (if not the first) the cell it lies in: ``Cl1#3`` or
+    ``Cl1#3+(1,0,-1)``. Atoms of merged split sites stand together: ``Li1#2/Li2#2``.
     """
+    names = crystal.atom_names()
     lines = []
     for hole in holes:
         end = f"{hole.death:.2f}" if math.isfinite(hole.death) else "open"
         told = [f"{NAMES[hole.dim]:<9} {hole.birth:.2f} to {end} Å"]
-        told.append(f"opened by {_named(crystal, hole.birth_atoms)}")
+        told.append(f"opened by {_named(names, hole.birth_atoms)}")
         if hole.death_atoms:
-            told.append(f"closed by {_named(crystal, hole.death_atoms)}")
+            told.append(f"closed by {_named(names, hole.death_atoms)}")
         if hole.dim == 1:
-            told.append(f"{len(hole.ring)} corners: {_named(crystal, hole.ring)}" if hole.ring else "ring not found")
+            told.append(f"{len(hole.ring)} corners: {_named(names, hole.ring)}" if hole.ring else "ring not found")
         lines.append("; ".join(told))
     return lines
 
 
-def _named(crystal: Crystal, corners: Sequence[Sequence[AtomAt]]) -> str:
+def _named(names: Sequence[str], corners: Sequence[Sequence[AtomAt]]) -> str:
     def one(atom: int, a: int, b: int, c: int) -> str:
-        place = f"({a},{b},{c})" if (a, b, c) != (0, 0, 0) else ""
-        return f"{SYMBOLS[int(crystal.numbers[atom])]}{atom}{place}"
+        return names[atom] + (f"+({a},{b},{c})" if (a, b, c) != (0, 0, 0) else "")
 
     return " ".join("/".join(one(*atom) for atom in corner) for corner in corners)

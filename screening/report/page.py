@@ -142,6 +142,7 @@ def list_data(run: Run, details: Details) -> dict[str, Any]:
         "caution": family_caution(run.scores),
         "flags": {name: [flag.kind.value, flag.sentence] for name, flag in FLAGS.items()},
         "families": families_among(run.ranking["family"]),
+        "properties": [name for name in run.record.properties.get("columns", []) if name in run.ranking.columns],
         "columns": [{"name": one.name, "kind": one.kind, "label": one.label} for one in columns],
         **details.shared(),
     }

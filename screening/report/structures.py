@@ -79,10 +79,10 @@ def drawing(crystal: Crystal, config: FeatureSettings) -> dict[str, Any]:
 
 
 def atoms(crystal: Crystal, config: FeatureSettings) -> dict[str, Any]:
-    """Return ``lattice`` (rows, Å) and ``atoms`` of a crystal.
+    """Return ``lattice`` (rows, Å), ``atoms`` and their ``names`` of a crystal.
 
     ``atoms`` = [[atomic number, site, role, x, y, z, occupancy], ...] as rows of the crystal (role 0 mobile ion, 1
-    anion, 2 other).
+    anion, 2 other); ``names``, as `Crystal.atom_names` has them.
     """
     roles = np.where(anion_mask(crystal), ANION, OTHER)
     roles[crystal.numbers == NUMBERS[config.cloud.mobile_ion]] = MOBILE
@@ -97,6 +97,7 @@ def atoms(crystal: Crystal, config: FeatureSettings) -> dict[str, Any]:
     return {
         "lattice": np.round(crystal.lattice, PLACES).tolist(),
         "atoms": [[number, site, role, *place, float(f"{share:.6g}")] for number, site, role, place, share in rows],
+        "names": crystal.atom_names(),
     }
 
 

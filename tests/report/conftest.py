@@ -58,7 +58,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Any]]:
         page.on("dialog", lambda dialog: told.append(dialog.message))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri() + fragment)
-        page.wait_for_selector("#detail .waterfall")
+        page.wait_for_selector("#detail .waterfall", state="attached")  # on a phone it waits in its sheet
         opened.append(path.as_uri())
         return page
 

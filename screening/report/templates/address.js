@@ -1,10 +1,11 @@
-// The state of the page in its address, so that a link to it can be sent: search, filters, order, page, and the open candidate.
+// The state of the page in its address, so that a link to it can be sent: search, filters, order, page, what is plotted, and the open candidate.
 // "#?search=…&with=P,S&if=distance:<=:0.6&sort=-prediction&open=mp-1"; other fragments (#scores) are places on the page.
 import { byId, cell, columns, has, place } from "./core.js";
 import { OPS, changed, take } from "./filters.js";
 import { openRow } from "./list.js";
+import { showSheet } from "./sheet.js";
 import { source } from "./source.js";
-import { PAGE, ask, listen, noFilter, state } from "./state.js";
+import { PAGE, PLOT, ask, listen, noFilter, state } from "./state.js";
 import { table } from "./elements.js";
 
 const OURS = "#?";
@@ -19,6 +20,7 @@ function fragment() {
   for (const { column, op, value } of ask.conditions) told.append("if", `${column}:${op}:${value}`);
   if (ask.sort !== noFilter.sort || ask.falling) told.set("sort", `${ask.falling ? "-" : ""}${ask.sort}`);
   if (ask.from) told.set("from", ask.from);
+  if (state.plot.join() !== PLOT.join()) told.set("plot", state.plot.join(","));
   if (state.openId !== null && (state.chosen || told.size)) told.set("open", state.openId);
   return told.size ? `${OURS}${told}` : "";
 }
@@ -54,11 +56,15 @@ function read(hash) {
   if (has(name)) Object.assign(question, { sort: name, falling: minus === "-" });
   else lost.push(`the order by ${name}`);
   question.from = PAGE * Math.floor(Math.min(1e9, Math.max(0, Number(told.get("from")) || 0)) / PAGE);
-  return { question, open: told.get("open"), lost };
+  const plot = (told.get("plot") ?? PLOT.join(",")).split(",");
+  const plotted = plot.length === 2 && plot.every((one) => has(one) && columns[place[one]].kind === "number");
+  if (!plotted) lost.push(`the plot of ${plot.join(", ")}`);
+  return { question, plot: plotted ? plot : PLOT, open: told.get("open"), lost };
 }
 
 async function follow() {
-  const { question, open, lost } = read(location.hash);
+  const { question, plot, open, lost } = read(location.hash);
+  state.plot = plot;
   if (open !== null) Object.assign(state, { openId: open, chosen: true });
   const say = () => {
     byId("linked").textContent = lost.length ? `This link asks for what this page does not have: ${lost.join("; ")}.` : "";
@@ -71,8 +77,10 @@ async function follow() {
   await listed;
   if (state.openId !== open) return; // another one was chosen meanwhile
   const row = rows.find((one) => cell(one, "id") === open);
-  if (row) openRow(row, false);
-  else {
+  if (row) {
+    openRow(row, false);
+    showSheet();
+  } else {
     lost.push(`the candidate ${open}`);
     say();
     byId("detail").textContent = "The candidate of this link is not on this page. One that is chosen in the list is shown here.";
@@ -82,6 +90,7 @@ async function follow() {
 function begin() {
   listen("asked", write);
   listen("open", write);
+  listen("plotted", write);
   window.addEventListener("hashchange", () => { if (location.hash.startsWith(OURS)) follow(); });
   if (location.hash.startsWith(OURS)) follow();
   else changed();

@@ -14,7 +14,8 @@ const marks = (row) => (has("marks") ? String(cell(row, "marks") ?? "") : "").sp
   return [name, (elements ?? "").replaceAll(",", ", ")];
 });
 
-function badges(parent, row) {
+// With `most`, that many are shown, warnings first, and the others counted; their words are in the title.
+function badges(parent, row, most = Infinity) {
   const words = [];
   if (cell(row, "in_domain") === false) words.push(["out of domain", "warn"]);
   if (cell(row, "prediction_kind") === "out-of-fold") words.push(["out-of-fold prediction"]);
@@ -32,7 +33,12 @@ function badges(parent, row) {
   if (has("polymorphs") && cell(row, "polymorphs") > 0) words.push([`${cell(row, "polymorphs")} more ${cell(row, "polymorphs") === 1 ? "polymorph" : "polymorphs"}`]);
   if (!words.length) return;
   const box = make(parent, "span", { class: "badges" });
-  for (const [text, css] of words) make(box, "span", { class: `badge ${css ?? ""}` }, text);
+  if (words.length > most) words.sort((p, q) => (q[1] ?? "").length - (p[1] ?? "").length);
+  for (const [text, css] of words.slice(0, most)) make(box, "span", { class: `badge ${css ?? ""}`, title: text }, text);
+  const rest = words.slice(most).map(([text]) => text).join("; ");
+  const all = words.map(([text]) => text).join("; "), warn = words.some(([, css]) => css);
+  if (most < Infinity) make(box, "span", { class: `badge count ${warn ? "warn" : ""}`, title: all }, `+${words.length}`); // on a phone
+  if (rest) make(make(box, "span", { class: "badge more", title: rest }, `+${words.length - most}`), "span", { class: "sr" }, `: ${rest}`);
 }
 
 export { known, measured, badges, marks };

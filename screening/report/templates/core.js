@@ -67,7 +67,7 @@ function link(parent, address, words) {
 }
 function publication(parent, text) {
   const doi = text.replace(/^(?:https?:\/\/(?:dx\.)?doi\.org\/|doi:\s*)/i, "");
-  if (isDoi(doi)) link(parent, `https://doi.org/${encodeURI(doi).replaceAll("#", "%23").replaceAll("?", "%3F")}`, doi);
+  if (isDoi(doi)) link(parent, `https://doi.org/${encodeURI(doi).replaceAll("#", "%23").replaceAll("?", "%3F")}`, doi).className = "doi";
   else make(parent, "bdi", {}, text);
 }
 

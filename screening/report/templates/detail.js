@@ -2,7 +2,7 @@
 import { Pathway, barrierWords } from "./barriers.js";
 import { badges, known, marks, measured } from "./candidate.js";
 import {
-  button, byId, cell, data, formula, has, level, link, make, percent, power, publication, short, sourceLink,
+  button, byId, cell, data, formula, has, level, link, make, minus, percent, power, publication, short, sourceLink,
 } from "./core.js";
 import { drawCurves } from "./curves.js";
 import { filterBy } from "./filters.js";
@@ -79,11 +79,13 @@ function facts(parent, row) {
   fact(list, `interval, ${data.interval}`, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))} S/cm`);
   if (cell(row, "chance") !== null) {
     const chance = fact(list, `chance of ${level(data.target)} S/cm or more`, percent(cell(row, "chance")));
+    if (data.caution) chance.parentNode.className = "across";
     if (data.caution) make(chance, "span", { class: "note caution" }, ` ${data.caution}`);
   }
   others(list, row);
   if (cell(row, "measured") !== null) fact(list, "measured σ", `${measured(cell(row, "id"), cell(row, "measured"))} S/cm`);
   const near = fact(list, "nearest known", "");
+  near.parentNode.className = "across";
   formula(make(near, "bdi"), cell(row, "nearest_formula"));
   near.append(" (");
   make(near, "bdi", {}, cell(row, "nearest"));
@@ -102,6 +104,10 @@ function facts(parent, row) {
     button(prototype, "List all of it", () => filterBy(type, cell(row, type)), { class: "small" });
   }
   for (const [name, elements] of marks(row)) if (name !== "domain") fact(list, `mark: ${name}`, (data.marks[name] ?? name).replace("{}", elements));
+  for (const name of data.properties) { // joined by the user
+    const value = cell(row, name);
+    if (!isEmpty(value)) fact(list, name, value === true ? "yes" : value === false ? "no" : typeof value === "number" ? minus(String(value)) : value);
+  }
   fact(list, "source", cell(row, "source"));
   return list;
 }
@@ -158,15 +164,16 @@ async function showDetail(row) {
   waiting.remove();
   moreFacts(list, found);
   let holes = null;
+  let read = detail; // the structure stays in view as long as holes and reasons are read
   if (found.structure) {
     const file = button(null, "CIF of this crystal", () => saveCif(cell(row, "id"), found.structure), { class: "small", title: "all atoms of the cell, in P 1" });
     bar.prepend(file);
-    const box = make(detail, "section", { class: "part", "aria-label": "Structure" });
+    const box = read = make(detail, "section", { class: "part", "aria-label": "Structure and holes" });
     const view = new Structure(box, found.structure, cell(row, "formula"));
     if (found.barriers?.ways?.length) new Pathway(box, found.barriers, view);
     if (found.structure.channels.length) holes = new Holes(box, found.structure.channels, view);
   } else make(detail, "p", { class: "note missing" }, `No structure to show. ${found.missing}`);
-  drawReasons(make(detail, "section", { class: "part", "aria-label": "Reasons" }), found.reasons, holes);
+  drawReasons(make(read, "section", { class: "part", "aria-label": "Reasons" }), found.reasons, holes);
   if (found.series) drawSeries(make(detail, "section", { class: "part", "aria-label": "Series" }), found.series);
   if (data.curves.length) {
     const box = make(detail, "section", { class: "part", "aria-label": "Curves" });
@@ -188,3 +195,5 @@ listen("open", showDetail);
 listen("shortlist", () => {
   for (const box of document.querySelectorAll(".tick-open")) box.checked = shortlist.has(state.openId);
 });
+
+export { facts, moreFacts };

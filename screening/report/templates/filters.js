@@ -72,6 +72,20 @@ function filterBy(name, value) {
   changed();
 }
 
+// The limits that the conditions set to a column of numbers, as [low, high]; and others in their place, [[name, low, high], ...].
+function boundsOf(name) {
+  const values = (op) => conditions.filter((one) => one.column === name && one.op === op && one.value !== "").map((one) => Number(one.value));
+  return [Math.max(-Infinity, ...values(">=")), Math.min(Infinity, ...values("<="))];
+}
+function bound(wanted) {
+  for (const [name, low, high] of wanted) {
+    conditions = conditions.filter((one) => one.column !== name);
+    for (const [op, value] of [[">=", low], ["<=", high]]) if (Number.isFinite(value)) conditions.push({ column: name, op, value: String(value) });
+  }
+  drawConditions();
+  changed();
+}
+
 function drawColumns() {
   const box = byId("columns");
   for (const view of views.filter((one) => !one.fixed)) {
@@ -101,6 +115,7 @@ function drawFamilies() {
 }
 
 function start() {
+  byId("about").open = innerWidth > 700; // on a phone the list comes first
   buildElements(changed);
   drawFamilies();
   drawColumns();
@@ -123,4 +138,4 @@ function start() {
   shortlist.show();
 }
 
-export { OPS, changed, filterBy, start, take };
+export { OPS, bound, boundsOf, changed, filterBy, start, take };

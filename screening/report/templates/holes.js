@@ -1,9 +1,10 @@
 // Bars of one sublattice as a diagram and a list; the chosen one is lit up in the structure.
-import { button, data, make, select } from "./core.js";
-import { apply, cells, less, plus } from "./structure.js";
+import { button, make, select } from "./core.js";
+import { apply, cells, less, plus } from "./vectors.js";
 
 const DIM = { 1: ["ring", "circle"], 2: ["cavity", "square"] };
 const RANK = { 1: "chains", 2: "layers", 3: "a 3-D framework" };
+const NAMED = 16; // atoms told of a hole
 const pairs = (n) => Array.from({ length: n }, (_, i) => Array.from({ length: n - i - 1 }, (_, k) => [i, i + k + 1])).flat();
 const triples = (n) => pairs(n).flatMap(([i, j]) => Array.from({ length: n - j - 1 }, (_, k) => [i, j, j + k + 1]));
 
@@ -25,6 +26,12 @@ function nearestShift(view, from, to) {
 }
 // All corners of a ring, of which the last and the first are the edge that closes it; null for a cavity, or where no ring was found.
 const ringOf = (bar, member) => (bar.dim === 1 && bar.members[member][0].length > 2 ? bar.members[member][0] : null);
+// The closed surface around a cavity, which is looked for around the first of equal ones; it stands where what fills it does.
+const surfaceOf = (bar, member) => (member === 0 && bar.surface ? bar.surface : null);
+function surfaceShape(view, { corners, faces }, length) {
+  const edges = new Map(faces.flatMap((face) => pairs(3).map(([i, j]) => [face[i], face[j]].sort((p, q) => p - q))).map((edge) => [edge.join(), edge]));
+  return { ...shape(view, "surface", corners, length), edges: [...edges.values()], faces };
+}
 function holeOf(view, bar, member) {
   const [birth, death, centre] = bar.members[member];
   const ring = ringOf(bar, member);
@@ -33,6 +40,8 @@ function holeOf(view, bar, member) {
     : [shape(view, "birth", corners, bar.birth)]);
   if (!death.length) return { centre, shapes: open(birth) };
   const closing = shape(view, "death", death, bar.death);
+  const surface = surfaceOf(bar, member);
+  if (surface) return { centre, shapes: [surfaceShape(view, surface, bar.birth), { ...closing, faces: [] }] };
   // Every translate is as good: what opens the hole is shown where it is nearest to the simplex that fills it.
   const shift = nearestShift(view, middle(open(birth)[0]), middle(closing));
   return { centre, shapes: [...open(birth.map((atoms) => atoms.map(([atom, ...t]) => [atom, ...plus(t, shift)]))), closing] };
@@ -44,6 +53,13 @@ function eventOf(view, event) {
 function barWords(bar, channel) {
   const [word] = DIM[bar.dim];
   return `${word} ${bar.birth.toFixed(2)}–${bar.death === null ? `open at ${channel.r_cut.toFixed(2)}` : bar.death.toFixed(2)} Å${bar.n > 1 ? ` (${bar.n} per cell)` : ""}`;
+}
+
+// Atoms by their names, label and symmetry copy, each once, with the cell it lies in if that is not the first.
+function atomWords(view, corners) {
+  const names = new Set(corners.flat(1).map(([atom, ...t]) => `${view.names[atom]}${t.some(Boolean) ? `+(${t.join(",")})` : ""}`));
+  const shown = [...names].slice(0, NAMED);
+  return `${shown.join(", ")}${names.size > NAMED ? ` and ${names.size - NAMED} more` : ""}`;
 }
 
 class Holes {
@@ -94,24 +110,34 @@ class Holes {
     const [word] = DIM[bar.dim];
     const born = bar.dim === 1 ? "edge" : "triangle", dead = bar.dim === 1 ? "triangle" : "tetrahedron";
     const end = bar.death === null ? `It is still open at ${this.channel.r_cut.toFixed(2)} Å, the largest radius.` : `The ${dead} that fills it last is dashed (${bar.death.toFixed(2)} Å)${bar.dim === 1 && bar.n > 1 ? "; of equal ones it may lie beside this ring" : ""}.`;
-    const atoms = new Set(bar.members[this.member].slice(0, 2).flat(2).map(([atom]) => data.elements[this.view.atoms[atom][0]]));
+    const [opened, closed] = bar.members[this.member];
+    const surface = surfaceOf(bar, this.member);
+    const atoms = atomWords(this.view, surface ? surface.corners : [...opened, ...closed]);
     const which = bar.members.length > 1 ? ` Equal one ${this.member + 1} of ${bar.members.length} that can be shown.` : "";
-    return `The ${born} that closes this ${word} is drawn thick (${bar.birth.toFixed(2)} Å). ${this.outline(bar)} ${end} Atoms: ${[...atoms].join(", ")}.${which}`;
+    const opening = surface ? "" : `The ${born} that closes this ${word} is drawn thick (${bar.birth.toFixed(2)} Å). `;
+    return `${opening}${this.outline(bar)} ${end} Atoms: ${atoms}.${which}`;
   }
 
   outline(bar) {
-    if (bar.dim === 2) return "A cavity has no line around it: the triangle and what fills it are shown.";
+    const around = this.channel.channel === "all" ? "" : `${this.channel.label} `;
+    if (bar.dim === 2) return this.enclosure(bar, around);
     const ring = ringOf(bar, this.member);
     if (!ring) return "The line around it is not available: the search for it was given up.";
-    const kind = this.channel.channel === "all" ? "" : `${this.channel.label} `;
-    return `The line is a ring of ${ring.length} ${kind}sites, born with it.`;
+    return `The line is a ring of ${ring.length} ${around}sites, born with it.`;
+  }
+
+  enclosure(bar, around) {
+    const surface = surfaceOf(bar, this.member);
+    if (surface) return `The surface encloses the cavity: ${surface.faces.length} triangles of ${surface.corners.length} ${around}sites, the longest edge ${bar.birth.toFixed(2)} Å.`;
+    if (bar.surface === null) return "No closed surface around it was found within the bound of the search: the triangle and what fills it are shown.";
+    return "A closed surface is looked for around the most persistent cavities that end, and the first of equal ones: here the triangle and what fills it are shown.";
   }
 
   // The most persistent hole of a kind that the model speaks of; false if the sublattice has none.
   find({ channel, dim, from, to }) {
     const found = this.channels.find((one) => one.label === channel);
     const k = found ? found.bars.findIndex((bar) => bar.dim === dim && bar.birth < to && (bar.death ?? Infinity) > from) : -1;
-    return k < 0 ? null : () => { this.show(channel); this.choose(k); this.list.scrollIntoView({ block: "nearest" }); };
+    return k < 0 ? null : () => { this.show(channel); this.choose(k); this.view.canvas.scrollIntoView({ block: "nearest" }); };
   }
 
   draw() {

@@ -4,6 +4,7 @@ import {
   number, percent, power, publication, sourceLink,
 } from "./core.js";
 import { badges, known, measured } from "./candidate.js";
+import { showSheet } from "./sheet.js";
 import { shortlist } from "./shortlist.js";
 import { source } from "./source.js";
 import { PAGE, ask, listen, state, tell } from "./state.js";
@@ -11,39 +12,44 @@ import { PAGE, ask, listen, state, tell } from "./state.js";
 const body = document.querySelector("#table tbody");
 let shown = { total: 0, rows: [] };
 
+// A row has two lines at most: what is longer is cut with an ellipsis, stands whole in its title, and in the details.
+const line = (td, css) => make(td, "span", { class: `line ${css ?? ""}` });
+
 // Columns made of several of the ranking's; all others can be added as they are.
 const views = [
   { name: "rank", label: "Rank", css: "num", fill: (td, row) => { td.textContent = cell(row, "rank"); } },
   {
-    name: "formula", label: "Crystal", fixed: true, folds: ["id"],
+    name: "formula", label: "Crystal", fixed: true, folds: ["id"], css: "crystal",
     fill(td, row) {
-      const chosen = button(td, undefined, () => {}, { class: "open", "aria-controls": "detail" });
-      formula(make(chosen, "span", { class: "formula" }), cell(row, "formula"));
       const id = cell(row, "id");
-      make(td, "span", { class: "id", title: id }, id);
+      const chosen = button(td, undefined, () => {}, { class: "open line", "aria-controls": "detail", title: cell(row, "formula") });
+      formula(make(chosen, "span", { class: "formula" }), cell(row, "formula"));
+      const second = line(td, "second");
+      make(second, "span", { class: "id", title: id }, id);
       const where = sourceLink(id);
-      if (where) link(make(td, "span", { class: "where" }), ...where);
-      badges(td, row);
+      if (where) link(make(second, "span", { class: "where", title: where[1] }), where[0], where[1] === "COD" ? "COD" : "MP");
+      badges(second, row, 1);
     },
   },
   {
-    name: "prediction", label: "Predicted σ (S/cm)", falling: true,
+    name: "prediction", label: "Predicted σ (S/cm)", falling: true, css: "values",
     fill(td, row) {
-      make(td, "span", { class: "sigma" }, power(cell(row, "prediction")));
+      const first = make(td, "span", { class: "sigma" }, power(cell(row, "prediction")));
+      if (cell(row, "chance") !== null) make(first, "span", { class: "narrow", title: `${percent(cell(row, "chance"))} chance of ${level(data.target)} S/cm or more` }, `, ${percent(cell(row, "chance"))}`);
       make(td, "span", { class: "range" }, `${power(cell(row, "lower"))} to ${power(cell(row, "upper"))}`);
-      if (cell(row, "chance") !== null) make(td, "span", { class: "range narrow" }, `${percent(cell(row, "chance"))} chance of ${level(data.target)}`);
     },
   },
-  { name: "chance", label: `Chance of ${level(data.target)} S/cm or more`, css: "num wide", falling: true, fill: (td, row) => { td.textContent = percent(cell(row, "chance")); } },
+  { name: "chance", label: `Chance of ${level(data.target)} S/cm or more`, head: `Chance of ${level(data.target)}`, css: "num wide chance", falling: true, fill: (td, row) => { td.textContent = percent(cell(row, "chance")); } },
   { name: "distance", label: "Novelty", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "distance")); } },
-  { name: "E1D", label: "Barrier, 1-D (eV)", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "E1D")); } },
+  { name: "E1D", label: "Barrier, 1-D (eV)", head: "Barrier (eV)", css: "num wide", fill: (td, row) => { td.textContent = number(cell(row, "E1D")); } },
   {
-    name: "nearest_formula", label: "Nearest known, measured σ (S/cm)", css: "wide", folds: ["nearest"],
+    name: "nearest_formula", label: "Nearest known, measured σ (S/cm)", head: "Nearest known, its σ", css: "wide near", folds: ["nearest"],
     fill(td, row) {
-      formula(make(td, "span", { class: "formula" }), cell(row, "nearest_formula"));
-      make(td, "span", { class: "range" }, measured(cell(row, "nearest"), cell(row, "nearest_measured")));
+      const first = line(td);
+      formula(make(first, "span", { class: "formula", title: cell(row, "nearest_formula") }), cell(row, "nearest_formula"));
+      make(first, "span", { class: "range" }, measured(cell(row, "nearest"), cell(row, "nearest_measured")));
       const where = known(cell(row, "nearest"))?.publication;
-      if (where) publication(make(td, "span", { class: "where" }), where);
+      if (where) publication(make(td, "span", { class: "where line", title: where }), where);
     },
   },
 ].filter((view) => has(view.name));
@@ -58,7 +64,11 @@ const cellWords = ({ name, kind }, value) => {
 for (const column of columns.filter((one) => !folded.has(one.name))) {
   views.push({
     name: column.name, label: column.label, css: column.kind === "number" ? "num" : "", extra: true,
-    fill: (td, row) => { td.textContent = cellWords(column, cell(row, column.name)); },
+    fill(td, row) {
+      const words = cellWords(column, cell(row, column.name));
+      if (column.kind === "text") make(td, "span", { class: "clamp", title: words }, words);
+      else td.textContent = words;
+    },
   });
 }
 const hidden = new Set(kept.get("hidden") ?? []); // default columns taken off
@@ -72,7 +82,7 @@ function drawHead() {
   for (const view of views.filter(isOn)) {
     const state = ask.sort === view.name ? (ask.falling ? "descending" : "ascending") : "none";
     const th = make(head, "th", { scope: "col", "aria-sort": state, "data-key": view.name, class: view.css ?? "" });
-    button(th, view.label, () => {
+    button(th, view.head ?? view.label, () => {
       ask.falling = ask.sort === view.name ? !ask.falling : Boolean(view.falling);
       ask.sort = view.name;
       drawHead();
@@ -138,6 +148,7 @@ function openRow(row, move, chosen = true) {
   if (tr) mark(tr);
   tell("open", row);
   const detail = byId("detail");
+  if (move) showSheet();
   if (move && detail.getBoundingClientRect().top > innerHeight * 0.8) detail.scrollIntoView({ block: "start" });
 }
 

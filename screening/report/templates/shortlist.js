@@ -22,7 +22,7 @@ const shortlist = {
   },
   show(isKept = true) {
     byId("ticked").textContent = `${grouped(this.ticked.size)} on the shortlist${isKept ? "" : "; this browser keeps it only until the page is closed"}`;
-    for (const id of ["list-csv", "list-cif", "list-clear"]) byId(id).disabled = this.ticked.size === 0;
+    for (const id of ["list-csv", "list-cif", "list-print", "list-clear"]) byId(id).disabled = this.ticked.size === 0;
   },
 };
 

@@ -1,31 +1,23 @@
 // The crystal in three dimensions, on a canvas: turned by dragging or arrow keys, with a cell box, species that can be put out, and a hole lit up.
 // Colours and sizes are those of elements; the legend puts each of them out, so that nothing hangs on colour alone.
+import { ballOf } from "./balls.js";
 import { colourOf, radiusOf } from "./colours.js";
 import { button, data, make, select } from "./core.js";
+import { drawHole } from "./lit.js";
+import { coordination, isBond } from "./polyhedra.js";
+import { apply, cells, cross, less, multiply, plus, turn, unitOf } from "./vectors.js";
 
 const ANION = 1;
 const ATOMS_DRAWN = 6000;
 const SEGMENTS_DRAWN = 8000;
+const FACES_DRAWN = 6000;
 const SWATCH = 72; // pixels, four to each of the page
 const sizeOf = (z) => 0.18 + 0.3 * radiusOf(z); // Å, of a drawn ball: small enough to look between them
 
-const apply = ([a, b, c], m) => [0, 1, 2].map((k) => a * m[0][k] + b * m[1][k] + c * m[2][k]); // row vector times rows
-const plus = (p, q) => p.map((x, k) => x + q[k]);
-const less = (p, q) => p.map((x, k) => x - q[k]);
-const cross = ([a, b, c], [d, e, f]) => [b * f - c * e, c * d - a * f, a * e - b * d];
-const unitOf = (p) => p.map((x) => x / Math.hypot(...p));
-const multiply = (m, n) => m.map((row) => apply(row, n));
-function turn(axis, angle) {
-  const [c, s] = [Math.cos(angle), Math.sin(angle)];
-  return axis === "x" ? [[1, 0, 0], [0, c, s], [0, -s, c]] : axis === "y" ? [[c, 0, -s], [0, 1, 0], [s, 0, c]] : [[c, s, 0], [-s, c, 0], [0, 0, 1]];
-}
-function* cells(n) {
-  for (let a = 0; a < n[0]; a++) for (let b = 0; b < n[1]; b++) for (let c = 0; c < n[2]; c++) yield [a, b, c];
-}
-
 class Structure {
-  constructor(parent, { lattice, atoms }, name) {
-    Object.assign(this, { lattice, atoms, out: new Set(), box: true, bonds: true, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
+  // `still`: a picture to be printed, which is drawn once and hears of nothing.
+  constructor(parent, { lattice, atoms, names }, name, still = false) {
+    Object.assign(this, { still, names, lattice, atoms, out: new Set(), box: true, bonds: true, solids: false, repeat: 1, zoom: 1, hole: null, path: [], told: { pathway: "", lit: "" }, sprites: new Map(), swatches: [], rim: "" });
     this.view = multiply(turn("y", 0.5), turn("x", 0.3));
     this.sites = [];
     for (const [z, site, role, a, b, c, share] of atoms) {
@@ -35,44 +27,53 @@ class Structure {
     this.sites = this.sites.filter(Boolean);
     for (const site of this.sites) site.parts.sort((p, q) => q[1] - p[1] || p[0] - q[0]);
     this.species = [...new Map(atoms.map(([z, , role]) => [z, role]))].sort((p, q) => p[1] - q[1] || p[0] - q[0]);
-    this.controls(parent);
+    this.legend(parent);
+    if (!still) this.controls(parent);
     this.words = `Structure of ${name}: ${this.sites.length} sites in the cell. Arrow keys turn it, plus and minus zoom, 0 puts it back.`;
-    this.canvas = make(parent, "canvas", { class: "structure", tabindex: "0", role: "application", "aria-roledescription": "3-D view", "aria-label": this.words });
-    this.listen();
+    const role = still ? { role: "img" } : { tabindex: "0", role: "application", "aria-roledescription": "3-D view" };
+    this.canvas = make(parent, "canvas", { class: "structure", "aria-label": this.words, ...role });
     this.rebuild();
+    if (still) return;
+    this.listen();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     // Ink on paper is dark, whatever it was on the screen.
     matchMedia("print").addEventListener("change", () => this.draw());
   }
 
-  controls(parent) {
+  legend(parent) {
     const species = make(parent, "fieldset", { class: "species" });
     make(species, "legend", {}, "Elements, in Jmol’s colours; sizes follow their covalent radii");
     for (const [z] of this.species) {
       const label = make(species, "label");
-      const box = make(label, "input", { type: "checkbox" });
-      box.checked = true;
+      const box = this.still ? null : make(label, "input", { type: "checkbox" });
       const swatch = make(label, "canvas", { class: "swatch", width: SWATCH, height: SWATCH, "aria-hidden": "true" });
       this.swatches.push([z, swatch]);
       label.append(` ${data.elements[z]}`);
       label.title = `covalent radius ${radiusOf(z).toFixed(2)} Å`;
+      if (!box) continue;
+      box.checked = true;
       box.addEventListener("change", () => {
         if (box.checked) this.out.delete(z);
         else this.out.add(z);
         this.rebuild();
       });
     }
+  }
+
+  controls(parent) {
     const bar = make(parent, "div", { class: "bar" });
     const toggle = (words, key) => {
       const label = make(bar, "label");
       const box = make(label, "input", { type: "checkbox" });
       box.checked = this[key];
       label.append(` ${words}`);
+      this.said = make(label, "span"); // of the last one, the polyhedra
       box.addEventListener("change", () => { this[key] = box.checked; this.rebuild(); });
     };
     toggle("cell", "box");
     toggle("bonds", "bonds");
+    toggle("polyhedra", "solids");
     select(bar, "Cells", [[1, "1"], [2, "2 × 2 × 2"], [3, "3 × 3 × 3"]], 1, (n) => { this.repeat = Number(n); this.rebuild(); });
     for (const [words, title, act] of [["◀", "turn left", () => this.spin(0, -0.2)], ["▶", "turn right", () => this.spin(0, 0.2)], ["▲", "turn up", () => this.spin(-0.2, 0)],
       ["▼", "turn down", () => this.spin(0.2, 0)], ["+", "zoom in", () => this.scale(1.2)], ["−", "zoom out", () => this.scale(1 / 1.2)]]) button(bar, words, act, { "aria-label": title, class: "small" });
@@ -165,7 +166,7 @@ class Structure {
       const key = at.map((x) => Math.round(x * 1e4)).join();
       if (!parts.length || seen.has(key)) return;
       seen.add(key);
-      this.balls.push({ at: apply(at, this.lattice), parts, role: site.role, z: parts[0][0], lit });
+      this.balls.push({ at: apply(at, this.lattice), parts, role: site.role, z: parts[0][0], lit, site, home: at });
     };
     const lit = this.litAtoms();
     for (const [site, at, strength] of lit) add(site, at, strength);
@@ -178,6 +179,7 @@ class Structure {
       });
       for (const a of range[0]) for (const b of range[1]) for (const c of range[2]) add(site, plus(site.at, [a, b, c]), 0);
     }
+    this.faces = this.solids ? this.polyhedra(add) : [];
     this.sticks = this.bonds ? this.bonded() : [];
     this.centre = apply([n[0] / 2, n[1] / 2, n[2] / 2], this.lattice);
     this.reach = Math.max(4, ...[...cells([2, 2, 2])].map((corner) => Math.hypot(...less(apply(corner.map((x, k) => x * n[k]), this.lattice), this.centre))),
@@ -199,6 +201,21 @@ class Structure {
     return [...cells(this.n)].map((t, k) => [plus(home, t), k ? 1 : 2]);
   }
 
+  // Faces of the polyhedra around the cations drawn, {points, z}; their anions are drawn with them, also beside the cell.
+  polyhedra(add) {
+    this.around ??= coordination(this.sites, this.lattice);
+    const centres = this.balls.filter(({ site }) => this.around.get(site)?.faces.length);
+    const many = centres.reduce((sum, { site }) => sum + this.around.get(site).faces.length, 0) > FACES_DRAWN;
+    this.said.textContent = many ? " (too many in so many cells)" : centres.length ? "" : " (none: no cation has three anions around it)";
+    if (many) return [];
+    return centres.flatMap(({ site, home, z }) => {
+      const { corners, faces } = this.around.get(site);
+      const places = corners.map(([other, t]) => plus(plus(other.at, t), less(home, site.at)));
+      corners.forEach(([other], k) => add(other, places[k], 0));
+      return faces.map((face) => ({ points: face.map((k) => apply(places[k], this.lattice)), z }));
+    });
+  }
+
   bonded() {
     const sticks = [];
     const metals = this.balls.filter((ball) => ball.role === 2), ends = this.balls.filter((ball) => ball.role === ANION);
@@ -206,7 +223,7 @@ class Structure {
     for (const p of metals) {
       for (const q of ends) {
         const d = Math.hypot(...less(p.at, q.at));
-        if (d > 0.6 && d < 1.2 * (radiusOf(p.z) + radiusOf(q.z))) sticks.push([p, q]);
+        if (isBond(d, p.z, q.z)) sticks.push([p, q]);
       }
     }
     return sticks;
@@ -214,38 +231,8 @@ class Structure {
 
   sprite(parts) {
     const key = parts.map(([z, share]) => `${z}:${share.toFixed(3)}`).join();
-    if (this.sprites.has(key)) return this.sprites.get(key);
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 96;
-    const g = canvas.getContext("2d");
-    const total = Math.max(1, parts.reduce((sum, [, share]) => sum + share, 0));
-    g.fillStyle = "#ffffff"; // what no atom fills
-    g.beginPath();
-    g.arc(48, 48, 45, 0, 2 * Math.PI);
-    g.fill();
-    let angle = -Math.PI / 2;
-    for (const [z, share] of parts) {
-      const next = angle + (share / total) * 2 * Math.PI;
-      g.fillStyle = colourOf(z);
-      g.beginPath();
-      g.moveTo(48, 48);
-      g.arc(48, 48, 45, angle, next);
-      g.fill();
-      angle = next;
-    }
-    const shade = g.createRadialGradient(34, 32, 4, 48, 48, 46);
-    shade.addColorStop(0, "rgba(255,255,255,.55)");
-    shade.addColorStop(0.5, "rgba(255,255,255,0)");
-    shade.addColorStop(1, "rgba(0,0,0,.28)");
-    g.fillStyle = shade;
-    g.beginPath();
-    g.arc(48, 48, 45, 0, 2 * Math.PI);
-    g.fill();
-    g.lineWidth = 2.5;
-    g.strokeStyle = this.rim;
-    g.stroke();
-    this.sprites.set(key, canvas);
-    return canvas;
+    if (!this.sprites.has(key)) this.sprites.set(key, ballOf(parts, this.rim));
+    return this.sprites.get(key);
   }
 
   // The rim of atoms is drawn in ink, which sets the darkest colours off in either scheme.
@@ -264,7 +251,7 @@ class Structure {
 
   draw() {
     const { canvas } = this;
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = this.still ? 2 : window.devicePixelRatio || 1;
     const [W, H] = [canvas.clientWidth || 480, canvas.clientHeight || 360];
     canvas.width = Math.round(W * ratio);
     canvas.height = Math.round(H * ratio);
@@ -276,7 +263,7 @@ class Structure {
       return [W / 2 + unit * x, H / 2 - unit * y, z];
     };
     const style = getComputedStyle(canvas);
-    const [ink, blue, orange, way] = ["--ink", "--blue", "--orange", "--way"].map((name) => style.getPropertyValue(name));
+    const [ink, blue, orange, way, paper] = ["--ink", "--blue", "--orange", "--way", "--paper"].map((name) => style.getPropertyValue(name));
     this.outline(ink);
     const jobs = []; // [depth, draw], drawn from far to near
     const line = (p, q, { colour, width, dash = [], alpha = 1, near = 0 }) => {
@@ -302,6 +289,19 @@ class Structure {
       }
     }
     for (const [p, q] of this.sticks) line(p.at, q.at, { colour: ink, width: Math.max(1, unit * 0.12), alpha: 0.4 * faded });
+    for (const { points, z } of this.faces) {
+      const corners = points.map(project);
+      jobs.push([corners.reduce((sum, p) => sum + p[2], 0) / corners.length, () => {
+        Object.assign(g, { fillStyle: colourOf(z), strokeStyle: ink, lineWidth: 0.8 });
+        g.beginPath();
+        corners.forEach((p, k) => (k ? g.lineTo(p[0], p[1]) : g.moveTo(p[0], p[1])));
+        g.closePath();
+        g.globalAlpha = 0.28 * faded;
+        g.fill();
+        g.globalAlpha = 0.5 * faded;
+        g.stroke();
+      }]);
+    }
     for (const ball of this.balls) {
       const [x, y, z] = project(ball.at);
       const size = Math.max(1.5, unit * sizeOf(ball.z) * (ball.lit === 2 ? 1.25 : 1));
@@ -323,42 +323,11 @@ class Structure {
         line(p, q, { colour: way, width: Math.max(2, unit * 0.14), alpha: 0.95, near: 0.02 });
       }
     }
-    if (this.hole) this.drawHole({ g, project, line, jobs, ink, blue, orange });
+    if (this.hole) drawHole(this, { g, project, line, jobs, ink, paper, blue, orange });
     jobs.sort((p, q) => p[0] - q[0]);
     for (const [, job] of jobs) job();
     g.globalAlpha = 1;
     this.axes(g, W, H, ink);
-  }
-
-  drawHole({ g, project, line, jobs, ink, blue, orange }) {
-    for (const [t, strength] of this.copies()) {
-      for (const shape of this.hole.shapes) {
-        const corners = shape.corners.map((corner) => apply(plus(corner.at, t), this.lattice));
-        const dead = shape.kind === "death", round = shape.kind === "ring";
-        for (const face of shape.faces) {
-          const points = face.map((k) => project(corners[k]));
-          jobs.push([points.reduce((sum, p) => sum + p[2], 0) / 3, () => {
-            Object.assign(g, { fillStyle: orange, globalAlpha: strength === 2 ? 0.22 : 0.1 });
-            g.beginPath();
-            points.forEach((p, k) => (k ? g.lineTo(p[0], p[1]) : g.moveTo(p[0], p[1])));
-            g.fill();
-          }]);
-        }
-        let labelled = strength !== 2 || round;
-        for (const [i, j] of shape.edges) {
-          const width = strength === 2 ? (dead || round ? 2.5 : 5) : 1.5;
-          line(corners[i], corners[j], { colour: dead ? orange : blue, width, dash: dead ? [7, 4] : [], alpha: strength === 2 ? 1 : 0.6, near: 0.01 });
-          const d = Math.hypot(...less(corners[i], corners[j]));
-          if (labelled || d < shape.length - 1e-3) continue; // the longest edge is what the radius measures
-          labelled = true;
-          const [a, b] = [project(corners[i]), project(corners[j])];
-          jobs.push([1e9, () => {
-            Object.assign(g, { globalAlpha: 1, fillStyle: ink, font: "600 12px system-ui, sans-serif", textAlign: "center" });
-            g.fillText(`${d.toFixed(2)} Å`, (a[0] + b[0]) / 2, (a[1] + b[1]) / 2 - 6 + (dead ? 18 : 0));
-          }]);
-        }
-      }
-    }
   }
 
   axes(g, W, H, ink) {
@@ -376,4 +345,4 @@ class Structure {
   }
 }
 
-export { Structure, apply, plus, less, cells };
+export { Structure };
