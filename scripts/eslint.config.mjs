@@ -1,5 +1,5 @@
 // How the page's JavaScript is linted; scripts/check calls ESLint where node is. Nothing is installed into the repository.
-const read = "document window history location navigator structuredClone URLSearchParams localStorage fetch setTimeout clearTimeout getComputedStyle getSelection matchMedia innerHeight innerWidth requestAnimationFrame atob URL Blob Response TextEncoder DecompressionStream ResizeObserver SVGElement CSS console EventTarget Event MessageEvent";
+const read = "document window history location navigator structuredClone URLSearchParams localStorage fetch setTimeout clearTimeout getComputedStyle getSelection matchMedia innerHeight innerWidth PerformanceObserver atob URL Blob Response TextEncoder DecompressionStream ResizeObserver SVGElement CSS console EventTarget Event MessageEvent";
 
 export default [
   {

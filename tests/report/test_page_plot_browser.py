@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,12 @@ PLACES = """() => { const { core: { data, place }, axes: { spanOf } } = screenin
     const [a, b] = [spanOf(x), spanOf(y)];
     return x.map((one, k) => [58 + (one - a[0]) / (a[1] - a[0]) * (W - 70),
       H - 34 - (y[k] - b[0]) / (b[1] - b[0]) * (H - 44)]); }"""
+
+
+# When the plot is told to be drawn, in milliseconds since the page was asked for.
+WHEN_DRAWN = """new MutationObserver(() => {
+    if (!window.plotted && document.getElementById("plot-words")?.textContent) window.plotted = performance.now();
+  }).observe(document, { childList: true, characterData: true, subtree: true });"""
 
 
 def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
@@ -140,20 +145,21 @@ def test_a_thousand_points_do_not_hold_the_first_paint_up(tmp_path: Path, browse
         data["first"] = data["n"] = 1000
 
     page_file = change_rows(write_report(run, top=1000), many)
-    paints = []
-    for _ in range(3):
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
-        page = context.new_page()
-        page.goto(page_file.as_uri())
-        until(page, DRAWN)
-        assert page.text_content("#plot-words").startswith("1\u202f000 candidates")
-        paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-        began = time.perf_counter()
-        page.evaluate("screeningPage.scatter.draw()")
-        drawn = time.perf_counter() - began
-        context.close()
-    assert min(paints) < 500, paints
-    assert drawn < 0.5
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    page.add_init_script(WHEN_DRAWN)
+    page.goto(page_file.as_uri())
+    until(page, DRAWN)
+    assert page.text_content("#plot-words").startswith("1\u202f000 candidates")
+    painted = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    # However busy the machine is: the page is painted first, with its list, and then the plot is drawn.
+    assert painted < page.evaluate("window.plotted")
+    times = page.evaluate(
+        """() => Array.from({ length: 20 }, () => { const begin = performance.now();
+        screeningPage.scatter.draw(); return performance.now() - begin; })"""
+    )
+    context.close()
+    assert min(times) < 50  # of 20: some milliseconds where nothing else runs
 
 
 def test_the_plot_is_folded_on_a_phone_and_stays_as_it_was_left(report: Path, visit: Callable[..., Any]) -> None:

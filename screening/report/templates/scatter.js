@@ -270,16 +270,22 @@ canvas.addEventListener("keydown", (event) => {
 });
 canvas.addEventListener("blur", () => go(null));
 
+// The page is painted first, with its list. A page that nobody sees is never painted: it waits for some seconds.
+const afterPaint = new Promise((done) => {
+  setTimeout(done, 5000);
+  new PerformanceObserver((seen) => { if (seen.getEntriesByName("first-contentful-paint").length) done(); }).observe({ type: "paint", buffered: true });
+});
+
 function startPlot() {
   if (NUMERIC.length < 2) return;
   state.plot = state.plot.map((name, k) => (has(name) ? name : NUMERIC[k]));
   fold.hidden = false;
   fold.open = kept.get("plot") ?? innerWidth > 1000;
   fold.querySelector("summary").addEventListener("click", () => kept.set("plot", !fold.open));
-  fold.addEventListener("toggle", refresh);
+  fold.addEventListener("toggle", () => afterPaint.then(refresh));
   listen("asked", () => {
     fold.querySelector("summary span").textContent = title();
-    requestAnimationFrame(() => setTimeout(refresh)); // the list is painted first
+    afterPaint.then(refresh);
   });
   listen("open", draw);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
