@@ -21,8 +21,14 @@ SURFACES = 4  # different cavities of a channel around whose first a surface is 
 NO_RING = np.iinfo(np.int64).max  # corners of a ring that was not found: it comes last
 
 
-def hole_groups(
-    crystal: Crystal, config: Config | FeatureSettings, *, max_bars: int, groups: int, members: int
+def hole_groups(  # noqa: PLR0913
+    crystal: Crystal,
+    config: Config | FeatureSettings,
+    *,
+    max_bars: int,
+    groups: int,
+    members: int,
+    surfaces: bool = True,
 ) -> list[dict[str, Any]]:
     """Return the channels of `hole_table`, with bars that have the same birth and death as one: what a page draws.
 
@@ -30,7 +36,7 @@ def hole_groups(
     `members`. ``bars`` = [{dim, birth, death, n, members}, ...]: ``n`` counts equal ones among the `max_bars` longest,
     a member is ``[birth atoms, death atoms, centre]``. The birth of a ring is all its corners, of which the last and
     the first are the birth edge; where no ring was found, that edge alone. Rings are looked for of these members, which
-    come before their equals. The first `SURFACES` cavities that end have ``surface`` = {corners, faces} too, a closed
+    come before their equals. With `surfaces` the first `SURFACES` cavities that end have ``surface`` = {corners, faces} too, a closed
     surface around their first member, see `Surfaces`: the atoms of its corners, and triangles as places among these;
     null where none was found.
 
@@ -45,7 +51,7 @@ def hole_groups(
         for dim in range(1, config.homology.max_dim + 1):
             kinds = _kinds(table, dim, groups=groups, members=members, max_bars=max_bars)
             drawn = _drawn(table, dim, kinds, positions=positions, atoms=atoms)
-            if dim == 2 and drawn:
+            if surfaces and dim == 2 and drawn:
                 _add_surfaces(drawn, Surfaces(crystal.lattice, positions), atoms)
             found += [bar for bar, _ in drawn]
         return found

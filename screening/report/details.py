@@ -29,6 +29,7 @@ from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, joined_tables, read_some
 
 LEVEL = 7  # of zlib: 2 % more bytes than 9, in a third of the time
+SURFACED = 100  # candidates of a page in one file; `serve` has those of all
 FACTS = ("n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
 
 
@@ -161,10 +162,12 @@ class Details:
     def squeezed_of(self, wanted: Sequence[Wanted], *, tell: Callable[[int, int], None] = lambda *_: None) -> list[str]:
         """Return what `of` does, each squeezed, made on all cores; `tell` hears how many are done, and of how many.
 
-        Raises as `of`.
+        Surfaces of cavities are looked for in the first `SURFACED`. Raises as `of`.
         """
         found, beside = self._without_structures(wanted)
-        return on_all_cores(partial(_squeezed, config=self.settings), list(zip(found, beside, strict=True)), tell=tell)
+        surfaces = [place < SURFACED for place in range(len(found))]
+        work = partial(_squeezed, config=self.settings)
+        return on_all_cores(work, list(zip(found, beside, surfaces, strict=True)), tell=tell)
 
     def _without_structures(self, wanted: Sequence[Wanted]) -> tuple[list[Crystal | Missing], list[dict[str, Any]]]:
         """Return these candidates as their sources hold them, and everything about each but its structure."""
@@ -232,8 +235,8 @@ def squeezed(value: Any) -> str:
     return base64.b64encode(zlib.compress(text.encode("ascii"), LEVEL)).decode("ascii")
 
 
-def _squeezed(part: Sequence[tuple[Crystal | Missing, dict[str, Any]]], config: FeatureSettings) -> list[str]:
-    return [squeezed({**beside, **shown(found, config)}) for found, beside in part]
+def _squeezed(part: Sequence[tuple[Crystal | Missing, dict[str, Any], bool]], config: FeatureSettings) -> list[str]:
+    return [squeezed({**beside, **shown(found, config, surfaces=surfaces)}) for found, beside, surfaces in part]
 
 
 def _rounded(value: Any) -> float | int:

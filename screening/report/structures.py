@@ -28,12 +28,12 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def shown(found: Crystal | Missing, config: FeatureSettings) -> dict[str, Any]:
+def shown(found: Crystal | Missing, config: FeatureSettings, *, surfaces: bool = True) -> dict[str, Any]:
     """Return the ``structure`` of a crystal, see `drawing`, or ``missing``, which says why there is none."""
     if isinstance(found, Missing):
         return {"missing": found.reason}
     try:
-        return {"structure": drawing(found, config)}
+        return {"structure": drawing(found, config, surfaces=surfaces)}
     except RejectionError as error:
         return {"missing": f"Its holes cannot be computed: {error}"}
 
@@ -64,17 +64,17 @@ def _part_shown(found: Sequence[Crystal | Missing], config: FeatureSettings) -> 
     return [shown(one, config) for one in found]
 
 
-def drawing(crystal: Crystal, config: FeatureSettings) -> dict[str, Any]:
+def drawing(crystal: Crystal, config: FeatureSettings, *, surfaces: bool = True) -> dict[str, Any]:
     """Return what the page draws of a crystal, ready for JSON.
 
-    Its `atoms`, and ``channels``, the holes of each sublattice, see `hole_groups`.
+    Its `atoms`, and ``channels``, the holes of each sublattice, see `hole_groups`; surfaces take twice the time of all else.
 
     Raises
     ------
     RejectionError
         no-mobile-ion, or too large for its persistence.
     """
-    channels = hole_groups(crystal, config, max_bars=BARS, groups=GROUPS, members=MEMBERS)
+    channels = hole_groups(crystal, config, max_bars=BARS, groups=GROUPS, members=MEMBERS, surfaces=surfaces)
     return {**atoms(crystal, config), "channels": channels}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from screening.crystals.crystal import Crystal
 from screening.errors import InputError
 from screening.learn.load import load_model
 from screening.report import curves as packing
+from screening.report import details as details_module
 from screening.report import structures
 from screening.report.details import Details, squeezed
 from screening.report.page import write_report
@@ -147,12 +149,29 @@ def test_many_structures_are_those_computed_one_by_one(monkeypatch: pytest.Monke
     assert [next(iter(one)) for one in together] == ["structure", "structure", "missing", "structure", "structure"]
 
 
-def test_squeezed_details_are_those_of_each(run_dir: Path) -> None:
+def unsqueezed(text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(zlib.decompress(base64.b64decode(text)))
+    return found
+
+
+def bars_of(detail: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the bars of a candidate, none of one that is missing, without their surfaces."""
+    channels = detail["structure"]["channels"] if "structure" in detail else []
+    return [{name: part for name, part in bar.items() if name != "surface"} for one in channels for bar in one["bars"]]
+
+
+def test_squeezed_details_are_those_of_each(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frame = read_ranking(run_dir / "ranking.csv")
     wanted = [Wanted(*map(str, row)) for row in frame[["id", "source", "formula"]].to_numpy()]
     details = Details(run_dir, read_record(run_dir / "run.json"))
     assert details.squeezed_of(wanted) == [squeezed(one) for one in details.of(wanted)]
     assert details.squeezed_of([]) == []
+    whole = [squeezed(one) for one in details.of(wanted)]
+    monkeypatch.setattr(details_module, "SURFACED", 4)
+    assert [place for place, one in enumerate(details.squeezed_of(wanted)) if one == whole[place]] == [0, 1, 2, 3]
+    assert [bars_of(unsqueezed(one)) for one in details.squeezed_of(wanted)] == [
+        bars_of(unsqueezed(one)) for one in whole
+    ]
     assert details.of([]) == []
 
 

@@ -130,7 +130,7 @@ class Holes {
     const surface = surfaceOf(bar, this.member);
     if (surface) return `The surface encloses the cavity: ${surface.faces.length} triangles of ${surface.corners.length} ${around}sites, the longest edge ${bar.birth.toFixed(2)} Å.`;
     if (bar.surface === null) return "No closed surface around it was found within the bound of the search: the triangle and what fills it are shown.";
-    return "A closed surface is looked for around the most persistent cavities that end, and the first of equal ones: here the triangle and what fills it are shown.";
+    return "A closed surface is looked for around the most persistent cavities that end, and the first of equal ones, of the first candidates: here the triangle and what fills it are shown.";
   }
 
   // The most persistent hole of a kind that the model speaks of; false if the sublattice has none.
