@@ -36,9 +36,9 @@ def hole_groups(  # noqa: PLR0913
     `members`. ``bars`` = [{dim, birth, death, n, members}, ...]: ``n`` counts equal ones among the `max_bars` longest,
     a member is ``[birth atoms, death atoms, centre]``. The birth of a ring is all its corners, of which the last and
     the first are the birth edge; where no ring was found, that edge alone. Rings are looked for of these members, which
-    come before their equals. With `surfaces` the first `SURFACES` cavities that end have ``surface`` = {corners, faces} too, a closed
-    surface around their first member, see `Surfaces`: the atoms of its corners, and triangles as places among these;
-    null where none was found.
+    come before their equals. With `surfaces` the first `SURFACES` cavities that end have ``surface`` = {corners, faces}
+    too, a closed surface around their first member, see `Surfaces`: the atoms of its corners, and triangles as places
+    among these; null where none was found.
 
     Raises
     ------

@@ -67,7 +67,8 @@ def _part_shown(found: Sequence[Crystal | Missing], config: FeatureSettings) -> 
 def drawing(crystal: Crystal, config: FeatureSettings, *, surfaces: bool = True) -> dict[str, Any]:
     """Return what the page draws of a crystal, ready for JSON.
 
-    Its `atoms`, and ``channels``, the holes of each sublattice, see `hole_groups`; surfaces take twice the time of all else.
+    Its `atoms`, and ``channels``, the holes of each sublattice, see `hole_groups`. Surfaces take twice
+    the time of all else.
 
     Raises
     ------
