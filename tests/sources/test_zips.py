@@ -69,8 +69,9 @@ def theirs(data: bytes) -> list[tuple[str, bytes]]:
     ),
     piped=st.booleans(),
     force_zip64=st.booleans(),
-    comment=st.binary(max_size=40).filter(lambda comment: b"PK" not in comment),  # zipfile gives up on some
-    before=st.binary(max_size=40),
+    # zipfile takes some signatures where they stand by chance for what they announce, and gives up.
+    comment=st.binary(max_size=40).filter(lambda comment: b"PK" not in comment),
+    before=st.binary(max_size=40).filter(lambda before: b"PK" not in before),
 )
 def test_what_the_standard_library_reads(
     members: list[tuple[str, bytes, int]], piped: bool, force_zip64: bool, comment: bytes, before: bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from screening.errors import StoreError
 from screening.store.backend import LEDGER
 from screening.store.repair import BEFORE, repair
 from screening.store.store import FeatureStore
+from screening.store.tables import ARRAYS
 
 
 @pytest.fixture
@@ -127,6 +129,21 @@ def test_no_more_is_lost_than_is_named(
     assert repair(store).lost == lost  # again it finds the same, and keeps what it kept
     assert not (store / f"{BEFORE}-2").exists()
     went_on(store)
+
+
+def test_a_shard_whose_line_and_chunks_are_gone_is_named(store: Path) -> None:
+    (store / LEDGER).write_bytes(b"".join(edited(lines_of(store))))
+    for array in ARRAYS:
+        shutil.rmtree(store / array / "c" / "1")
+    assert repair(store).lost == [1]
+    went_on(store)
+
+
+def test_a_line_that_stands_there_twice_is_told_and_left_out_once(store: Path) -> None:
+    whole = lines_of(store)
+    (store / LEDGER).write_bytes(b"".join(doubled(whole)))
+    assert repair(store).done[0] == "line 3 of the ledger stands there twice and was left out once"
+    assert lines_of(store) == whole
 
 
 def test_a_ledger_that_is_gone_loses_all_shards_and_no_other_file(store: Path) -> None:

@@ -97,6 +97,8 @@ def test_finish_forgets_shards_beyond_the_end(tmp_path: Path) -> None:
     store.finish(4)
     assert sorted(store.ledger()) == [0]
     assert len(read_table(tmp_path / "s")) == 3
+    for array in ARRAYS:
+        assert [chunk.name for chunk in (tmp_path / "s" / array / "c").iterdir()] == ["0"]
 
 
 def test_finish_clears_what_a_killed_writer_left(tmp_path: Path) -> None:
@@ -140,3 +142,18 @@ def test_what_is_no_store_is_refused(tmp_path: Path) -> None:
 
 def test_differences_name_the_key() -> None:
     assert differences({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}, "c": 2}) == ["a.b: 1 here, 3 in the store"]
+
+
+def test_a_ledger_line_counts_the_rejections_of_its_shard(tmp_path: Path) -> None:
+    """Every third row of the ten is one: of rows 0 to 3, 4 to 7, 8 and 9."""
+    store = filled(tmp_path / "s")
+    assert [store.ledger()[shard].rejected for shard in range(3)] == [1, 1, 1]
+    assert [store.ledger()[shard].rows for shard in range(3)] == [4, 4, 2]
+
+
+def test_one_writer_at_a_time(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s")
+    with store.locked(), pytest.raises(StoreError, match="another run"), FeatureStore.open(tmp_path / "s").locked():
+        pass
+    with FeatureStore.open(tmp_path / "s").locked():  # it is free again
+        pass
