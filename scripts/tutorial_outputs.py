@@ -54,7 +54,7 @@ def _with_outputs(page: str) -> str:
         before = page[end : match.start()]
         end = match.end()
         if match["said"] == "output":
-            parts.append(before.rstrip("\n") + "\n")
+            parts.append(before.strip("\n"))
             continue
         parts += [before, match[0]]
         if match["language"] == "python":

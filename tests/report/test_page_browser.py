@@ -705,7 +705,7 @@ def test_axe_finds_nothing_in_barriers(staged: Path, browser: Any, width: int, s
 def test_polymorphs_are_opened_from_their_compound_and_lead_back(visit: Callable[..., Any], tmp_path: Path) -> None:
     """Of a list cut to its first five, the polymorphs of these can be opened; marks are told in sentences."""
     page = visit(write_report(with_compounds(make_run(tmp_path / "run")), top=5))
-    assert page.inner_text("#shown") == "7 of the first 5 candidates and 2 polymorphs of these"
+    assert page.inner_text("#shown") == "7 of 7: the first 5 candidates and 2 polymorphs of these"
     assert "Fe, Mn may take up or give off electrons" in page.inner_text("#detail dl")
     assert "redox-active Fe, Mn" in page.inner_text("#detail .badges")
     assert "garnet (38)" in page.inner_text("#detail .caution")

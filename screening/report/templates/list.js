@@ -110,7 +110,8 @@ function drawBody() {
   byId("none").textContent = there ? "No candidate fits these filters." : "This run ranked no candidate.";
   const first = data.first ?? there; // further rows are polymorphs of these
   const folded = there > first ? ` and ${grouped(there - first)} polymorph${there - first === 1 ? "" : "s"} of these` : "";
-  byId("shown").textContent = `${grouped(shown.total)} of ${first < data.n ? "the first " : ""}${grouped(first)} candidate${first === 1 ? "" : "s"}${folded}`;
+  const rows = folded ? ` ${grouped(there)}: ` : " ";
+  byId("shown").textContent = `${grouped(shown.total)} of${rows}${first < data.n ? "the first " : ""}${grouped(first)} candidate${first === 1 ? "" : "s"}${folded}`;
   byId("pages").hidden = shown.total <= PAGE;
   byId("range").textContent = `${grouped(ask.from + 1)}–${grouped(last)}`;
   byId("back").disabled = ask.from === 0;
