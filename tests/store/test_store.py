@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,9 @@ def test_some_rows_and_a_seeded_draw_of_others(tmp_path: Path) -> None:
     assert all(wanted - {"not there"} <= ids and len(ids) == 4 for ids in draws.values())
     assert draws[0] == set(read_some(tmp_path / "s", ids=wanted, others=2, seed=0).ids)
     assert set().union(*draws.values()) == set(whole.ids)
+    for seed, ids in draws.items():  # those of the smallest digests, whatever their order in the store
+        others = sorted(set(whole.ids) - wanted, key=lambda id: hashlib.sha256(f"{seed}\0{id}".encode()).digest())
+        assert ids == {*others[:2], whole.ids[1], whole.ids[-1]}
     assert list(read_some(tmp_path / "s", ids=(), others=100).ids) == list(whole.ids)
 
 
