@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -112,6 +113,10 @@ def test_finish_clears_what_a_killed_writer_left(tmp_path: Path) -> None:
     assert read_table(tmp_path / "s").features.tobytes() == before
 
 
+def digest(seed: int, name: str) -> bytes:
+    return hashlib.sha256(f"{seed}\0{name}".encode()).digest()
+
+
 def test_some_rows_and_a_seeded_draw_of_others(tmp_path: Path) -> None:
     filled(tmp_path / "s")
     whole = read_table(tmp_path / "s")
@@ -126,7 +131,7 @@ def test_some_rows_and_a_seeded_draw_of_others(tmp_path: Path) -> None:
     assert draws[0] == set(read_some(tmp_path / "s", ids=wanted, others=2, seed=0).ids)
     assert set().union(*draws.values()) == set(whole.ids)
     for seed, ids in draws.items():  # those of the smallest digests, whatever their order in the store
-        others = sorted(set(whole.ids) - wanted, key=lambda id: hashlib.sha256(f"{seed}\0{id}".encode()).digest())
+        others = sorted(set(whole.ids) - wanted, key=partial(digest, seed))
         assert ids == {*others[:2], whole.ids[1], whole.ids[-1]}
     assert list(read_some(tmp_path / "s", ids=(), others=100).ids) == list(whole.ids)
 
