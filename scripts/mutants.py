@@ -5,7 +5,7 @@ scripts/mutants.py [--only WORDS] [--list]
 
 A fault is a replaced piece of text (`mutants.toml`), and the tests of its room. One that these tests do not notice has
 survived: a test is missing, or the text says why it does no harm. The copy takes the compiled kernels as they are
-installed; processes that tests start by `sys.executable` without `-S` get the package that is installed, not the copy.
+installed; processes that tests start get the copy too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 import tomllib
@@ -25,6 +24,10 @@ from pathlib import Path
 
 from builds import ROOT
 
+# In every process: an editable installation of this tree does not come before the copy.
+FIRST = """import sys
+sys.meta_path[:] = [one for one in sys.meta_path if not type(one).__module__.startswith("_editable")]
+"""
 LIMIT = 600.0  # s for the tests of one fault; what hangs is noticed
 
 
@@ -60,6 +63,7 @@ def copied(folder: Path) -> Path:
         ROOT / "screening", folder / "screening", ignore=shutil.ignore_patterns("__pycache__", "_kernels*.so")
     )
     shutil.copy(found.origin, folder / "screening")
+    (folder / "sitecustomize.py").write_text(FIRST, encoding="utf-8")
     return folder
 
 
@@ -68,10 +72,8 @@ def noticed(fault: Fault, package: Path) -> bool:
     module = package / "screening" / fault.file
     whole = module.read_text(encoding="utf-8")
     module.write_text(planted(fault, whole), encoding="utf-8")
-    paths = [str(package), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    # Without `site`, so that an editable installation of this tree does not come first.
-    words = [sys.executable, "-S", "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *fault.tests.split()]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"}
+    words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *fault.tests.split()]
+    environment = {**os.environ, "PYTHONPATH": str(package), "PYTHONSAFEPATH": "1"}
     try:
         done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, timeout=LIMIT, check=False)
     except subprocess.TimeoutExpired:

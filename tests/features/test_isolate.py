@@ -21,6 +21,7 @@ def test_files_of_the_current_folder_are_not_run(tmp_path: Path, monkeypatch: py
     """A gemmi.py or screening.py where the command is started would be imported instead of the package."""
     for name in ("gemmi", "numpy", "pickle", "screening"):
         (tmp_path / f"{name}.py").write_text(f"open('ran-{name}', 'w')\nraise SystemExit(3)\n")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)  # what the flag is for
     monkeypatch.chdir(tmp_path)
     items = [Item(id="x", source="x.cif", text=rocksalt().encode())]
     rows = rows_apart(items, QUICK)
