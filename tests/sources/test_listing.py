@@ -209,7 +209,20 @@ def test_bombs(tmp_path: Path) -> None:
     found = [outcome(item) for item in items(tarred)]
     assert found[-1] == "too-large"
     assert len(found) < 5
-    assert [outcome(item) for item in items(tarred, limits=InputLimits(max_members=1))][-1] == "too-large"
+
+
+def test_an_archive_is_read_up_to_its_largest_number_of_members(tmp_path: Path) -> None:
+    members = {f"{n}.cif": GOOD for n in range(3)}
+    (tmp_path / "a.tar").write_bytes(tar_bytes(members))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    for name in ("a.tar", "a.zip"):
+        assert [outcome(item) for item in items(tmp_path / name, limits=InputLimits(max_members=3))] == ["read"] * 3
+        *read, last = items(tmp_path / name, limits=InputLimits(max_members=2))
+        assert [outcome(item) for item in read] == ["read"] * 2
+        assert last.rejection is not None
+        assert last.rejection.detail == "more than max_members = 2; the rest was not read"
 
 
 def test_encrypted_and_garbage_archives(tmp_path: Path) -> None:
