@@ -271,3 +271,12 @@ def test_a_model_of_the_first_format_is_still_read() -> None:
     assert len(old.training.ids) == 40
     values, expected = old.contributions(fresh.features)
     np.testing.assert_allclose(values.sum(axis=1) + expected, prediction.mean, atol=1e-6)
+
+
+def test_a_column_that_stands_twice_is_refused(folder: Path) -> None:
+    path = folder / "model.json"
+    said = json.loads(path.read_text(encoding="utf-8"))
+    said["columns"] = [*said["columns"], said["columns"][0]]
+    path.write_text(json.dumps(said), encoding="utf-8")
+    with pytest.raises(ModelError, match="lists a column twice"):
+        load_model(folder)
