@@ -30,21 +30,6 @@ from screening.store.tables import FeatureTable
 FEW = QUICK.model_copy(update={"learn": QUICK.learn.model_copy(update={"repeats": 1, "trees": 10})})
 
 
-@pytest.fixture(scope="module")
-def crystals(planted_table: FeatureTable) -> FeatureTable:
-    return planted_table
-
-
-@pytest.fixture(scope="module")
-def known(planted_labels: Labels) -> Labels:
-    return planted_labels
-
-
-@pytest.fixture(scope="module")
-def model(planted_model: Model) -> Model:
-    return planted_model
-
-
 @pytest.fixture
 def folder(model: Model, tmp_path: Path) -> Path:
     model.save(tmp_path / "model")

@@ -22,21 +22,6 @@ from screening.learn.train import train
 from screening.store.tables import FeatureTable
 
 
-@pytest.fixture(scope="module")
-def crystals(planted_table: FeatureTable) -> FeatureTable:
-    return planted_table
-
-
-@pytest.fixture(scope="module")
-def known(planted_labels: Labels) -> Labels:
-    return planted_labels
-
-
-@pytest.fixture(scope="module")
-def model(planted_model: Model) -> Model:
-    return planted_model
-
-
 def with_learn(**changes: object) -> Config:
     return QUICK.model_copy(update={"learn": QUICK.learn.model_copy(update=changes)})
 
