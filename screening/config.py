@@ -133,6 +133,11 @@ class ClusterConfig(Section):
     workers: Annotated[int, Field(ge=0)] = Field(
         0, description="worker processes started here; 0 = one per core, with device cuda less one per GPU"
     )
+    listing: Literal["auto", "here", "apart"] = Field(
+        "auto",
+        description="crystals are listed in this process or apart, in one of its own; auto: apart for 8 workers "
+        "and more, with a GPU, and with workers elsewhere",
+    )
     in_flight: PositiveInt = Field(3, description="shards in flight per worker")
     bytes_in_flight: PositiveInt = Field(
         256, description="most MiB of CIF text listed and in flight; a shard that is larger goes alone"

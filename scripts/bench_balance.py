@@ -18,10 +18,11 @@ import numpy as np
 from benchmarks import record
 
 import screening.cluster.dispatch
-from screening.cluster.dispatch import Window, Work
+from screening.cluster.dispatch import Window
 from screening.cluster.featurize_all import featurize_all
 from screening.cluster.progress import Progress
 from screening.config import read_config
+from screening.sources import Shard
 from screening.store.store import FeatureStore
 
 RULES = ("listing order", "costly first")
@@ -30,7 +31,7 @@ RULES = ("listing order", "costly first")
 class InListingOrder(Window):
     """Shards as they are listed: with a window of one there is no choice."""
 
-    def take(self, count: int, *, ahead: int) -> Iterator[Work]:
+    def take(self, count: int, *, ahead: int) -> Iterator[Shard]:
         """Yield the next shards."""
         return super().take(count, ahead=1)
 

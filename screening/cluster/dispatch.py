@@ -20,34 +20,20 @@ from screening.cluster.routes import Routes, Way
 from screening.config import Config
 from screening.errors import InputError, ScreeningError, StoreError, UnavailableError
 from screening.host import Device, versions
-from screening.sources import Item
+from screening.sources import Shard
 from screening.store import FeatureStore, LedgerEntry
 
 # A shard that was taken apart does not end its worker; it may still be on one that another shard ends.
 MAX_FAILURES = 20
 ASK_WORKERS = 0.5  # s between two questions to the scheduler how many workers there are
 
-Work = tuple[int, list[Item]]  # index of a shard, and its inputs
-
-
-def shards_of(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of `size`, the last one shorter."""
-    while shard := list(itertools.islice(items, size)):
-        yield shard
-
-
-def cost(shard: list[Item]) -> int:
-    """Return what a shard is expected to cost, in units of its own: the bytes of its texts.
-
-    Nearly all of a large text are sites and symmetry operations, and the time of a crystal grows with its sites.
-    """
-    return sum(len(item.text) for item in shard)
-
 
 class Window:
     """Shards that are listed but not handed out: about as many as are in flight, and no more bytes than allowed.
 
-    Of these the costliest goes first, so that no worker is left with a long shard when the others have finished.
+    Of these the costliest goes first, so that no worker is left with a long shard when the others have finished. What a
+    shard costs is told by the bytes of its texts: nearly all of a large one are sites and symmetry operations, and the
+    time of a crystal grows with its sites.
 
     Parameters
     ----------
@@ -57,24 +43,24 @@ class Window:
         Of the texts of shards in the window and in flight; one shard more may begin below it.
     """
 
-    def __init__(self, work: Iterator[Work], *, most_bytes: int) -> None:
+    def __init__(self, work: Iterator[Shard], *, most_bytes: int) -> None:
         self._work = work
         self._most = most_bytes
-        self._waiting: list[Work] = []
+        self._waiting: list[Shard] = []
         self._held = 0  # bytes in the window and in flight
 
-    def take(self, count: int, *, ahead: int) -> Iterator[Work]:
+    def take(self, count: int, *, ahead: int) -> Iterator[Shard]:
         """Yield at most `count` shards to hand out, the costliest of the next `ahead` first."""
         for _ in range(count):
             self._fill(ahead)
             if not self._waiting:
                 return
-            best = max(range(len(self._waiting)), key=lambda place: (cost(self._waiting[place][1]), -place))
+            best = max(range(len(self._waiting)), key=lambda place: (self._waiting[place].size, -place))
             yield self._waiting.pop(best)
 
-    def done(self, shard: list[Item]) -> None:
+    def done(self, shard: Shard) -> None:
         """Give back the bytes of a shard that has come back for good."""
-        self._held -= cost(shard)
+        self._held -= shard.size
 
     def _fill(self, ahead: int) -> None:
         while len(self._waiting) < ahead and self._held < self._most:
@@ -82,13 +68,13 @@ class Window:
             if following is None:
                 return
             self._waiting.append(following)
-            self._held += cost(following[1])
+            self._held += following.size
 
 
 class Flight(NamedTuple):
     """Shards that were handed out as one piece of work."""
 
-    shards: list[Work]  # more than one only on the way through a GPU
+    shards: list[Shard]  # more than one only on the way through a GPU
     way: Way
     failures: int  # of pieces before this one that held the same shard
     since: float  # time.monotonic()
@@ -96,7 +82,7 @@ class Flight(NamedTuple):
 
 def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who is told; one loop
     store: FeatureStore,
-    work: Iterator[Work],
+    work: Iterator[Shard],
     *,
     config: Config,
     device: Device,
@@ -139,9 +125,9 @@ def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who i
                     progress.workers = workers
             return config.cluster.in_flight * max(1, progress.workers)
 
-        def submit(shards: list[Work], way: Way, *, failures: int = 0) -> distributed.Future[list[LedgerEntry]]:
-            store.reserve((max(index for index, _ in shards) + 1) * store.shard_rows)
-            future = routes.submit_apart(*shards[0]) if failures else routes.submit(shards, way)
+        def submit(shards: list[Shard], way: Way, *, failures: int = 0) -> distributed.Future[list[LedgerEntry]]:
+            store.reserve((max(shard.index for shard in shards) + 1) * store.shard_rows)
+            future = routes.submit_apart(shards[0]) if failures else routes.submit(shards, way)
             flying[future.key] = Flight(shards, way, failures, time.monotonic())
             return future
 
@@ -159,11 +145,11 @@ def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who i
             entries, fault = _outcome(future, path, on_gpu=flight.way == "batch")
             if entries is None and flight.way == "batch":
                 routes.failed(fault, since=flight.since)
-                for work_item in flight.shards:
-                    pending.add(submit([work_item], "core"))
+                for shard in flight.shards:
+                    pending.add(submit([shard], "core"))
                 continue
             if entries is None:
-                index = flight.shards[0][0]
+                index = flight.shards[0].index
                 if flight.failures == MAX_FAILURES:
                     raise StoreError(f"shard {index} cannot be computed: {fault}")
                 if flight.failures == 0:
@@ -172,7 +158,7 @@ def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who i
                 continue
             if flight.way == "batch":
                 routes.returned()
-            for entry, (_, shard) in zip(entries, flight.shards, strict=True):
+            for entry, shard in zip(entries, flight.shards, strict=True):
                 store.commit(entry)
                 window.done(shard)
                 progress.count(entry)

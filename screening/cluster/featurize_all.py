@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
+import stat
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from screening.cluster.client import is_remote
-from screening.cluster.dispatch import compute, shards_of
+from screening.cluster.dispatch import compute
 from screening.cluster.progress import Progress
 from screening.config import FEATURES_VERSION, Config
 from screening.crystals import channel_label
 from screening.errors import Code, DeviceUnavailableError, EngineUnavailableError, StoreError
-from screening.features import columns, distance_columns, featurize, inputs_digest
+from screening.features import columns, distance_columns, featurize
 from screening.homology import ENGINES, choose_engine, engine
-from screening.host import Device, resolve, versions
+from screening.host import Device, cores, resolve, versions
 from screening.locations import Location, make_folder
-from screening.sources import Item, Passed, count_up_to, iter_items
+from screening.sources import Item, Listed, ListedApart, ListedHere, Shard, count_up_to
 from screening.store import (
     STRINGS,
     FeatureStore,
@@ -27,6 +30,7 @@ from screening.store import (
     property_writer,
 )
 
+MANY_WORKERS = 8  # from which shards are listed in a process of their own
 BROKEN = "self-test failed on a two-atom crystal; reinstall this program"
 PROBE = """data_probe
 _cell_length_a 4
@@ -128,6 +132,31 @@ def open_store(path: Location, config: Config) -> FeatureStore:
     return store
 
 
+def listed(crystals: Sequence[str], config: Config, device: Device) -> Listed:
+    """Return the crystals of a run, to be listed in a process of their own where many workers wait for them.
+
+    Not what can be read only once, such as a pipe: it would be another one there.
+
+    Raises
+    ------
+    InputError
+        A path does not exist.
+    """
+    many = is_remote(config.cluster) or device.kind == "cuda" or (config.cluster.workers or cores()) >= MANY_WORKERS
+    apart = many and not any(_only_once(path.removeprefix("@")) for path in crystals)
+    if config.cluster.listing != "auto":
+        apart = config.cluster.listing == "apart"
+    return (ListedApart if apart else ListedHere)(crystals, config.input)
+
+
+def _only_once(path: str) -> bool:
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def featurize_all(
     crystals: Sequence[str],
     *,
@@ -158,30 +187,27 @@ def fill(
     progress: Progress,
 ) -> str:
     """Do what `featurize_all` does, with engine and device decided."""
-    passed = Passed()
-    items = iter_items(crystals, config.input, passed)
+    inputs = listed(crystals, config, device)
     store = open_store(out, config)
     finished = store.sound()
     digests = hashlib.sha256()
 
-    def unfinished() -> Iterator[tuple[int, list[Item]]]:
-        for index, shard in enumerate(shards_of(items, store.shard_rows)):
-            for item in shard:
-                if item.properties:
-                    properties.add(item.id, item.properties)
-            digest = inputs_digest(shard)
-            digests.update(digest.encode())
-            progress.found += len(shard)
-            entry = finished.get(index)
-            if entry is not None and entry.inputs == digest and Code.INTERNAL not in entry.codes:
+    def unfinished() -> Iterator[Shard]:
+        for shard in inputs.shards(store.shard_rows):
+            for id, numbers in shard.properties:
+                properties.add(id, numbers)
+            digests.update(shard.inputs.encode())
+            progress.found += shard.count
+            entry = finished.get(shard.index)
+            if entry is not None and entry.inputs == shard.inputs and Code.INTERNAL not in entry.codes:
                 progress.resumed += entry.rows
                 progress.count(entry)
             else:
-                yield index, shard
+                yield shard
         progress.listed = True
         progress.changed()
 
-    with store.locked(), property_writer(out) as properties:
+    with contextlib.closing(inputs), store.locked(), property_writer(out) as properties:
         work = unfinished()
         first = next(work, None)
         if first is not None:  # no cluster is started where nothing is left to do
@@ -192,8 +218,8 @@ def fill(
         if progress.found == 0:
             raise StoreError("no crystal found: none of the given paths holds a file of a known format")
         store.finish(progress.found)
-    if passed.outputs:
-        shown = ", ".join(passed.outputs[:3]) + (f" and {len(passed.outputs) - 3} more" if passed.outputs[3:] else "")
+    if outputs := inputs.passed.outputs:
+        shown = ", ".join(outputs[:3]) + (f" and {len(outputs) - 3} more" if outputs[3:] else "")
         progress.say(f"not read, as this program wrote it: {shown}")
     for entry in store.ledger().values():
         progress.fallbacks.update(reason for _, _, reason in entry.fallbacks)

@@ -16,18 +16,27 @@ from screening.cluster.node import BATCH, GPU_THREADS, READER, gpu_worker_option
 from screening.cluster.progress import Progress
 from screening.config import Config
 from screening.features import (
+    Prepared,
     assemble,
     featurize_apart,
     featurize_shard_in_time,
-    inputs_digest,
     persist,
     prepare,
     write_shard,
 )
-from screening.gpu import MOST_CLOUDS, collector_counts, curves_of_shards, finish_shards, opened, read_shards, suits
+from screening.gpu import (
+    MOST_CLOUDS,
+    ReadShard,
+    collector_counts,
+    curves_of_shards,
+    finish_shards,
+    opened,
+    read_shards,
+    suits,
+)
 from screening.homology import ENGINES
 from screening.host import Device
-from screening.sources import Item
+from screening.sources import Shard, unpacked
 from screening.store import LedgerEntry, ShardRows
 
 GPU = {"GPU": 1}  # what a task that has a GPU to itself asks for
@@ -101,23 +110,25 @@ class Routes:
         long = self._progress.found >= self._config.cluster.gpu_from
         return BUNDLE if long and self.way() == "batch" else 1
 
-    def submit(self, shards: list[tuple[int, list[Item]]], way: Way) -> distributed.Future[list[LedgerEntry]]:
+    def submit(self, shards: list[Shard], way: Way) -> distributed.Future[list[LedgerEntry]]:
         """Return the future of the ledger entries of some shards; more than one only on the way ``batch``."""
         client, path, config = self._client, self._path, self._config
         if way == "batch":
-            read = client.submit(read_shards, [items for _, items in shards], config, pure=False, resources=READER)
+            read = client.submit(_read, [shard.packed for shard in shards], config, pure=False, resources=READER)
             curves = client.submit(curves_of_shards, read, config, pure=False, resources=BATCH)
-            indices = [index for index, _ in shards]
+            indices = [shard.index for shard in shards]
             return client.submit(finish_shards, path, indices, curves, config, pure=False, resources=READER)
-        ((index, items),) = shards
+        (shard,) = shards
         if way == "steps":
-            return submit_steps(client, path, index, items, config=config, device=self._device)
-        return client.submit(_featurized, path, index, items, config, pure=False, **self._on_core())
+            return submit_steps(client, path, shard, config=config, device=self._device)
+        return client.submit(_featurized, path, shard.index, shard.packed, config, pure=False, **self._on_core())
 
-    def submit_apart(self, index: int, items: list[Item]) -> distributed.Future[list[LedgerEntry]]:
+    def submit_apart(self, shard: Shard) -> distributed.Future[list[LedgerEntry]]:
         """Return the future of a shard that is computed crystal by crystal."""
         needs = {"resources": GPU} if ENGINES[self._config.homology.engine].needs_gpu else self._on_core()
-        return self._client.submit(_featurized_apart, self._path, index, items, self._config, pure=False, **needs)
+        return self._client.submit(
+            _featurized_apart, self._path, shard.index, shard.packed, self._config, pure=False, **needs
+        )
 
     def returned(self) -> None:
         """Note that a GPU returned what it was given."""
@@ -196,27 +207,35 @@ def _has(client: distributed.Client, resource: str) -> bool:
     return any(worker["resources"].get(resource) for worker in workers.values())
 
 
-def _featurized(path: str, index: int, items: list[Item], config: Config) -> list[LedgerEntry]:
-    return [featurize_shard_in_time(path, index, items, config)]
+def _featurized(path: str, index: int, packed: bytes, config: Config) -> list[LedgerEntry]:
+    return [featurize_shard_in_time(path, index, unpacked(packed), config)]
 
 
-def _featurized_apart(path: str, index: int, items: list[Item], config: Config) -> list[LedgerEntry]:
-    return [featurize_apart(path, index, items, config)]
+def _featurized_apart(path: str, index: int, packed: bytes, config: Config) -> list[LedgerEntry]:
+    return [featurize_apart(path, index, unpacked(packed), config)]
+
+
+def _read(packed: list[bytes], config: Config) -> list[ReadShard]:
+    return read_shards([unpacked(one) for one in packed], config)
+
+
+def _prepared(packed: bytes, config: Config) -> Prepared:
+    return prepare(unpacked(packed), config)
 
 
 def _written(path: str, index: int, rows: ShardRows, inputs: str) -> list[LedgerEntry]:
     return [write_shard(path, index, rows, inputs)]
 
 
-def submit_steps(  # noqa: PLR0913
-    client: distributed.Client, path: str, index: int, shard: list[Item], *, config: Config, device: Device
+def submit_steps(
+    client: distributed.Client, path: str, shard: Shard, *, config: Config, device: Device
 ) -> distributed.Future[list[LedgerEntry]]:
     """Return the future of the one entry of a shard whose steps are tasks of their own; GPUs are asked for as needed.
 
     While one shard's task has the GPU, the worker's other threads parse the next shards and write the last ones.
     """
-    prepared = client.submit(prepare, shard, config, pure=False)
+    prepared = client.submit(_prepared, shard.packed, config, pure=False)
     needs = GPU if ENGINES[config.homology.engine].needs_gpu else {}
     homology = client.submit(persist, prepared, config, pure=False, **({"resources": needs} if needs else {}))
     rows = client.submit(assemble, prepared, homology, config, device.arrays, pure=False, resources=GPU)
-    return client.submit(_written, path, index, rows, inputs_digest(shard), pure=False)
+    return client.submit(_written, path, shard.index, rows, shard.inputs, pure=False)

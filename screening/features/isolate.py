@@ -19,9 +19,9 @@ import numpy as np
 
 from screening.config import Config
 from screening.errors import Code, Rejection
-from screening.features.shard import assemble, featurize, inputs_digest, persist, prepare, write_shard
+from screening.features.shard import assemble, featurize, persist, prepare, write_shard
 from screening.host import Child, receive, send
-from screening.sources import Item
+from screening.sources import Item, inputs_digest
 from screening.store import LedgerEntry, ShardRows
 
 

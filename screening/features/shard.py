@@ -6,7 +6,6 @@ does all four; with GPUs each step is a task, so that parsing and writing go on 
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -34,19 +33,8 @@ from screening.features.distances import NEIGHBOURS, PAIRS, average_distances
 from screening.homology import Barcodes, PercolationRanks, engine, ticks
 from screening.host import time_limit
 from screening.locations import location
-from screening.sources import Item, read_item
+from screening.sources import Item, inputs_digest, read_item
 from screening.store import FEATURIZED, N_ELEMENTS, NUMBERS, REJECTED, STRINGS, FeatureStore, LedgerEntry, ShardRows
-
-
-def inputs_digest(items: Sequence[Item]) -> str:
-    """Return the SHA-256 (hex) of everything a shard is computed from: ids, sources, texts, rejections."""
-    digest = hashlib.sha256()
-    for item in items:
-        refusal = f"{item.rejection.code.value}\0{item.rejection.detail}" if item.rejection else ""
-        text = item.text if item.format == "cif" else f"{item.format}\0".encode() + item.text
-        parts = (item.id.encode(), item.source.encode(), text, refusal.encode())
-        digest.update(b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "little"), part)]))
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,23 @@ from screening.sources.listing import iter_items
 from screening.sources.lookup import Missing, Wanted, absent, find_crystals
 from screening.sources.passed import Passed
 from screening.sources.raw import Raw
+from screening.sources.shards import Listed, ListedApart, ListedHere, Shard, inputs_digest, unpacked
 
 __all__ = [
     "Item",
+    "Listed",
+    "ListedApart",
+    "ListedHere",
     "Missing",
     "Passed",
     "Raw",
+    "Shard",
     "Wanted",
     "absent",
     "count_up_to",
     "find_crystals",
+    "inputs_digest",
     "iter_items",
     "read_item",
+    "unpacked",
 ]

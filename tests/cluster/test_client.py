@@ -24,7 +24,7 @@ from screening.errors import ConfigError, DeviceUnavailableError, InputError
 from screening.features.shard import Prepared, assemble, featurize_shard, persist, prepare
 from screening.host import versions
 from screening.host.gpu import Device, Gpu
-from screening.sources.blocks import Item
+from screening.sources import Item, Shard
 
 true_versions = versions
 ON_GPU = Device("cuda", "cuda, in a test", gpus=(Gpu(0, "none", 8 << 30, (9, 0)),) * 2, arrays="numpy")
@@ -59,7 +59,7 @@ def test_steps_on_a_gpu_worker_write_what_one_task_writes(tmp_path: Path) -> Non
         Client(workers) as client,
     ):
         futures = [
-            submit_steps(client, str(stepped.path), index, shard, config=QUICK, device=ON_GPU)
+            submit_steps(client, str(stepped.path), Shard.of(index, shard), config=QUICK, device=ON_GPU)
             for index, shard in enumerate(shards)
         ]
         for future in futures:
@@ -109,12 +109,12 @@ def test_one_task_at_a_time_has_the_gpu_while_others_parse(tmp_path: Path, monke
         ) as workers,
         Client(workers) as client,
     ):
-        first = submit_steps(client, str(store.path), 0, items(24)[0], config=QUICK, device=ON_GPU)
+        first = submit_steps(client, str(store.path), Shard.of(0, items(24)[0]), config=QUICK, device=ON_GPU)
         deadline = time.monotonic() + 30
         while not Watched.busy and time.monotonic() < deadline:
             time.sleep(0.01)
         rest = [
-            submit_steps(client, str(store.path), index, shard, config=QUICK, device=ON_GPU)
+            submit_steps(client, str(store.path), Shard.of(index, shard), config=QUICK, device=ON_GPU)
             for index, shard in enumerate(items(24))
             if index
         ]

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_crystals import write_set
 
-from screening.cluster.dispatch import Window, shards_of
+from screening.cluster.dispatch import Window
 from screening.cluster.featurize_all import featurize_all
 from screening.cluster.progress import Progress
 from screening.config import read_config
 from screening.runs.verify import verify
-from screening.sources.blocks import Item
+from screening.sources import Shard
 
 
-def shard(size: int) -> list[Item]:
-    return [Item(id="x", source="x", text=b"x" * size)]
+def shard(index: int, size: int) -> Shard:
+    return Shard(index=index, count=1, inputs="", size=size, packed=b"")
 
 
 @given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 60), st.integers(1, 6), st.integers(0, 2**32 - 1))
@@ -33,46 +33,38 @@ def test_window_laws(sizes: list[int], most: int, ahead: int, seed: int) -> None
     def work():
         for index, size in enumerate(sizes):
             read.append(index)
-            yield index, shard(size)
+            yield shard(index, size)
 
     window = Window(work(), most_bytes=most)
-    flying: list[tuple[int, list[Item]]] = []
+    flying: list[Shard] = []
     seen: list[int] = []
     while len(seen) < len(sizes):
-        for index, items in window.take(max(0, ahead - len(flying)), ahead=ahead):
-            flying.append((index, items))
+        flying.extend(window.take(max(0, ahead - len(flying)), ahead=ahead))
         held = sum(sizes[index] for index in read) - sum(sizes[index] for index in seen)
         # All that was read and is not done: within the bound but for the last one read.
         assert held - (sizes[read[-1]] if read else 0) < most
         assert len(read) - len(seen) <= 2 * ahead
         assert flying, "nothing in flight though work is left"
-        index, items = flying.pop(rng.randrange(len(flying)))
-        window.done(items)
-        seen.append(index)
+        back = flying.pop(rng.randrange(len(flying)))
+        window.done(back)
+        seen.append(back.index)
     assert sorted(seen) == list(range(len(sizes)))
     assert not list(window.take(3, ahead=ahead))
 
 
 def test_the_costliest_of_the_window_goes_first_and_equal_ones_in_order() -> None:
-    window = Window(iter([(index, shard(size)) for index, size in enumerate([1, 5, 3, 5, 9, 2])]), most_bytes=10**6)
-    assert [index for index, _ in window.take(4, ahead=4)] == [1, 4, 3, 2]
-    assert [index for index, _ in window.take(4, ahead=4)] == [5, 0]
+    window = Window(iter([shard(index, size) for index, size in enumerate([1, 5, 3, 5, 9, 2])]), most_bytes=10**6)
+    assert [one.index for one in window.take(4, ahead=4)] == [1, 4, 3, 2]
+    assert [one.index for one in window.take(4, ahead=4)] == [5, 0]
 
 
 def test_a_shard_beyond_the_bound_goes_alone() -> None:
-    window = Window(iter([(index, shard(100)) for index in range(3)]), most_bytes=10)
+    window = Window(iter([shard(index, 100) for index in range(3)]), most_bytes=10)
     first = list(window.take(3, ahead=3))
-    assert [index for index, _ in first] == [0]
+    assert [one.index for one in first] == [0]
     assert list(window.take(3, ahead=3)) == []
-    window.done(first[0][1])
-    assert [index for index, _ in window.take(3, ahead=3)] == [1]
-
-
-def test_shards_hold_every_input_once() -> None:
-    items = [Item(id=str(number), source="x", text=b"") for number in range(10)]
-    found = list(shards_of(iter(items), 4))
-    assert [len(one) for one in found] == [4, 4, 2]
-    assert [item.id for one in found for item in one] == [str(number) for number in range(10)]
+    window.done(first[0])
+    assert [one.index for one in window.take(3, ahead=3)] == [1]
 
 
 @pytest.mark.filterwarnings("error")
