@@ -58,7 +58,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
         "-n", type=int, default=10_000, help="crystals of the section whole: generated where --crystals are fewer"
     )
     parser.add_argument("--calls", type=int, default=100, help="calls of ripser++ in the section memory")
-    parser.add_argument("--time-limit", type=float, default=60.0, help="longest time of a section, s")
+    parser.add_argument("--time-limit", type=float, default=100.0, help="longest time of a section, s")
     parser.add_argument("--section", choices=SECTIONS, help=argparse.SUPPRESS)  # of the child: this section, to --rows
     parser.add_argument("--rows", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args(words)
@@ -108,6 +108,9 @@ def check(chosen: argparse.Namespace) -> int:
         else:
             sections.append(Section(name, title, 0.0, [Row(title, "skipped", "no GPU answers")]))
         print(f"{title}: {sections[-1].outcome}", flush=True)
+        for row in sections[-1].rows:
+            if row.outcome == "failed":
+                print(f"  {row.name}: {row.detail}", flush=True)
     report = report_of(about, sections, no_gpu=no_gpu)
     data, page = write_report(report, chosen.out)
     print(f"no GPU: {no_gpu}" if no_gpu is not None else report["outcome"])

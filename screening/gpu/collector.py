@@ -121,7 +121,7 @@ class Collector:
             self._compute(flow, batch)
         except MemoryError as error:
             if len(batch) == 1:
-                batch[0].error = error
+                self._compute_halves(flow, batch[0], error)
                 return
             middle = len(batch) // 2
             self._compute_or_tell(flow, batch[:middle])
@@ -129,6 +129,22 @@ class Collector:
         except BaseException as error:
             for request in batch:
                 request.error = error
+
+    def _compute_halves(self, flow: Flow, request: _Request, error: MemoryError) -> None:
+        """Compute one request that is too large by itself in two halves."""
+        count = len(request.cells)
+        if count < 2:
+            request.error = error
+            return
+        parts = np.arange(count // 2), np.arange(count // 2, count)
+        halves = [_Request(request.cells.take(part), request.since) for part in parts]
+        for half in halves:
+            self._compute_or_tell(flow, [half])
+            if half.error is not None:
+                request.error = half.error
+                return
+        request.values = np.concatenate([half.values for half in halves if half.values is not None])
+        request.outcomes = np.concatenate([half.outcomes for half in halves if half.outcomes is not None])
 
     def _next_batch(self) -> list[_Request]:
         """Return the requests of the next batch, in the order in which they came; none when closed."""

@@ -6,11 +6,13 @@ GPU left, rows, store). What travels between them are flat arrays. Rows are thos
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +29,15 @@ from screening.host import time_limit
 from screening.sources import Item
 from screening.store import STRINGS, LedgerEntry, ShardRows
 
+Values: TypeAlias = NDArray[np.float32] | NDArray[np.uint16] | NDArray[np.uint8]
+
 
 @dataclass(frozen=True, slots=True)
 class ReadShard:
     """One shard, read."""
 
     inputs: str  # SHA-256 (hex) of the inputs
-    described: Described
-    densities: FloatArray  # (n_channels, n_used, 3)
+    rest: bytes  # what only the last step needs, see `_unpacked`: the GPU's process passes it on as it is
     cells: Cells  # (n_channels x n_used) clouds, channel after channel
 
 
@@ -43,9 +46,8 @@ class ShardCurves:
     """One shard with its curves, but for the clouds that the GPU left."""
 
     inputs: str
-    described: Described
-    densities: FloatArray
-    values: NDArray[np.float32]  # of all clouds, as `Cells.value_offsets`
+    rest: bytes
+    values: Values  # of all clouds, as `Cells.value_offsets`
     outcomes: NDArray[np.int32]  # (n_clouds,) 0 = done, otherwise a key of `REASONS`
     left: Cells  # the clouds whose outcome is not 0
 
@@ -66,7 +68,8 @@ def read_shard(items: Sequence[Item], config: Config) -> ReadShard:
         described = describe(prepared, config)
         parts = np.stack([densities(batch) for batch in batches])
         spent = described.seconds + time.perf_counter() - started
-        return ReadShard(prepared.inputs, replace(described, seconds=spent), parts, cells)
+        rest = pickle.dumps((replace(described, seconds=spent), parts), pickle.HIGHEST_PROTOCOL)
+        return ReadShard(prepared.inputs, rest, cells)
 
 
 def read_shards(shards: Sequence[Sequence[Item]], config: Config) -> list[ReadShard]:
@@ -93,9 +96,8 @@ def curves_of_shards(read: Sequence[ReadShard], config: Config) -> list[ShardCur
         curves.append(
             ShardCurves(
                 inputs=one.inputs,
-                described=one.described,
-                densities=one.densities,
-                values=values[offsets[begin] : offsets[end]],
+                rest=one.rest,
+                values=compact(values[offsets[begin] : offsets[end]]),
                 outcomes=own,
                 left=one.cells.take(np.flatnonzero(own)),
             )
@@ -121,15 +123,15 @@ def finish_shards(
 def shard_rows(curves: ShardCurves, config: Config) -> ShardRows:
     """Return the rows of a shard, the clouds that the GPU left computed here."""
     settings = CurveSettings.of(config)
-    described, channels = curves.described, config.cloud.channels
+    described, densities_of = _unpacked(curves.rest)
+    channels = config.cloud.channels
     n_used = len(described.used)
     started = time.perf_counter()
     left = np.flatnonzero(curves.outcomes)
-    values = curves.values
+    values = curves.values.astype(np.float32)
     r_cut = np.repeat(np.array(settings.r_max), n_used)
     if len(left):
         found, r_cut[left] = host_curves(curves.left, settings)
-        values = values.copy()
         into, out_of = _value_offsets(settings, n_used), curves.left.value_offsets(settings)
         for place, cloud in enumerate(left):
             values[into[cloud] : into[cloud + 1]] = found[out_of[place] : out_of[place + 1]]
@@ -137,11 +139,15 @@ def shard_rows(curves: ShardCurves, config: Config) -> ShardRows:
     begin = 0
     for channel, width in enumerate(settings.widths()):
         end = begin + n_used * width
-        parts += [values[begin:end].reshape(n_used, width), curves.densities[channel].astype(np.float32)]
+        parts += [values[begin:end].reshape(n_used, width), densities_of[channel].astype(np.float32)]
         begin = end
     ids = described.strings[described.used, STRINGS.index("id")]
     fallbacks = tuple(
-        (str(ids[cloud % n_used]), channel_label(channels[cloud // n_used], config.cloud), _reason(curves, int(cloud)))
+        (
+            str(ids[cloud % n_used]),
+            channel_label(channels[cloud // n_used], config.cloud),
+            REASONS[int(curves.outcomes[cloud])],
+        )
         for cloud in left
     )
     features, complete = np.concatenate(parts, axis=1), r_cut.reshape(len(channels), n_used).T
@@ -149,8 +155,24 @@ def shard_rows(curves: ShardCurves, config: Config) -> ShardRows:
     return with_features(described, features, complete, fallbacks=fallbacks, config=config)
 
 
-def _reason(curves: ShardCurves, cloud: int) -> str:
-    return REASONS[int(curves.outcomes[cloud])]
+def compact(values: NDArray[np.float32]) -> Values:
+    """Return the same numbers in the smallest type that holds each of them exactly.
+
+    Curves count holes: a quarter of the bytes goes from the GPU's process to those that write.
+    """
+    if not np.signbit(values).any():  # a negative zero is another number of bytes equal to none of these
+        most = values.max(initial=0.0)
+        if most <= np.iinfo(np.uint8).max and np.array_equal(bytes_ := values.astype(np.uint8), values):
+            return bytes_
+        if most <= np.iinfo(np.uint16).max and np.array_equal(words := values.astype(np.uint16), values):
+            return words
+    return values
+
+
+def _unpacked(rest: bytes) -> tuple[Described, FloatArray]:
+    """Return what `read_shard` packed in this run: the crystals described, and densities (n_channels, n_used, 3)."""
+    unpacked: tuple[Described, FloatArray] = pickle.loads(rest)  # noqa: S301 - this program's own
+    return unpacked
 
 
 def _value_offsets(settings: CurveSettings, n_used: int) -> IntArray:

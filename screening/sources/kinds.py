@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from screening.crystals import kind_of_text
 from screening.sources.files import PACKED
@@ -65,6 +66,7 @@ def is_archive(name: str) -> bool:
     return name.lower().endswith(ARCHIVE_SUFFIXES)
 
 
+@lru_cache(maxsize=16)  # a file is asked after three times in a row
 def kind_by_name(name: str) -> Kind | None:
     """Return the kind that a file name says, None where it says nothing."""
     base = name.replace("\\", "/").rpartition("/")[2]

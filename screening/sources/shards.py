@@ -69,12 +69,10 @@ def unpacked(packed: bytes) -> list[Item]:
     return items
 
 
-def shards_of(items: Iterator[Item], size: int) -> Iterator[Shard]:
-    """Yield the items in shards of `size`, the last one shorter."""
-    for index in itertools.count():
-        if not (shard := list(itertools.islice(items, size))):
-            return
-        yield Shard.of(index, shard)
+def groups_of(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of `size`, the last one shorter."""
+    while group := list(itertools.islice(items, size)):
+        yield group
 
 
 class ListedHere:
@@ -97,9 +95,13 @@ class ListedHere:
         self.passed = Passed()  # complete at the end
         self._items = iter_items(crystals, limits, self.passed)
 
+    def groups(self, size: int) -> Iterator[list[Item]]:
+        """Yield them in lists of `size`, once."""
+        return groups_of(self._items, size)
+
     def shards(self, size: int) -> Iterator[Shard]:
         """Yield them in shards of `size`, once."""
-        return shards_of(self._items, size)
+        return (Shard.of(index, group) for index, group in enumerate(self.groups(size)))
 
     def close(self) -> None:
         """List no more."""

@@ -102,6 +102,8 @@ def read_rejections(path: Location) -> list[Rejection]:
     rejections = []
     store = FeatureStore.open(path)
     for entry in store.entries():
+        if not entry.rejected:
+            continue
         status, names = store.read_names(entry)
         for strings in names[status == REJECTED]:
             id, source, _, _, code, detail = (str(cell) for cell in strings)

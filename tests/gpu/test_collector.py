@@ -103,15 +103,16 @@ def test_flows_compute_beside_one_another() -> None:
     collector.close()
 
 
-def test_a_batch_too_large_for_the_memory_is_halved() -> None:
-    device, cells = Echo(room=7), shards(8)
+@pytest.mark.parametrize("room", [7, 3, 1])
+def test_a_batch_too_large_for_the_memory_is_halved_shards_too(room: int) -> None:
+    device, cells = Echo(room=room), shards(8)
     collector = Collector(device, SETTINGS, wait=0.3)
     check(ask(collector, cells), cells)
     collector.close()
 
 
-def test_one_shard_too_large_is_told_to_its_owner() -> None:
-    collector = Collector(Echo(room=3), SETTINGS, wait=0.01)
+def test_one_cloud_too_large_is_told_to_its_owner() -> None:
+    collector = Collector(Echo(room=0), SETTINGS, wait=0.01)
     with pytest.raises(MemoryError):
         collector.compute(shards(1)[0])
     collector.close()

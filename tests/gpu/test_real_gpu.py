@@ -20,9 +20,15 @@ pytestmark = pytest.mark.gpu
 SETTINGS = CurveSettings.of(Config())
 
 
-def test_bars_and_curves_are_the_cpu_engines(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder for compiled kernels, so that one is compiled once, anew."""
+    return tmp_path_factory.mktemp("kernels")
+
+
+def test_bars_and_curves_are_the_cpu_engines(kernels: Path) -> None:
     cells = random_cells(4, count=400)
-    flow = CudaDevice(memory_share=0.5, cache=tmp_path / "kernels").flow()
+    flow = CudaDevice(memory_share=0.5, cache=kernels).flow()
     values, outcomes = flow.compute(cells, SETTINGS, most_bars=4_000_000)
     wanted, _ = host_curves(cells, SETTINGS)
     offsets = cells.value_offsets(SETTINGS)
@@ -35,15 +41,14 @@ def test_bars_and_curves_are_the_cpu_engines(tmp_path: Path) -> None:
         assert values[span].tobytes() == wanted[span].tobytes()
 
 
-def test_a_store_made_with_the_gpu_is_that_of_a_cpu_run(tmp_path: Path) -> None:
+def test_a_store_made_with_the_gpu_is_that_of_a_cpu_run(tmp_path: Path, kernels: Path) -> None:
     folder = tmp_path / "crystals"
     folder.mkdir()
     for index in range(60):
         (folder / f"c{index:02}.cif").write_text(rocksalt(anion="Cl", scale=1 + index / 100))
     for device in ("cpu", "cuda"):
-        config = read_config(
-            None, {"device": device, "store": {"shard_rows": 8}, "cluster": {"workers": 2, "gpu_from": 0}}
-        )
+        cluster = {"workers": 2, "gpu_from": 0, "kernel_cache": kernels}
+        config = read_config(None, {"device": device, "store": {"shard_rows": 8}, "cluster": cluster})
         progress = Progress()
         featurize_all([str(folder)], config=config, out=tmp_path / f"{device}.zarr", progress=progress)
     assert progress.gpu["clouds"] == 300

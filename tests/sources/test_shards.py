@@ -17,7 +17,7 @@ from screening.config import Config
 from screening.errors import Code, InputError, Rejection, StoreError
 from screening.host import Child
 from screening.sources import Item, ListedApart, ListedHere, iter_items, unpacked
-from screening.sources.shards import inputs_digest, shards_of
+from screening.sources.shards import Shard, groups_of, inputs_digest
 
 LIMITS = Config().input
 texts = st.text(alphabet=st.characters(codec="utf-8"), max_size=20)
@@ -35,7 +35,7 @@ items = st.builds(
 
 @given(st.lists(items, max_size=12), st.integers(1, 5))
 def test_shards_hold_every_input_once_and_say_what_they_hold(given_items: list[Item], size: int) -> None:
-    shards = list(shards_of(iter(given_items), size))
+    shards = [Shard.of(index, group) for index, group in enumerate(groups_of(iter(given_items), size))]
     assert [shard.index for shard in shards] == list(range(len(shards)))
     assert all(shard.count == size for shard in shards[:-1])
     assert [item for shard in shards for item in unpacked(shard.packed)] == given_items
@@ -84,7 +84,7 @@ from screening.sources import lister
 
 class Broken:
     def __init__(self, crystals, limits): pass
-    def shards(self, size):
+    def groups(self, size):
         print("a library says something")
         raise {error}("it went wrong")
         yield
