@@ -7,7 +7,10 @@ core. Which way a shard goes changes no byte of the store but the reasons in its
 from __future__ import annotations
 
 import math
+import os
+import signal
 import time
+from contextlib import suppress
 from typing import Any, Literal
 
 import distributed
@@ -40,6 +43,7 @@ from screening.sources import Shard, unpacked
 from screening.store import LedgerEntry, ShardRows
 
 GPU = {"GPU": 1}  # what a task that has a GPU to itself asks for
+GPU_NAME = "gpu-"  # of its process among the workers started here
 GPU_FAILURES = 3  # in a row, after which a GPU is not asked again
 BUNDLE = 4  # shards
 BATCHES_AHEAD = 2  # per GPU, so that one is collected while another is computed
@@ -78,6 +82,7 @@ class Routes:
         # Whether workers for cores and for GPUs are told apart: those that are started for a run are.
         own = config.cluster.scheduler is None
         self._marked = self._batches and (own or (_has(client, "READER") and _has(client, "BATCH")))
+        self._own_processes = self._marked and own and config.cluster.kind == "local"
         self._added = self._marked and (not own or config.cluster.kind != "local")
         self._failures = 0
         self._failed_at = -math.inf
@@ -154,6 +159,9 @@ class Routes:
         """Pass on what the GPU processes have done."""
         if self._opening is None:
             return
+        if "used" not in self._progress.gpu and self._own_processes:
+            self._end_gpus()
+            return
         try:
             found = [counts for counts in self._client.run(collector_counts).values() if counts is not None]
         except Exception:  # a worker that is gone tells nothing
@@ -164,6 +172,15 @@ class Routes:
             "largest_batch": max((counts.largest for counts in found), default=0),
             "busy_seconds": round(sum(counts.busy for counts in found), 3),
         }
+
+    def _end_gpus(self) -> None:
+        """End the GPUs' processes that are still opening a device: in the driver they listen to nobody."""
+        cluster: Any = self._client.cluster
+        for name, nanny in cluster.workers.items():
+            if str(name).startswith(GPU_NAME):
+                nanny.auto_restart = False
+                with suppress(ProcessLookupError, TypeError):  # it has ended, or has not begun
+                    os.kill(nanny.pid, signal.SIGKILL)
 
     def _on_core(self) -> dict[str, Any]:
         return {"resources": READER} if self._marked else {}
@@ -198,7 +215,7 @@ class Routes:
         threads = self._config.cluster.gpu_threads or GPU_THREADS
         for gpu in self._device.gpus:
             own = gpu_worker_options(gpu.index, threads=threads, options=options)
-            cluster.worker_spec[f"gpu-{gpu.index}"] = {"cls": cluster.new_spec["cls"], "options": own}
+            cluster.worker_spec[f"{GPU_NAME}{gpu.index}"] = {"cls": cluster.new_spec["cls"], "options": own}
         cluster.scale(len(cluster.worker_spec))
 
 

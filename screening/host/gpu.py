@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import sys
 from dataclasses import dataclass
-from importlib.metadata import packages_distributions
+from importlib.metadata import Distribution, packages_distributions
+from pathlib import Path
 from typing import Literal
 
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, MissingExtraError, UnavailableError
@@ -136,7 +138,20 @@ def _describe(driver: ctypes.CDLL, index: int) -> Gpu:
 
 def cupy_wheels() -> tuple[str, ...]:
     """Return the names of the installed packages that bring CuPy: one for each CUDA version that it is built for."""
-    return tuple(sorted(set(packages_distributions().get("cupy", ()))))
+    # Of all packages only those of this name are read: in an image of hundreds asking them all takes two seconds.
+    found = {wheel.name for wheel in map(Distribution.at, _named_cupy()) if _brings_cupy(wheel)}
+    return tuple(sorted(found or set(packages_distributions().get("cupy", ()))))
+
+
+def _named_cupy() -> list[Path]:
+    return [folder for entry in sys.path for folder in Path(entry).glob("[cC]u[pP]y*.dist-info")]
+
+
+def _brings_cupy(wheel: Distribution) -> bool:
+    modules = wheel.read_text("top_level.txt")
+    if modules is not None:
+        return "cupy" in modules.split()
+    return any(line.startswith("cupy/") for line in (wheel.read_text("RECORD") or "").splitlines())
 
 
 def check_one_cupy(wheels: tuple[str, ...]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import dask
+import psutil
 import pytest
 from made_crystals import rocksalt
 from paths import SUPPORT
@@ -79,6 +81,20 @@ def test_the_store_is_that_of_a_cpu_run(
     assert progress.gpu["clouds"] == 5 * (N_CRYSTALS - 1)
     assert progress.gpu["largest_batch"] > 5 * 4  # over shard boundaries
     assert run(crystals, tmp_path / "s.zarr").resumed == N_CRYSTALS
+
+
+def test_a_gpu_that_is_still_opening_at_the_end_is_not_waited_for(
+    stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
+) -> None:
+    stand_in.setenv("SCREENING_HOST_GPU_FAULT", "slow:60")
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    begin = time.monotonic()
+    progress = run(crystals, tmp_path / "s.zarr", config(gpu_from=20_000))
+    assert time.monotonic() - begin < 60
+    assert stored(tmp_path / "s.zarr") == on_cpu
+    assert "used" not in progress.gpu
+    left = [child for child in psutil.Process().children(recursive=True) if child.pid not in before]
+    assert [child for child in left if "spawn_main" in " ".join(child.cmdline())] == []
 
 
 def test_a_killed_gpu_process_costs_nothing(

@@ -41,6 +41,7 @@ def packages(
     monkeypatch: pytest.MonkeyPatch, *, there: bool, wheels: tuple[str, ...] = ("cupy-cuda13x", "cupy-cuda13x")
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: object() if there else None)
+    monkeypatch.setattr(device, "_named_cupy", list)
     monkeypatch.setattr(device, "packages_distributions", lambda: {"cupy": list(wheels)} if there else {})
 
 
@@ -123,3 +124,22 @@ def test_importing_and_asking_for_the_cpu_load_no_cuda() -> None:
         "assert not {'cupy', 'dask_cuda', 'rmm', 'ripserplusplus'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_cupy_is_found_by_the_names_of_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what a package brings, not by its name alone, and without reading any other package."""
+    written = {
+        "cupy_cuda13x-14.2.0": ("cupy-cuda13x", {"top_level.txt": "cupy\ncupyx\n"}),
+        "cupy-14.1.0": ("cupy", {"RECORD": "cupy/__init__.py,sha256=x,1\n"}),
+        "cupy_xarray-0.1": ("cupy-xarray", {"RECORD": "cupy_xarray/__init__.py,sha256=x,1\n"}),
+        "CuPyTools-1.0": ("CuPyTools", {"top_level.txt": "tools\n"}),
+    }
+    for folder, (name, files) in written.items():
+        info = tmp_path / f"{folder}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1\n")
+        for file, text in files.items():
+            (info / file).write_text(text)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(device, "packages_distributions", lambda: pytest.fail("all packages are read"))
+    assert device.cupy_wheels() == ("cupy", "cupy-cuda13x")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_crystals import write_set
 
-import screening.sources.shards as shards_module
+import screening.sources.apart
 from screening.config import Config
 from screening.errors import Code, InputError, Rejection, StoreError
 from screening.host import Child
@@ -108,7 +108,7 @@ lister.main()
 def test_an_error_of_the_listing_process_comes_over(
     error: str, wanted: type[Exception], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards_module, "Child", lambda _: Child(("-c", BROKEN.format(error=error))))
+    monkeypatch.setattr(screening.sources.apart, "Child", lambda _: Child(("-c", BROKEN.format(error=error))))
     listed = ListedApart([str(tmp_path)], LIMITS)
     with pytest.raises(wanted, match=message):
         list(listed.shards(2))

@@ -2,7 +2,7 @@
 
 SCREENING_HOST_GPU: the library. SCREENING_HOST_GPU_FAULT: ``kill:FILE`` ends the process at its first batch, once (FILE
 is made then); ``raise`` fails every batch; ``memory:N`` has no room for batches of more than N clouds; ``work``
-leaves every third cloud to the host; ``absent``: no device can be opened.
+leaves every third cloud to the host; ``absent``: no device can be opened; ``slow:SECONDS``: opening one takes so long.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,8 @@ class FaultyDevice(HostDevice):
 
 
 def open_host(config: Any) -> HostDevice:
+    if FAULT == "slow":
+        time.sleep(float(DETAIL))
     if FAULT == "absent":
         raise DeviceUnavailableError("no GPU answers")
     return FaultyDevice(Path(os.environ["SCREENING_HOST_GPU"]))
