@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from page_browser import CHROMIUM, choose
+from page_browser import CHROMIUM, axe_finds, choose
 from scipy.spatial import ConvexHull
 
 pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
@@ -110,3 +110,18 @@ def test_a_switch_draws_them(report: Path, visit: Callable[..., Any]) -> None:
         return found; }"""
     )
     assert drawn == [4, True, True, 108]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing_where_they_are_drawn(report: Path, browser: Any, width: int, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=True, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(report.as_uri())
+    page.wait_for_selector("#detail .waterfall", state="attached")
+    choose(page, 5)
+    page.locator("#detail label:has-text('polyhedra') input").check()
+    found, kept = axe_finds(page)
+    assert found == {}
+    assert kept > 15
+    context.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from made_run import MARKS, make_run, with_compounds
-from page_browser import CHROMIUM, choose, until
+from page_browser import CHROMIUM, axe_finds, choose, until
 from page_rows import change_rows
 
 from screening.report.page import write_report
@@ -124,3 +124,20 @@ def test_more_than_are_printed_is_told(report: Path, visit: Callable[..., Any]) 
     assert page.locator("#prints .left-out").text_content() == (
         "1 of 4 on the shortlist are printed: at most 100, and those of this page."
     )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_axe_finds_nothing_on_the_pages_to_print(crowded: Path, browser: Any, width: int, scheme: str) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(crowded.as_uri())
+    page.wait_for_selector("#detail .waterfall", state="attached")
+    tick(page, range(1, 4))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(media="print", color_scheme=scheme)
+    assert page.locator("#prints article").first.is_visible()
+    found, kept = axe_finds(page)
+    assert found == {}
+    assert kept > 5
+    context.close()

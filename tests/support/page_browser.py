@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
+import pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -20,3 +22,14 @@ def until(page: Any, expression: str) -> None:
 def choose(page: Any, rank: int) -> None:
     page.locator("#table tbody tr").filter(has=page.locator(f"td:text-is('{rank}')")).locator("button.open").click()
     page.wait_for_selector("#detail .waterfall")
+
+
+def axe_finds(page: Any) -> tuple[dict[str, list[str]], int]:
+    """Return what axe finds on the page but what is minor, and how many of its rules it finds kept.
+
+    The page's context must bypass its policy, which refuses the script.
+    """
+    module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here: not checked")
+    found = module.Axe().run(page).response
+    serious = [one for one in found["violations"] if one["impact"] != "minor"]
+    return {one["id"]: [node["html"][:120] for node in one["nodes"]][:3] for one in serious}, len(found["passes"])

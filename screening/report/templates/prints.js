@@ -23,7 +23,7 @@ function fit(page) {
 
 async function draw(row) {
   const page = make(null, "article");
-  formula(make(page, "h2"), cell(row, "formula"));
+  formula(make(page, "h2", { "aria-level": "1" }), cell(row, "formula")); // on paper there is no heading above it
   const name = make(page, "p", { class: "id" });
   make(name, "bdi", {}, cell(row, "id"));
   name.append(` · rank ${cell(row, "rank")}`);
@@ -36,6 +36,7 @@ async function draw(row) {
   if (found.structure) new Structure(page, found.structure, cell(row, "formula"), true);
   else make(page, "p", { class: "note" }, `No structure to show. ${found.missing}`);
   drawReasons(page, found.reasons, null);
+  for (const heading of page.querySelectorAll("h4")) heading.setAttribute("aria-level", "2");
   fit(page);
   page.remove();
   return page;
