@@ -30,7 +30,7 @@ from pymatgen.io.cif import CifParser
 
 from screening.config import Config
 from screening.crystals import Crystal, read_cif
-from screening.errors import RejectionError
+from screening.errors import Code, RejectionError
 from screening.sources import Item, iter_items
 
 PAGE = ROOT / "docs" / "inputs.md"
@@ -95,7 +95,7 @@ def survey(path: str, every: int, others: dict[str, Callable[[str], Read]]) -> t
     limits = Config().input
     for number, item in enumerate(iter_items([path], limits)):
         if item.rejection is not None:
-            counts["refused"] += 1
+            counts["no crystal" if item.rejection.code is Code.PASSED_OVER else "refused"] += 1
             continue
         try:
             crystal = read_cif(item.text, id=item.id, source=item.source, limits=limits)
