@@ -3,9 +3,9 @@
 
     scripts/bench_safety.py PATH... [--every N] [--rounds N] [--workers N] [--record]
 
-Two commands take turns: as it is, and with `cluster.security = "none"` and every fsync left out (by a module that
-Python loads at its start). Processor time counts all processes; wall time is of little use where others share the
-machine. One more run counts the syncs of all processes and times them.
+Two commands take turns, there and back in each round: as it is, and with `cluster.security = "none"` and every fsync
+left out (by a module that Python loads at its start). Processor time counts all processes; wall time is of little use
+where others share the machine. One more run counts the syncs of all processes and times them.
 """
 
 from __future__ import annotations
@@ -89,10 +89,14 @@ def main() -> None:
         count = write_sample(options.paths, options.every, crystals)
         kinds = {"as it is": (True, "all"), "neither": (False, "none")}
         times: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
-        for number in range(options.rounds):
-            for kind in list(kinds)[:: -1 if number % 2 else 1]:
+        for _ in range(options.rounds):
+            spent: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
+            # There and back: what slows the machine down in the course of a round falls on both alike.
+            for kind in [*kinds, *reversed(kinds)]:
                 safe, sync = kinds[kind]
-                times[kind].append(run(folder, crystals, workers=options.workers, safe=safe, sync=sync))
+                spent[kind].append(run(folder, crystals, workers=options.workers, safe=safe, sync=sync))
+            for kind, (one, other) in spent.items():
+                times[kind].append(((one[0] + other[0]) / 2, (one[1] + other[1]) / 2))
         run(folder, crystals, workers=options.workers, safe=True, sync="timed")
         syncs = [float(line) for line in (folder / "log").read_text().split()]
     lines = [f"{count} crystals, {options.workers} workers", "", "command         processor s   wall s"]
