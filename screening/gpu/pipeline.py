@@ -160,7 +160,7 @@ def compact(values: NDArray[np.float32]) -> Values:
 
     Curves count holes: a quarter of the bytes goes from the GPU's process to those that write.
     """
-    if not np.signbit(values).any():  # a negative zero is another number of bytes equal to none of these
+    if not np.signbit(values).any():  # negative zero equals zero, and its bytes are others
         most = values.max(initial=0.0)
         if most <= np.iinfo(np.uint8).max and np.array_equal(bytes_ := values.astype(np.uint8), values):
             return bytes_
