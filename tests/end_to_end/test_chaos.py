@@ -22,7 +22,7 @@ N_CRYSTALS = 1000
 SHARD = 16
 SEEDS = int(os.environ.get("CHAOS_SEEDS", "10"))
 MOST_FAULTS = 6
-KINDS = ("client", "worker", "all workers", "freeze a worker", "freeze the client")
+KINDS = ("client", "worker", "all workers", "listing process", "freeze a worker", "freeze the client")
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,10 @@ def undisturbed(scheduler: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A thousand crystals, their settings, the store and the table of a run that nothing disturbed."""
     folder = tmp_path_factory.mktemp("chaos")
     write_set(folder / "crystals", labelled=0, candidates=N_CRYSTALS)
-    (folder / "small.toml").write_text(SMALL.replace("shard_rows = 8", f"shard_rows = {SHARD}"))
-    given = ("--config", folder / "small.toml", "--scheduler", scheduler)
+    small = SMALL.replace("shard_rows = 8", f"shard_rows = {SHARD}")
+    (folder / "here.toml").write_text(small)
+    (folder / "apart.toml").write_text(small.replace("[cluster]", '[cluster]\nlisting = "apart"'))
+    given = ("--config", folder / "here.toml", "--scheduler", scheduler)
     screening("featurize", folder / "crystals", "--out", folder / "whole.zarr", *given)
     screening("export", folder / "whole.zarr", "--out", folder / "whole.parquet")
     return folder
@@ -57,6 +59,10 @@ def strike(kind: str, run: subprocess.Popen[str]) -> None:
         elif kind in ("worker", "all workers"):
             for worker in workers if kind == "all workers" else workers[:1]:
                 worker.kill()
+        elif kind == "listing process":  # where there is one
+            for child in client.children():
+                if "screening.sources.lister" in child.cmdline():
+                    child.kill()
         else:
             frozen = client if kind == "freeze the client" else workers[0] if workers else client
             frozen.suspend()
@@ -68,7 +74,8 @@ def strike(kind: str, run: subprocess.Popen[str]) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_whatever_dies_when_the_bytes_are_the_same(undisturbed: Path, tmp_path: Path, seed: int) -> None:
-    store, settings = tmp_path / "s.zarr", undisturbed / "small.toml"
+    """Half of the runs list in a process of its own."""
+    store, settings = tmp_path / "s.zarr", undisturbed / ("apart.toml" if seed % 2 else "here.toml")
     run = start(undisturbed / "crystals", store, settings, "--workers", "2")
     for kind, after in faults(seed):
         if run.poll() is not None:  # killed, or ended: the same command again
