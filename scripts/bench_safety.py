@@ -1,18 +1,18 @@
 #!/usr/bin/env python
 """Times what safety costs a whole `screening featurize`: keys for the workers, and files synced.
 
-    scripts/bench_safety.py PATH... [--every N] [--rounds N] [--workers N] [--record]
+    scripts/bench_safety.py PATH... [--every N] [--rounds N] [--record]
 
-Two commands take turns, there and back in each round: as it is, and with `cluster.security = "none"` and every fsync
-left out (by a module that Python loads at its start). Processor time counts all processes; wall time is of little use
-where others share the machine. One more run counts the syncs of all processes and times them.
+Two commands run at once, each on a core of its own, and change places in each round: as it is, and with
+`cluster.security = "none"` and every fsync left out (by a module that Python loads at its start). So what slows the
+machine down falls on both alike. Processor time counts all processes of a command. One more run counts the syncs of
+all processes and times them.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -54,12 +54,11 @@ def write_sample(paths: list[str], every: int, target: Path) -> int:
     return count
 
 
-def run(folder: Path, crystals: Path, *, workers: int, safe: bool, sync: str) -> tuple[float, float]:
-    """Return processor and wall time of one command, s."""
-    out = folder / "out.zarr"
+def started(folder: Path, crystals: Path, *, safe: bool, sync: str, core: int) -> subprocess.Popen[bytes]:
+    """Start one command with one worker on one core."""
+    out, settings = folder / f"{safe}.zarr", folder / f"{safe}.toml"
     shutil.rmtree(out, ignore_errors=True)
-    settings = folder / f"{safe}.toml"
-    settings.write_text(f'[cluster]\nworkers = {workers}\nsecurity = "{"tls" if safe else "none"}"\n')
+    settings.write_text(f'[cluster]\nworkers = 1\nsecurity = "{"tls" if safe else "none"}"\n')
     words = ["-m", "screening", "featurize", str(crystals), "--out", str(out), "--config", str(settings), "--quiet"]
     environment = {
         **os.environ,
@@ -67,10 +66,22 @@ def run(folder: Path, crystals: Path, *, workers: int, safe: bool, sync: str) ->
         "BENCH_SYNC": sync,
         "BENCH_LOG": str(folder / "log"),
     }
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run([sys.executable, *words], check=True, env=environment, stdout=subprocess.DEVNULL)
-    wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, wall
+    return subprocess.Popen(
+        ["taskset", "-c", str(core), sys.executable, *words], env=environment, stdout=subprocess.DEVNULL
+    )
+
+
+def ended(processes: dict[str, subprocess.Popen[bytes]], began: float) -> dict[str, tuple[float, float]]:
+    """Wait for commands; return processor time, of all their processes, and wall time of each, s."""
+    names = {process.pid: name for name, process in processes.items()}
+    spent: dict[str, tuple[float, float]] = {}
+    while names:
+        pid, status, used = os.wait4(-1, 0)
+        if pid in names:
+            if status:
+                raise SystemExit(f"{names[pid]} failed")
+            spent[names.pop(pid)] = used.ru_utime + used.ru_stime, time.perf_counter() - began
+    return spent
 
 
 def main() -> None:
@@ -78,7 +89,6 @@ def main() -> None:
     parser.add_argument("paths", nargs="+")
     parser.add_argument("--every", type=int, default=1, help="take every N-th crystal")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--record", action="store_true", help="write the figures into docs/benchmarks.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -90,16 +100,25 @@ def main() -> None:
         kinds = {"as it is": (True, "all"), "neither": (False, "none")}
         times: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
         for _ in range(options.rounds):
-            spent: dict[str, list[tuple[float, float]]] = {kind: [] for kind in kinds}
-            # There and back: what slows the machine down in the course of a round falls on both alike.
-            for kind in [*kinds, *reversed(kinds)]:
-                safe, sync = kinds[kind]
-                spent[kind].append(run(folder, crystals, workers=options.workers, safe=safe, sync=sync))
-            for kind, (one, other) in spent.items():
+            halves = []
+            for cores in ((0, 1), (1, 0)):
+                began = time.perf_counter()
+                processes = {
+                    kind: started(folder, crystals, safe=safe, sync=sync, core=core)
+                    for core, (kind, (safe, sync)) in zip(cores, kinds.items(), strict=True)
+                }
+                halves.append(ended(processes, began))
+            for kind in kinds:
+                (one, other) = (half[kind] for half in halves)
                 times[kind].append(((one[0] + other[0]) / 2, (one[1] + other[1]) / 2))
-        run(folder, crystals, workers=options.workers, safe=True, sync="timed")
+                print(kind, *(f"{value:.2f}" for value in times[kind][-1]), flush=True)
+        ended({"timed": started(folder, crystals, safe=True, sync="timed", core=0)}, time.perf_counter())
         syncs = [float(line) for line in (folder / "log").read_text().split()]
-    lines = [f"{count} crystals, {options.workers} workers", "", "command         processor s   wall s"]
+    lines = [
+        f"{count} crystals, one worker and one core each, at the same time",
+        "",
+        "command         processor s   wall s",
+    ]
     for kind, both in times.items():
         lines.append(
             f"{kind:15s} {statistics.median(t[0] for t in both):11.2f} {statistics.median(t[1] for t in both):8.1f}"
