@@ -16,6 +16,7 @@ from distributed.comm.core import CommClosedError
 
 from screening.cluster.client import is_remote, open_client
 from screening.cluster.progress import Progress
+from screening.cluster.revive import Reviver
 from screening.cluster.routes import Routes, Way
 from screening.config import Config
 from screening.errors import InputError, ScreeningError, StoreError, UnavailableError
@@ -140,7 +141,8 @@ def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who i
                 yield submit(shards, routes.way())
 
         pending = distributed.as_completed(list(more()))
-        for future in pending:
+        reviver = Reviver(client, progress)
+        for future in _as_they_come(pending, reviver):
             flight = flying.pop(future.key)
             entries, fault = _outcome(future, path, on_gpu=flight.way == "batch")
             if entries is None and flight.way == "batch":
@@ -158,6 +160,7 @@ def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who i
                 continue
             if flight.way == "batch":
                 routes.returned()
+            reviver.returned()
             for entry, shard in zip(entries, flight.shards, strict=True):
                 store.commit(entry)
                 window.done(shard)
@@ -165,6 +168,17 @@ def compute(  # noqa: PLR0913, PLR0915 - what is computed, how, where, and who i
             for following in more():
                 pending.add(following)
         routes.tell_counts()
+
+
+def _as_they_come(pending: Any, reviver: Reviver) -> Iterator[Any]:
+    """Yield futures as they are done, those that are added meanwhile too; while none is, workers are looked after."""
+    while not pending.is_empty():
+        if pending.has_ready():
+            yield next(pending)
+            continue
+        with pending.thread_condition:
+            pending.thread_condition.wait(timeout=0.1)
+        reviver.look()
 
 
 def _tell_dashboard(client: distributed.Client, progress: Progress) -> None:

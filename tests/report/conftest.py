@@ -25,7 +25,7 @@ def source(run_dir: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright here: the page's script is not run")
     with sync_api.sync_playwright() as playwright:
