@@ -24,7 +24,7 @@ def client() -> Iterator[Client]:
         yield client
 
 
-def until(client: Client, wanted: Any, reviver: Reviver) -> None:
+def until(client: Any, wanted: Any, reviver: Reviver) -> None:
     deadline = time.monotonic() + 60
     while not wanted(client.cluster.workers):
         assert time.monotonic() < deadline, client.cluster.workers
@@ -32,9 +32,9 @@ def until(client: Client, wanted: Any, reviver: Reviver) -> None:
         time.sleep(0.05)
 
 
-def test_a_worker_that_dies_while_it_starts_comes_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_dies_while_it_starts_comes_back(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(revive, "LOOK_EVERY", 0.2)
-    cluster, told = client.cluster, []
+    cluster, told = client.cluster, list[str]()
     progress = Progress()
     progress.subscribe(lambda _, event: told.append(event.text))
     reviver = Reviver(client, progress)
@@ -54,7 +54,7 @@ def test_a_worker_that_dies_while_it_starts_comes_back(client: Client, monkeypat
     assert "1 worker gone; started again" in told
 
 
-def test_a_worker_that_the_cluster_gave_up_comes_back(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_the_cluster_gave_up_comes_back(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(revive, "LOOK_EVERY", 0.2)
     reviver = Reviver(client, Progress())
     (name, first) = next(iter(client.cluster.workers.items()))
@@ -72,7 +72,9 @@ class Doomed:
     """A cluster whose worker is gone whenever one looks."""
 
     def __init__(self) -> None:
-        self.workers, self.worker_spec, self.loop, self.started = {0: Gone()}, {0: {}}, self, 0
+        self.workers = {0: Gone()}
+        self.worker_spec: dict[int, dict[str, Any]] = {0: {}}
+        self.loop, self.started = self, 0
 
     def add_callback(self, start: Any) -> None:
         start()
