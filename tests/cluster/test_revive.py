@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+import distributed
 import pytest
 from distributed import Client, LocalCluster
 
 from screening.cluster import revive
+from screening.cluster.dispatch import _as_they_come
 from screening.cluster.progress import Progress
 from screening.cluster.revive import Reviver
 from screening.errors import StoreError
@@ -102,3 +104,14 @@ def test_workers_that_end_at_once_are_told(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(StoreError, match="end as soon as they are started"):
         reviver.look()
     assert cluster.started == 2 * revive.MOST_IN_VAIN - 1
+
+
+def test_workers_are_looked_after_while_nothing_comes_back(client: Any) -> None:
+    """A task is never done where its only worker is gone for good, until that is started again."""
+    name, first = next(iter(client.cluster.workers.items()))
+    reviver = Reviver(client, Progress())
+    del client.cluster.workers[name]
+    client.sync(first.close)
+    future = client.submit(divmod, 7, 2)
+    found = list(_as_they_come(distributed.as_completed([future]), reviver))
+    assert [one.result() for one in found] == [(3, 1)]

@@ -115,6 +115,31 @@ def test_an_error_of_the_listing_process_comes_over(
     listed.close()
 
 
+FAILS_AT_FIRST = """
+from screening.sources import lister
+send = lister._send_shard
+
+def fails(index, group, output):
+    if index == 0:
+        raise MemoryError("no room")
+    send(index, group, output)
+
+lister._send_shard = fails
+lister.main()
+"""
+
+
+def test_a_shard_that_cannot_be_packed_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many come after it."""
+    for number in range(30):
+        (tmp_path / f"{number:02}.cif").write_text("data_x\n")
+    monkeypatch.setattr(screening.sources.apart, "Child", lambda _: Child(("-c", FAILS_AT_FIRST)))
+    listed = ListedApart([str(tmp_path)], LIMITS)
+    with pytest.raises(StoreError, match="MemoryError: no room"):
+        list(listed.shards(1))
+    listed.close()
+
+
 def test_a_listing_process_that_is_killed_is_told(mixed: list[str]) -> None:
     listed = ListedApart(mixed, LIMITS)
     shards = listed.shards(1)
