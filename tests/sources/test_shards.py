@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -140,14 +142,16 @@ def test_a_shard_that_cannot_be_packed_is_not_lost(tmp_path: Path, monkeypatch: 
     listed.close()
 
 
-def test_a_listing_process_that_is_killed_is_told(mixed: list[str]) -> None:
-    listed = ListedApart(mixed, LIMITS)
-    shards = listed.shards(1)
-    next(shards)
-    os.kill(listed.pid, signal.SIGKILL)
-    with pytest.raises(StoreError, match=r"lists crystals was ended by SIGKILL.*goes on from here"):
-        list(shards)
-    listed.close()
+def test_a_listing_process_that_is_killed_is_told(tmp_path: Path) -> None:
+    """More is to be listed than a pipe holds, so that it cannot have ended before."""
+    for number in range(30):
+        (tmp_path / f"{number:02}.cif").write_text("data_x\n# " + random.Random(number).randbytes(20_000).hex())
+    with closing(ListedApart([str(tmp_path)], LIMITS)) as listed:
+        shards = listed.shards(1)
+        next(shards)
+        os.kill(listed.pid, signal.SIGKILL)
+        with pytest.raises(StoreError, match=r"lists crystals was ended by SIGKILL.*goes on from here"):
+            list(shards)
 
 
 def test_closing_ends_the_process(mixed: list[str]) -> None:
