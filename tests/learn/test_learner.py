@@ -19,7 +19,6 @@ import pytest
 from paths import SUPPORT
 from synthetic import QUICK, labels, table
 
-from screening import pipeline
 from screening.cluster import Progress
 from screening.errors import DeviceUnavailableError, EngineUnavailableError, ModelError
 from screening.host import gpu as devices
@@ -31,6 +30,7 @@ from screening.learn.load import load_model
 from screening.learn.model import Model
 from screening.learn.predictor import fit_predictor
 from screening.learn.train import train
+from screening.pipeline import training
 
 POCL = Path("/etc/OpenCL/vendors/pocl.icd")
 
@@ -273,10 +273,10 @@ def test_a_run_tries_its_own_crystals(learner: str, forced: str | None, monkeypa
     crystals = table(60, seed=0)
     known = labels(crystals, 50, seed=1)
     config = QUICK.model_copy(update={"learn": QUICK.learn.model_copy(update={"learner": learner, "trees": 1000})})
-    monkeypatch.setattr(pipeline, "choose_learner", chosen)
-    monkeypatch.setattr(pipeline, "read_some", lambda *_, **__: crystals)
+    monkeypatch.setattr(training, "choose_learner", chosen)
+    monkeypatch.setattr(training, "read_some", lambda *_, **__: crystals)
     with pytest.raises(Enough):
-        pipeline.train_model(
+        training.train_model(
             Path("f.zarr"), known, Path("model"), config=config, device=devices.Device("cuda", "why"), rejections=[],
             threads=7, progress=Progress(),
         )  # fmt: skip

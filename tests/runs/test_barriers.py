@@ -12,11 +12,11 @@ from command import SMALL, screening
 from finished import Finished
 
 import screening as package
-from screening import pipeline
 from screening.cluster import Progress
 from screening.energy import barrier_rows
 from screening.errors import InputError
 from screening.locations import Remote
+from screening.pipeline import second
 from screening.runs import RunPaths, read_barriers, read_pathways, read_ranking, with_barriers
 from screening.runs.barriers import BARRIERS, COLUMNS
 from screening.runs.verify import verify
@@ -89,8 +89,8 @@ def test_an_interrupted_stage_goes_on(stage: Path, copy: Path, monkeypatch: pyte
             yield rows
 
     def again(*, stop: bool) -> None:
-        monkeypatch.setattr(pipeline, "barrier_rows", lambda *a, **b: counted(*a, stop=stop, **b))
-        pipeline.second_stage(copy, top=1000, grid=0.4, workers=1, progress=Progress())
+        monkeypatch.setattr(second, "barrier_rows", lambda *a, **b: counted(*a, stop=stop, **b))
+        second.second_stage(copy, top=1000, grid=0.4, workers=1, progress=Progress())
 
     with pytest.raises(KeyboardInterrupt):
         again(stop=True)
@@ -218,7 +218,7 @@ def test_a_run_on_an_object_store(stage: Path, finished_run: Finished, memory: R
     for file in sorted(finished_run.run.rglob("*")):
         if file.is_file() and "features.zarr" not in file.parts:
             (memory / file.relative_to(finished_run.run).as_posix()).write_bytes(file.read_bytes())
-    pipeline.second_stage(memory, top=1000, grid=0.4, workers=1, progress=Progress())
+    second.second_stage(memory, top=1000, grid=0.4, workers=1, progress=Progress())
     assert [(memory / name).read_bytes() for name in FILES] == kept(stage)
     assert set(FILES) <= set(json.loads((memory / "run.json").read_bytes())["outputs"])
 
