@@ -143,12 +143,12 @@ def test_an_alloy_has_no_charges(finished_run: Finished, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_without_a_model_the_embedded_conductors_train(crystal: Path, tmp_path: Path) -> None:
+def test_without_a_model_that_of_the_program_is_asked(crystal: Path, tmp_path: Path) -> None:
     config = tmp_path / "small.toml"
     config.write_text(SMALL)
     out = tmp_path / "S.zip"
     done = screening("series", crystal, "--with", "Br", "--config", config, "--out", out)
-    assert "measured crystals of the embedded table train" in done.stderr
+    assert "the one that comes with the program, of 247 measured conductors" in done.stderr
     table, _ = read(out)
     assert len(table) == 6
     assert table["lower"].notna().all()  # the embedded table has pairs enough to take an interval from
