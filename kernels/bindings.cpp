@@ -12,6 +12,7 @@
 #include "periodic/batch.hpp"
 #include "periodic/nearest.hpp"
 #include "periodic/percolation.hpp"
+#include "trees_bindings.hpp"
 
 // Status (0; 1 a cell without volume; 2 a position that is no number), and columns i, j, shift, distance.
 nb::object periodic_pairs(Doubles lattice, Doubles positions, double cutoff) {
@@ -239,10 +240,13 @@ nb::object city_block(Doubles left, Doubles right) {
 NB_MODULE(_kernels, m) {
   // The rules are made once and live as long as Python does: nothing is lost with them at its end.
   nb::set_leak_warnings(false);
-  m.doc() = "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells, distances, energies.";
+  m.doc() =
+      "Compiled kernels: neighbours, periodic persistence, percolation, primitive cells, distances, energies, "
+      "trees.";
   m.def("periodic_pairs", &periodic_pairs, "lattice"_a, "positions"_a, "cutoff"_a);
   bind_crystal(m);
   bind_bvse(m);
+  bind_trees(m);
   m.def("component_ranks", &component_ranks, "n"_a, "first"_a, "second"_a, "shifts"_a);
   m.def("city_block", &city_block, "left"_a, "right"_a);
   m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,

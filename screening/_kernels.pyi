@@ -283,3 +283,23 @@ def bvse_barriers(
     NDArray[np.int64],
     NDArray[np.int64],
 ]: ...
+def tree_sums(
+    node_begins: NDArray[np.int64],
+    leaf_begins: NDArray[np.int64],
+    nodes: NDArray[np.int64],
+    thresholds: NDArray[np.float64],
+    missing_left: NDArray[np.bool_],
+    leaf_values: NDArray[np.float64],
+    leaf_counts: NDArray[np.int64],
+    rows: NDArray[np.float32],
+) -> NDArray[np.float64]: ...
+def tree_contributions(
+    node_begins: NDArray[np.int64],
+    leaf_begins: NDArray[np.int64],
+    nodes: NDArray[np.int64],
+    thresholds: NDArray[np.float64],
+    missing_left: NDArray[np.bool_],
+    leaf_values: NDArray[np.float64],
+    leaf_counts: NDArray[np.int64],
+    rows: NDArray[np.float32],
+) -> NDArray[np.float64]: ...

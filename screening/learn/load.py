@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from screening.elements import SYMBOLS
 from screening.errors import ModelError
-from screening.learn.boosting import read_booster
+from screening.learn.forest import read_forest
 from screening.learn.header import FACTS, ModelHeader
 from screening.learn.intervals import N_QUANTILES
 from screening.learn.kernel_file import read_kernels
@@ -62,7 +62,7 @@ def load_model(folder: Path) -> Model:
     texts = tuple(_read(folder / f"booster-{index}.txt", limit=MAX_BOOSTER_BYTES) for index in range(header.boosters))
     n_features = len(View.of(header.columns, band=header.band).names)
     for text in texts:
-        read_booster(text, n_features=n_features)
+        read_forest(text, n_features=n_features)
     scores = _read_json(folder / "scores.json")
     kernels, composition, distances = _read_kernels(folder, header, n_features=n_features)
     training = read_training(folder / "training.parquet", columns=header.columns)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from screening.crystals import FloatArray
 from screening.errors import ModelError
-from screening.learn.boosting import read_booster
 from screening.learn.card import card
 from screening.learn.dataset import check_finite
+from screening.learn.forest import Forest, read_forest
 from screening.learn.header import FACTS, SECTIONS, ModelHeader, Training
 from screening.learn.intervals import HIGHEST, Bands, cut
 from screening.learn.kernel_file import write_kernels
@@ -70,12 +70,12 @@ class Model:
         return View.of(self.columns, band=self.header.band)
 
     @cached_property
-    def _boosters(self) -> tuple[Any, ...]:
-        return tuple(read_booster(text, n_features=len(self.view.names)) for text in self.texts)
+    def _forests(self) -> tuple[Forest, ...]:
+        return tuple(read_forest(text, n_features=len(self.view.names)) for text in self.texts)
 
     @property
     def _predictor(self) -> Predictor:
-        return Predictor(self._boosters, self.header.base, self.kernels, self.distance_kernels, self.header.distances)
+        return Predictor(self._forests, self.header.base, self.kernels, self.distance_kernels, self.header.distances)
 
     def parts(self, seen: NDArray[Any], *, threads: int = 1) -> Parts:
         """Return what each learner says of the columns that a predictor sees (n, k), as `seen_by` gives them."""
@@ -193,16 +193,14 @@ class Model:
             normalised=header.normalised,
         )
 
-    def contributions(self, features: NDArray[Any], *, threads: int = 1) -> tuple[FloatArray, float]:
+    def contributions(self, features: NDArray[Any]) -> tuple[FloatArray, float]:
         """Return SHAP values (n, n_columns) in log units, exact for the trees, and what these predict on average.
-
-        No value depends on `threads`.
 
         They add up to what LightGBM alone predicts (`tree_mean`), not to the mean of all learners.
 
         The value of a band of radius is shared equally among its columns.
 
-        Source: Lundberg et al., Nat. Mach. Intell. 2 (2020) 56, as computed by LightGBM itself.
+        Source: Lundberg et al., Nat. Mach. Intell. 2 (2020) 56, as computed by LightGBM, to the last bit.
 
         Raises
         ------
@@ -212,9 +210,9 @@ class Model:
         self._check_shape(features)
         seen = self.view(features)
         total = np.zeros((len(features), seen.shape[1] + 1))
-        for booster in self._boosters:
-            total += np.asarray(booster.predict(seen, pred_contrib=True, num_threads=threads))
-        total /= len(self._boosters)
+        for forest in self._forests:
+            total += forest.contributions(seen)
+        total /= len(self._forests)
         expected = self.header.base + float(total[0, -1])
         values = self.view.spread(total[:, :-1])
         gap = np.abs(values.sum(axis=1) + expected - self.tree_mean(features))
@@ -222,10 +220,10 @@ class Model:
             raise ModelError(f"SHAP values do not add up to the prediction (off by {gap.max():.2g})")
         return values, expected
 
-    def tree_mean(self, features: NDArray[Any], *, threads: int = 1) -> FloatArray:
+    def tree_mean(self, features: NDArray[Any]) -> FloatArray:
         """Return what LightGBM alone predicts, (n,) log10 S/cm."""
         self._check_shape(features)
-        return self._predictor.trees(self.view(features), threads=threads)
+        return self._predictor.trees(self.view(features))
 
     def _checked_distances(self, n: int, distances: NDArray[Any] | None) -> NDArray[Any] | None:
         width = self.header.distances

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from screening.config import LearnConfig
 from screening.crystals import FloatArray
 from screening.learn.boosting import Rows, fit, parameters
+from screening.learn.forest import Forest
 from screening.learn.kernels import Kernels, fit_kernels
 from screening.learn.magpie import magpie_features
 from screening.learn.view import View
@@ -43,7 +44,7 @@ class Parts:
 class Predictor:
     """Learners fitted to the same crystals: on bands of curves, and on the distances that stand after them."""
 
-    boosters: tuple[lgb.Booster, ...]
+    boosters: tuple[lgb.Booster | Forest, ...]
     base: float
     kernels: Kernels | None
     distances: Kernels | None = None

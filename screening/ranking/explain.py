@@ -96,14 +96,13 @@ class Explanation:
         beeswarm.to_csv(folder / "beeswarm.csv", index=False, float_format="%.6g", lineterminator="\n")
 
 
-def explain(  # noqa: PLR0913
+def explain(
     table: FeatureTable,
     model: Model,
     *,
     seed: int = 0,
     ids: Sequence[str] | None = None,
     device: Wanted = "cpu",
-    threads: int = 1,
 ) -> Explanation:
     """Return the explanation of the crystals named in `ids`, in that order, or of the whole table.
 
@@ -119,8 +118,6 @@ def explain(  # noqa: PLR0913
         Crystals to explain.
     device
         Where SHAP values are computed, see `screening.ranking.shap`.
-    threads
-        Of LightGBM; no value depends on it.
 
     Raises
     ------
@@ -132,7 +129,7 @@ def explain(  # noqa: PLR0913
     if len(rows) == 0:
         raise ModelError("there is no crystal to explain")
     features = table.features[rows]
-    found = contributions(model, features, device=device, threads=threads)
+    found = contributions(model, features, device=device)
     kinds = kinds_of(model.columns)
     return Explanation(
         ids=table.ids[rows],

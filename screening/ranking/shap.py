@@ -1,6 +1,6 @@
-"""SHAP values of a model's predictions: on a CUDA GPU where shap can and agrees, otherwise by LightGBM itself.
+"""SHAP values of a model's predictions: on a CUDA GPU where shap can and agrees, otherwise as LightGBM does it.
 
-LightGBM's values are exact in double precision. shap's GPUTreeExplainer computes the same values in single precision;
+LightGBM's values are exact in double precision, and those on the CPU are the same to the last bit. shap's GPUTreeExplainer computes the same values in single precision;
 it runs in a process of its own, and its values count only if they add up to the predictions and equal LightGBM's for
 some of the crystals.
 """
@@ -37,12 +37,11 @@ class Contributions:
 
 
 def contributions(
-    model: Model, features: NDArray[Any], *, device: Wanted = "cpu", threads: int = 1, time_limit: float = TIME_LIMIT
+    model: Model, features: NDArray[Any], *, device: Wanted = "cpu", time_limit: float = TIME_LIMIT
 ) -> Contributions:
     """Return the SHAP values of features (n, n_columns), n > 0, which add up to the predictions.
 
-    That the GPU cannot be used is told in `method` and no error, also for ``cuda``: the values are the same. None
-    depends on `threads`, which LightGBM uses.
+    That the GPU cannot be used is told in `method` and no error, also for ``cuda``: the values are the same.
 
     Raises
     ------
@@ -55,7 +54,7 @@ def contributions(
             return _on_gpu(model, features, time_limit=time_limit)
         except UnavailableError as error:
             why = f": {error}"
-    values, expected = model.contributions(features, threads=threads)
+    values, expected = model.contributions(features)
     return Contributions(values, expected, ON_CPU + why)
 
 

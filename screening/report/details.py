@@ -17,7 +17,6 @@ from screening.config import FeatureSettings, InputLimits
 from screening.crystals import Crystal, flag_sentence
 from screening.energy import BarrierRow
 from screening.errors import InputError
-from screening.host import cores
 from screening.learn import Model, load_model
 from screening.ranking import CURVES, StoredTables, duplicates_path, explain, kinds_of, reason_unit, reason_words
 from screening.report import curves as packing
@@ -175,7 +174,7 @@ class Details:
             return [], []
         table = self.rows([one.id for one in wanted])
         found = self.crystals(wanted)
-        explanation = explain(table, self.model, ids=[one.id for one in wanted], threads=cores())
+        explanation = explain(table, self.model, ids=[one.id for one in wanted])
         packed = packing.pack_rows(self.curves, table.features)
         facts = table.facts.to_dict("records")
         barriers = read_pathways(self.run_dir, [(one.id, one.formula) for one in wanted])

@@ -14,7 +14,6 @@ import pandas as pd
 
 from screening.crystals import Crystal, flag_sentence
 from screening.errors import InputError, MissingExtraError, RejectionError, ScreeningError
-from screening.host import cores
 from screening.ranking import CellKind, Kind, explain, kind_of, reason_unit, reason_words
 from screening.report.details import Details
 from screening.report.picture import SITES_DRAWN, picture
@@ -208,7 +207,7 @@ def _picture(found: Crystal | Missing, details: Details) -> bytes | str:
 def _reasons(details: Details, ids: list[str]) -> dict[str, str]:
     """Return by id the strongest reasons, as the page words them."""
     table = details.rows(ids)
-    explanation = explain(table, details.model, ids=ids, threads=cores())
+    explanation = explain(table, details.model, ids=ids)
     told = {}
     for row, id in enumerate(ids):
         found = details.reasons.of(explanation.shap[row], table.features[row], expected=explanation.expected)

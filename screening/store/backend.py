@@ -62,6 +62,9 @@ class Storage(Protocol):
     def fetch(self, keys: Sequence[str]) -> list[str | None]:
         """Return the SHA-256 (hex) of chunks about to be read, None for those that are not there."""
 
+    def held(self, keys: Sequence[str]) -> list[bytes]:
+        """Return the bytes of chunks that were fetched."""
+
     def release(self, keys: Sequence[str]) -> None:
         """Forget what memory holds of chunks."""
 

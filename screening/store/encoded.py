@@ -74,6 +74,10 @@ class Encoded(Generic[Place]):
             digests.append(None if content is None else digest_of(content))
         return digests
 
+    def held(self, keys: Sequence[str]) -> list[bytes]:
+        """Return the bytes of chunks that were fetched."""
+        return [self._memory[key].to_bytes() for key in keys]
+
     def release(self, keys: Sequence[str]) -> None:
         """Forget chunks."""
         for key in keys:

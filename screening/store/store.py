@@ -36,6 +36,7 @@ from screening.errors import StoreError
 from screening.locations import Location, Remote
 from screening.store.backend import LEDGER, Storage
 from screening.store.bucket import Bucket
+from screening.store.decode import decoded
 from screening.store.folder import Folder
 from screening.store.ledger import Ledger, LedgerEntry, ledger_line, ledger_text, read_ledger
 from screening.store.metadata import check, metadata_names, with_rows
@@ -323,10 +324,9 @@ class FeatureStore:
                     f"{self.path}: shard {entry.shard} of array {name} is missing or damaged; "
                     "run the same command again to compute it again"
                 )
-        span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
-        data: dict[str, Any] = {name: np.asarray(self._arrays[name][span]) for name in ARRAYS}
+        contents = zip(ARRAYS, self._files.held(keys), strict=True)
+        data: dict[str, Any] = {name: decoded(self._arrays[name], one)[: entry.rows] for name, one in contents}
         self._files.release(keys)
-        data["strings"] = data["strings"].astype(object)
         return ShardRows(**data, seconds=entry.seconds)
 
     def read_names(self, entry: LedgerEntry) -> tuple[NDArray[np.float64], NDArray[np.object_]]:
@@ -337,7 +337,6 @@ class FeatureStore:
         StoreError
             A chunk of these is missing or its bytes are not those that the ledger vouches for.
         """
-        span = slice(entry.shard * self.shard_rows, entry.shard * self.shard_rows + entry.rows)
         keys = [key for key in _keys(entry.shard) if key.startswith(("numbers", "strings"))]
         for name, digest in zip(("numbers", "strings"), self._files.fetch(keys), strict=True):
             if digest != entry.chunks[name]:
@@ -345,10 +344,10 @@ class FeatureStore:
                     f"{self.path}: shard {entry.shard} of array {name} is missing or damaged; "
                     "run the same command again to compute it again"
                 )
-        status = np.asarray(self._arrays["numbers"][span, 0])
-        strings = np.asarray(self._arrays["strings"][span]).astype(object)
+        numbers, strings = self._files.held(keys)
         self._files.release(keys)
-        return status, strings
+        status: NDArray[np.float64] = decoded(self._arrays["numbers"], numbers)[: entry.rows, 0].copy()
+        return status, decoded(self._arrays["strings"], strings)[: entry.rows]
 
     def is_sound(self, entry: LedgerEntry) -> bool:
         """Return whether the chunks of a finished shard are all there and unchanged."""
@@ -415,10 +414,11 @@ class FeatureStore:
         facts = {name: strings[:, column] for column, name in enumerate(STRINGS) if name in told}
         names = dict(enumerate(self.header["numbers"]))
         apart = [column for column, name in names.items() if name.startswith(DISTANCE)]
-        numbers = {name: rows.numbers[chosen, at] for at, name in names.items() if at and at not in set(apart)}
-        frame = pd.DataFrame({**facts, **numbers})
+        others = {name: at for at, name in names.items() if at and not name.startswith(DISTANCE)}
+        numbers: dict[str, NDArray[Any]] = {name: rows.numbers[chosen, at] for name, at in others.items()}
         for name in ("n_sites", "spacegroup"):
-            frame[name] = frame[name].astype(np.int64)
+            numbers[name] = numbers[name].astype(np.int64)
+        frame = pd.DataFrame({**facts, **numbers})
         return FeatureTable(
             ids=strings[:, 0],
             columns=self.columns,

@@ -12,6 +12,7 @@ import pytest
 from synthetic import COLUMNS, PLANTED, QUICK, labels
 
 from screening.errors import ModelError
+from screening.learn.boosting import read_booster
 from screening.learn.model import Model
 from screening.learn.train import train
 from screening.ranking.explain import Explanation, explain
@@ -96,7 +97,7 @@ def test_shap_values_are_shapleys(crystals: FeatureTable, known_small: tuple[Fea
     """Against the definition: the average over all orders of adding features, other paths weighted by cover."""
     small, model = known_small
     values, expected = model.contributions(small.features[:3])
-    dump = model._boosters[0].dump_model()["tree_info"]
+    dump = read_booster(model.texts[0], n_features=len(model.view.names)).dump_model()["tree_info"]
     n = len(model.columns)
 
     def conditional(node: dict[str, Any], row: np.ndarray, given: frozenset[int]) -> float:
@@ -145,11 +146,14 @@ def test_values_that_do_not_add_up_are_refused(model: Model, crystals: FeatureTa
         def __init__(self, honest: Any) -> None:
             self.honest = honest
 
-        def predict(self, features: np.ndarray, **options: object) -> np.ndarray:
-            return self.honest.predict(features, **options) + (1e-3 if "pred_contrib" in options else 0.0)
+        def predict(self, features: np.ndarray, **options: Any) -> np.ndarray:
+            return np.asarray(self.honest.predict(features, **options))
+
+        def contributions(self, features: np.ndarray) -> np.ndarray:
+            return np.asarray(self.honest.contributions(features) + 1e-3)
 
     lying = dataclasses.replace(model)
-    lying.__dict__["_boosters"] = tuple(Liar(booster) for booster in model._boosters)
+    lying.__dict__["_forests"] = tuple(Liar(forest) for forest in model._forests)
     with pytest.raises(ModelError, match="do not add up"):
         explain(crystals, lying)
 

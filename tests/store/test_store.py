@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zarr
 from made_store import COLUMNS, HEADER, files, filled, rows
+from zarr.codecs import ZstdCodec
 
 from screening.errors import Code, StoreError
 from screening.store.backend import LEDGER
+from screening.store.decode import decoded
 from screening.store.read import differences, iter_tables, read_rejections, read_some, read_table
 from screening.store.store import RESERVED_AHEAD, FeatureStore
 from screening.store.tables import ARRAYS
@@ -166,3 +169,32 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
         pass
     with FeatureStore.open(tmp_path / "s").locked():  # it is free again
         pass
+
+
+def test_chunks_are_decoded_as_zarr_decodes_them(tmp_path: Path) -> None:
+    store = filled(tmp_path / "s")
+    group = zarr.open_group(str(tmp_path / "s"), mode="r")
+    for entry in store.entries():
+        span = slice(entry.shard * store.shard_rows, entry.shard * store.shard_rows + entry.rows)
+        found = store.read_shard(entry)
+        for name in ARRAYS:
+            expected = np.asarray(group[name][span])
+            np.testing.assert_array_equal(
+                getattr(found, name), expected.astype(object) if name == "strings" else expected
+            )
+        assert {type(cell) for cell in found.strings.ravel()} == {str}
+
+
+def test_a_chunk_of_other_codecs_or_another_size_is_refused(tmp_path: Path) -> None:
+    group = zarr.open_group(str(tmp_path / "other"), mode="w", zarr_format=3)
+    plain = group.create_array("plain", shape=(4, 3), chunks=(2, 3), dtype="float32", compressors=None)
+    with pytest.raises(StoreError, match="not encoded as this program does it"):
+        decoded(plain, b"")
+    own = group.create_array("own", shape=(4, 3), chunks=(2, 3), dtype="float32", compressors=ZstdCodec(level=3))
+    with pytest.raises(StoreError, match="cannot be decoded"):
+        decoded(own, b"no Zstandard")
+    own[:] = 1.0
+    assert decoded(own, (tmp_path / "other/own/c/1/0").read_bytes()).tolist() == [[1.0] * 3] * 2
+    other = group.create_array("other", shape=(4, 5), chunks=(2, 5), dtype="float32", compressors=ZstdCodec(level=3))
+    with pytest.raises(StoreError, match="cannot be decoded"):
+        decoded(other, (tmp_path / "other/own/c/1/0").read_bytes())
