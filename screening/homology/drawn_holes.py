@@ -6,6 +6,7 @@ Only what is drawn is taken apart. What stands first among equal bars is found b
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -112,27 +113,40 @@ def _drawn(
     keys = np.concatenate([_key(opening, atoms), np.where(ends[:, None], _key(closing, atoms), 0)], axis=1)
     order = np.lexsort((*keys.T[::-1], np.where(ringed, ring, NO_RING), which))
     begins = np.searchsorted(which, np.arange(len(kinds)))
-    found: list[tuple[dict[str, Any], IntArray]] = []
-    for begin, kind in zip(begins.tolist(), kinds, strict=True):
-        rows = order[begin : begin + kind.shown]
-        open_ended = not ends[rows[0]]
-        corners = opening[rows] if open_ended else closing[rows]
-        centres = _centres(positions, corners).tolist()
-        born, died = opening[rows].tolist(), closing[rows].tolist()
-        drawn = [
+    rows = np.concatenate([order[begin : begin + kind.shown] for begin, kind in zip(begins, kinds, strict=True)])
+    rings = zip(table.ring_begins[bars[rows]].tolist(), table.ring_begins[bars[rows] + 1].tolist(), strict=True)
+    born = iter(
+        _atoms_of_many(
             [
-                _atoms(table.rings[table.ring_begins[bar] : table.ring_begins[bar + 1]].tolist(), atoms)
-                if ringed[row]
-                else _atoms(born[place], atoms),
-                [] if open_ended else _atoms(died[place], atoms),
-                [round(x, 5) for x in centres[place]],
-            ]
-            for place, (row, bar) in enumerate(zip(rows.tolist(), bars[rows].tolist(), strict=True))
+                table.rings[first:last] if closed else opening[row]
+                for row, closed, (first, last) in zip(rows.tolist(), ringed[rows].tolist(), rings, strict=True)
+            ],
+            atoms,
+        )
+    )
+    died = iter(_atoms_of_many(list(closing[rows[ends[rows]]]), atoms))
+    centres = np.empty((len(rows), 3))
+    for ended, simplices in ((True, closing), (False, opening)):
+        centres[ends[rows] == ended] = _centres(positions, simplices[rows[ends[rows] == ended]])
+    places = iter(centres.tolist())
+    found: list[tuple[dict[str, Any], IntArray]] = []
+    at = 0
+    for kind in kinds:
+        row = rows[at]
+        at += kind.shown
+        death = float(table.death[bars[row]])
+        drawn = [
+            [next(born), next(died) if math.isfinite(death) else [], [round(x, 5) for x in next(places)]]
+            for _ in range(kind.shown)
         ]
-        birth, death = float(table.birth[bars[rows[0]]]), float(table.death[bars[rows[0]]])
-        ended = round(death, 4) if math.isfinite(death) else None
-        bar = {"dim": dim, "birth": round(birth, 4), "death": ended, "n": kind.equal, "members": drawn}
-        found.append((bar, closing[rows[0]]))
+        bar = {
+            "dim": dim,
+            "birth": round(float(table.birth[bars[row]]), 4),
+            "death": round(death, 4) if math.isfinite(death) else None,
+            "n": kind.equal,
+            "members": drawn,
+        }
+        found.append((bar, closing[row]))
     return found
 
 
@@ -141,7 +155,7 @@ def _add_surfaces(drawn: list[tuple[dict[str, Any], IntArray]], surfaces: Surfac
     for bar, tetrahedron in [one for one in drawn if one[0]["death"] is not None][:SURFACES]:
         found = surfaces.around(tetrahedron, bar["birth"])
         bar["surface"] = found and {
-            "corners": _atoms(found.corners.tolist(), atoms),
+            "corners": _atoms_of_many([found.corners], atoms)[0],
             "faces": found.faces.tolist(),
         }
 
@@ -168,5 +182,20 @@ def _centres(positions: FloatArray, simplices: IntArray) -> FloatArray:
     return mean
 
 
-def _atoms(corners: list[list[int]], atoms: list[list[AtomAt]]) -> list[list[list[int]]]:
-    return [[[atom, a + x, b + y, c + z] for atom, a, b, c in atoms[site]] for site, x, y, z in corners]
+def _atoms_of_many(simplices: Sequence[IntArray], atoms: list[list[AtomAt]]) -> list[list[list[list[int]]]]:
+    """Return the atoms of the corners of simplices (n_corners, 4), as [simplex][corner][atom]; made in one go."""
+    if not simplices:
+        return []
+    corners = np.concatenate(simplices)
+    site = corners[:, 0]
+    count = np.array([len(one) for one in atoms], dtype=np.int64)
+    flat = np.array([atom for one in atoms for atom in one], dtype=np.int64)
+    ends = np.cumsum(count[site])
+    first = np.cumsum(count)[site] - ends  # of the atoms of a corner among all, less where they come to stand
+    rows = flat[np.repeat(first, count[site]) + np.arange(ends[-1])]
+    rows[:, 1:] += np.repeat(corners[:, 1:], count[site], axis=0)
+    cells = rows.tolist()
+    edges = [0, *ends.tolist()]
+    at_corners = [cells[begin:end] for begin, end in pairwise(edges)]
+    places = np.cumsum([0, *map(len, simplices)]).tolist()
+    return [at_corners[begin:end] for begin, end in pairwise(places)]

@@ -1,6 +1,7 @@
 """The machine here: what the process may use of it, its GPUs, its child processes, the versions that compute."""
 
 from screening.host.child import Child, answer_of, receive, send
+from screening.host.garbage import no_search_for_cycles
 from screening.host.gpu import Device, Wanted, check_one_cupy, cupy_wheels, driver_version, find_gpus, resolve
 from screening.host.limits import cores, memory
 from screening.host.output import native_output_held
@@ -21,6 +22,7 @@ __all__ = [
     "in_parts",
     "memory",
     "native_output_held",
+    "no_search_for_cycles",
     "receive",
     "resolve",
     "send",

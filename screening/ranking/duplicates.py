@@ -54,14 +54,19 @@ def sketch(features: NDArray[Any]) -> FloatArray:
 
     Crystals whose features agree within a tolerance, and lack the same ones, have sketches that agree within it.
     """
-    means = np.zeros((len(features), N_SKETCH))
-    for part in range(N_SKETCH):
-        values = features[:, part::N_SKETCH]
-        known = ~np.isnan(values)
-        count = known.sum(axis=1)
-        total = np.where(known, values, 0.0).sum(axis=1, dtype=np.float64)
-        np.divide(total, count, out=means[:, part], where=count > 0)
-    return means
+    return np.column_stack([_mean_of_part(features, part) for part in range(N_SKETCH)])
+
+
+def _mean_of_part(features: NDArray[Any], part: int) -> FloatArray:
+    """Return one number of the sketch, (n,)."""
+    values = np.ascontiguousarray(features[:, part::N_SKETCH])
+    total = values.sum(axis=1, dtype=np.float64)
+    count = np.full(len(values), values.shape[1])
+    rows = np.flatnonzero(np.isnan(total))  # few crystals lack a feature
+    known = ~np.isnan(values[rows])
+    count[rows] = known.sum(axis=1)
+    total[rows] = np.where(known, values[rows], 0.0).sum(axis=1, dtype=np.float64)
+    return np.divide(total, count, out=np.zeros(len(values)), where=count > 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +224,7 @@ class LabelledCrystals:
     @classmethod
     def of(cls, training: Training) -> LabelledCrystals:
         """Return the crystals of a training set."""
-        first = sketch(training.features)[:, 0]
+        first = _mean_of_part(training.features, 0)
         order = np.argsort(first, kind="stable")
         return cls(training=training, order=order, sketches=first[order])
 
@@ -229,7 +234,7 @@ class LabelledCrystals:
         Equal means: every feature within the tolerance, the same features not computed, and the atomic fractions of the
         formulas equal up to their decimals. Densities are among the features, so the volume per atom agrees too.
         """
-        first = sketch(features)[:, 0]
+        first = _mean_of_part(features, 0)
         begin = np.searchsorted(self.sketches, first - SKETCH_TOLERANCE, side="left")
         end = np.searchsorted(self.sketches, first + SKETCH_TOLERANCE, side="right")
         found = np.full(len(features), "", dtype=object)

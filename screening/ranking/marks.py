@@ -47,15 +47,20 @@ def marks(
     holds = composition != 0
     lists = {"redox": frozenset(redox_active), **{kind: hard_elements(kind) for kind in HARD}}
     columns = {name: [number for number, one in enumerate(SYMBOLS) if one in chosen] for name, chosen in lists.items()}
-    found = np.full(len(holds), "", dtype=object)
-    for row in range(len(holds)):
+    # Few combinations occur: each is put into words once.
+    matters = np.unique([number for numbers in columns.values() for number in numbers]).astype(np.int64)
+    bits = np.packbits(np.column_stack([holds[:, matters], disordered, in_domain]), axis=1)
+    _, first, same = np.unique(bits, axis=0, return_index=True, return_inverse=True)
+    texts = np.full(len(first), "", dtype=object)
+    for place, row in enumerate(first.tolist()):
         told = []
         for name, numbers in columns.items():
             if held := [SYMBOLS[number] for number in numbers if holds[row, number]]:
                 told.append(f"{name}:{','.join(held)}")
             if name == "redox" and not disordered[row]:
                 told.append("full")
-        found[row] = ";".join([*told, *([] if in_domain[row] else ["domain"])])
+        texts[place] = ";".join([*told, *([] if in_domain[row] else ["domain"])])
+    found: NDArray[np.object_] = texts[same.reshape(-1)]
     return found
 
 

@@ -1,8 +1,8 @@
 """SHAP values of a model's predictions: on a CUDA GPU where shap can and agrees, otherwise as LightGBM does it.
 
-LightGBM's values are exact in double precision, and those on the CPU are the same to the last bit. shap's GPUTreeExplainer computes the same values in single precision;
-it runs in a process of its own, and its values count only if they add up to the predictions and equal LightGBM's for
-some of the crystals.
+LightGBM's values are exact in double precision, and those on the CPU are the same to the last bit. shap's
+GPUTreeExplainer computes the same values in single precision; it runs in a process of its own, and its values count
+only if they add up to the predictions and equal LightGBM's for some of the crystals.
 """
 
 from __future__ import annotations

@@ -48,9 +48,15 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
         frame.to_parquet(path, index=False, compression="zstd")
     else:
         further = [str(name) for name in frame.columns if name not in COLUMNS and not is_numeric_dtype(frame[name])]
-        texts = {name: frame[name].map(plain_cell) for name in (*TEXT_COLUMNS, *further)}
+        texts = {name: _plain_cells(frame[name]) for name in (*TEXT_COLUMNS, *further)}
         numbers = {name: _six_digits(frame[name]) for name in frame.columns if frame[name].dtype == np.float64}
         frame.assign(**texts, **numbers).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def _plain_cells(texts: pd.Series[str]) -> NDArray[np.object_]:
+    """Return the texts of a column as `plain_cell` gives them; most columns repeat a few."""
+    codes, different = pd.factorize(texts.to_numpy(dtype=object), use_na_sentinel=False)
+    return np.array([plain_cell(one) for one in different], dtype=object)[codes]
 
 
 def _six_digits(values: pd.Series[float]) -> NDArray[np.object_]:

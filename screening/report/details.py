@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -13,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from screening.config import FeatureSettings, InputLimits
+from screening.config import InputLimits
 from screening.crystals import Crystal, flag_sentence
 from screening.energy import BarrierRow
 from screening.errors import InputError
@@ -22,12 +19,12 @@ from screening.ranking import CURVES, StoredTables, duplicates_path, explain, ki
 from screening.report import curves as packing
 from screening.report.reasons import Reasons
 from screening.report.series import series_shown
+from screening.report.squeeze import all_squeezed
 from screening.report.structures import all_shown, atoms, on_all_cores, shown
 from screening.runs import RunRecord, ranking_path, read_duplicates, read_pathways, read_series
 from screening.sources import Missing, Wanted, find_crystals
 from screening.store import FeatureTable, joined_tables, read_some
 
-LEVEL = 7  # of zlib: 2 % more bytes than 9, in a third of the time
 SURFACED = 100  # candidates of a page in one file; `serve` has those of all
 FACTS = ("n_sites", "volume", "spacegroup", "a", "b", "c", "alpha", "beta", "gamma")
 
@@ -165,7 +162,7 @@ class Details:
         """
         found, beside = self._without_structures(wanted)
         surfaces = [place < SURFACED for place in range(len(found))]
-        work = partial(_squeezed, config=self.settings)
+        work = partial(all_squeezed, config=self.settings)
         return on_all_cores(work, list(zip(found, beside, surfaces, strict=True)), tell=tell)
 
     def _without_structures(self, wanted: Sequence[Wanted]) -> tuple[list[Crystal | Missing], list[dict[str, Any]]]:
@@ -226,16 +223,6 @@ def flag_rows(found: Crystal | Missing, names: str) -> list[list[str]]:
     """Return [name, sentence] of each flag of a crystal, with what is particular to it where it can be read again."""
     details = found.flag_details if isinstance(found, Crystal) else {}
     return [[name, flag_sentence(name, details.get(name, ""))] for name in names.split(";") if name]
-
-
-def squeezed(value: Any) -> str:
-    """Return JSON, deflated and base64 coded: what `DecompressionStream("deflate")` of a browser reads."""
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return base64.b64encode(zlib.compress(text.encode("ascii"), LEVEL)).decode("ascii")
-
-
-def _squeezed(part: Sequence[tuple[Crystal | Missing, dict[str, Any], bool]], config: FeatureSettings) -> list[str]:
-    return [squeezed({**beside, **shown(found, config, surfaces=surfaces)}) for found, beside, surfaces in part]
 
 
 def _rounded(value: Any) -> float | int:

@@ -22,8 +22,9 @@ from screening.locations import write_whole
 from screening.ranking import SENTENCES, SUBJECTS, cells_of, columns_of
 from screening.report import plots, svg, text
 from screening.report.bundle import bundle
-from screening.report.details import Details, squeezed
+from screening.report.details import Details
 from screening.report.score_plots import calibration_plot, learning_plot
+from screening.report.squeeze import squeezed
 from screening.report.words import BADGES, CODES, HELD_BACK, LIMITS, MARK_BADGES, MODELS, REFERENCES, SPLITS
 from screening.runs import Run, model_scores, ranking_path, read_polymorphs, read_run
 from screening.sources import Wanted

@@ -25,8 +25,9 @@ from screening.learn.load import load_model
 from screening.report import curves as packing
 from screening.report import details as details_module
 from screening.report import structures
-from screening.report.details import Details, squeezed
+from screening.report.details import Details
 from screening.report.page import write_report
+from screening.report.squeeze import squeezed
 from screening.report.structures import ANION, MOBILE, OTHER, p1_cif
 from screening.runs.read import read_ranking
 from screening.runs.record import read_record
