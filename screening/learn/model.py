@@ -74,7 +74,7 @@ class Model:
         return tuple(read_forest(text, n_features=len(self.view.names)) for text in self.texts)
 
     @property
-    def _predictor(self) -> Predictor:
+    def _predictor(self) -> Predictor[Forest]:
         return Predictor(self._forests, self.header.base, self.kernels, self.distance_kernels, self.header.distances)
 
     def parts(self, seen: NDArray[Any], *, threads: int = 1) -> Parts:

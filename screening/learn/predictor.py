@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from screening.learn.view import View
 
 if TYPE_CHECKING:
     import lightgbm as lgb
+
+Grown = TypeVar("Grown", "lgb.Booster", Forest)  # trees just fitted, or read
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +43,10 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Predictor:
+class Predictor(Generic[Grown]):
     """Learners fitted to the same crystals: on bands of curves, and on the distances that stand after them."""
 
-    boosters: tuple[lgb.Booster | Forest, ...]
+    boosters: tuple[Grown, ...]
     base: float
     kernels: Kernels | None
     distances: Kernels | None = None
@@ -75,7 +77,7 @@ def fit_predictor(  # noqa: PLR0913
     device_type: str = "cpu",
     columns: Sequence[str] | None = None,
     n_distances: int = 0,
-) -> Predictor:
+) -> Predictor[lgb.Booster]:
     """Return the learners that `settings.model` names, fitted to rows; one booster per seed.
 
     The last `n_distances` columns are distances between sublattices, which have learners of their own. Boosters that

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,9 @@ from screening.learn.scores import Score, spearman
 from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.store import FeatureTable
+
+if TYPE_CHECKING:
+    import lightgbm as lgb
 
 ORDER = ("grouped", "family", "publication", "cluster", "random")
 LARGE_FAMILY = 10  # measured crystals from which a family is judged by itself
@@ -247,7 +250,7 @@ def _enough(groups: IntArray, level: float) -> bool:
     return conformal_rank(n_units, level=level) <= n_units
 
 
-def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Predictor, Kernels | None]:
+def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Predictor[lgb.Booster], Kernels | None]:
     """Return the final model of the curves, and that of the composition where kernels stand beside trees."""
     view = View.of(data.columns, band=config.learn.band)
     own, beside = seen_of(data, view)

@@ -66,7 +66,8 @@ def _mean_of_part(features: NDArray[Any], part: int) -> FloatArray:
     known = ~np.isnan(values[rows])
     count[rows] = known.sum(axis=1)
     total[rows] = np.where(known, values[rows], 0.0).sum(axis=1, dtype=np.float64)
-    return np.divide(total, count, out=np.zeros(len(values)), where=count > 0)
+    mean: FloatArray = np.divide(total, count, out=np.zeros(len(values)), where=count > 0)
+    return mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)

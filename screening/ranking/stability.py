@@ -20,7 +20,6 @@ from screening.crystals import FloatArray, IntArray
 from screening.learn import Model, Rows, all_of, fit, parameters, seeded
 from screening.ranking.kinds import Kind, kinds_of
 
-FEW_CORES = 4  # below them the draws are trained here: starting processes takes about as long as half of them
 TOGETHER = 0.8  # mean absolute rank correlation from which kinds are one cluster
 LEVELS = (0.05, 0.95)
 
@@ -57,7 +56,6 @@ def stability(model: Model, *, resamples: int = 20, seed: int = 0, threads: int 
     directions = np.empty((resamples, len(kinds)))
     calls = [partial(_shap, model, kinds, seed=seeded(seed, 8, index)) for index in range(resamples)]
     size = len(training.ids) * LearnConfig.model_validate(model.header.learn).trees
-    threads = threads if threads >= FEW_CORES else 1
     for index, shap in enumerate(all_of(calls, threads=threads, size=size)):
         strength = np.abs(shap).mean(axis=0)
         shares[index] = strength / strength.sum() if strength.sum() > 0 else strength

@@ -199,8 +199,7 @@ def _refusal(name: str, *, link: bool, size: int, limits: InputLimits) -> tuple[
         return Code.TOO_LARGE, f"the archive member has a name of {len(name)} characters, more than any path"
     if link:
         return Code.UNSAFE_PATH, "the archive member is a link or a device, not a file"
-    kind = kind_by_name(name)
-    if size > limits.max_file_bytes and kind not in MANY and kind is not Kind.OTHER:
+    if size > limits.max_file_bytes and kind_by_name(name) not in {*MANY, Kind.OTHER}:
         return Code.TOO_LARGE, f"{size} bytes, more than max_file_bytes = {limits.max_file_bytes}"
     return None
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import zarr
-from numcodecs.vlen import VLenUTF8
-from numcodecs.zstd import Zstd
+from numcodecs.vlen import VLenUTF8  # type: ignore[import-untyped]
+from numcodecs.zstd import Zstd  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, VLenUTF8Codec, ZstdCodec
 from zarr.core.metadata import ArrayV3Metadata

@@ -34,6 +34,16 @@ class ShardRows:
     cut: int = 0  # crystals with a channel whose radius was cut back
     fallbacks: tuple[tuple[str, str, str], ...] = ()  # (id, channel, reason) of clouds done by another engine
 
+    def __getitem__(self, chosen: NDArray[np.bool_]) -> ShardRows:
+        """Return some of the rows, by a mask (n,)."""
+        return replace(
+            self,
+            features=self.features[chosen],
+            composition=self.composition[chosen],
+            numbers=self.numbers[chosen],
+            strings=self.strings[chosen],
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureTable:
@@ -67,6 +77,17 @@ class FeatureTable:
             composition=self.composition[rows],
             distances=None if self.distances is None else self.distances[rows],
         )
+
+
+def joined_rows(parts: Sequence[ShardRows]) -> ShardRows:
+    """Return rows of shards of one store, one part after the other."""
+    return replace(
+        parts[0],
+        features=np.concatenate([part.features for part in parts]),
+        composition=np.concatenate([part.composition for part in parts]),
+        numbers=np.concatenate([part.numbers for part in parts]),
+        strings=np.concatenate([part.strings for part in parts]),
+    )
 
 
 def joined_tables(parts: Sequence[FeatureTable]) -> FeatureTable:

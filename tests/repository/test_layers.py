@@ -44,6 +44,7 @@ LIBRARIES = {
     "pymatgen": {"crystals", "data", "ranking", "transformer", "matminer", "homology", "commands"},
     "matminer": {"matminer"},
     "zarr": {"store"},
+    "numcodecs": {"store"},
     "fsspec": {"locations"},
     "cupy": {"features", "gpu"},
     "cupyx": {"gpu"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,7 +174,7 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 
 def test_chunks_are_decoded_as_zarr_decodes_them(tmp_path: Path) -> None:
     store = filled(tmp_path / "s")
-    group = zarr.open_group(str(tmp_path / "s"), mode="r")
+    group: Any = zarr.open_group(str(tmp_path / "s"), mode="r")
     for entry in store.entries():
         span = slice(entry.shard * store.shard_rows, entry.shard * store.shard_rows + entry.rows)
         found = store.read_shard(entry)
