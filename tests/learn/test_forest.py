@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 import lightgbm as lgb
 import numpy as np
@@ -14,7 +14,7 @@ from screening.learn.trees import read_trees
 N_COLUMNS = 7
 
 
-def trained(features: np.ndarray, target: np.ndarray, params: Mapping[str, object], *, trees: int) -> lgb.Booster:
+def trained(features: np.ndarray, target: np.ndarray, params: dict[str, Any], *, trees: int) -> lgb.Booster:
     """A booster by squared errors, stated as a function: the file then names no objective, as those of models."""
 
     def errors(scores: np.ndarray, _: lgb.Dataset) -> tuple[np.ndarray, np.ndarray]:
