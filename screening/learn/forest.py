@@ -32,9 +32,10 @@ class Forest:
     missing_left: BoolArray  # (n_nodes,) whether a value that is not known goes left
     leaf_values: FloatArray  # (n_leaves,)
     leaf_counts: IntArray  # (n_leaves,) training rows
+    n_features: int
 
     @classmethod
-    def of(cls, trees: Sequence[Tree]) -> Forest:
+    def of(cls, trees: Sequence[Tree], *, n_features: int) -> Forest:
         """Return trees, each of the arrays that `read_trees` gives, as flat arrays."""
 
         def flat(key: str, dtype: Any) -> NDArray[Any]:
@@ -52,6 +53,7 @@ class Forest:
             missing_left=np.where(known, (decisions & LEFT_IF_MISSING) != 0, thresholds >= 0.0),
             leaf_values=flat("leaf_value", np.float64),
             leaf_counts=flat("leaf_count", np.int64),
+            n_features=n_features,
         )
 
     def predict(self, features: NDArray[Any], *, num_threads: int = 1) -> FloatArray:
@@ -59,11 +61,18 @@ class Forest:
 
         `num_threads` is what a booster of LightGBM takes; there is one.
         """
-        return _kernels.tree_sums(*self._arrays(), np.ascontiguousarray(features, dtype=np.float32))
+        return _kernels.tree_sums(*self._arrays(), self._rows(features))
 
     def contributions(self, features: NDArray[Any]) -> FloatArray:
         """Return SHAP values (n, n_features + 1) for features as of `predict`; the last is the mean prediction."""
-        return _kernels.tree_contributions(*self._arrays(), np.ascontiguousarray(features, dtype=np.float32))
+        return _kernels.tree_contributions(*self._arrays(), self._rows(features))
+
+    def _rows(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Return what the kernels take, which follow the places of features unchecked."""
+        rows = np.ascontiguousarray(features, dtype=np.float32)
+        if rows.ndim != 2 or rows.shape[1] != self.n_features:
+            raise ValueError(f"features of shape {rows.shape}, not (n, {self.n_features})")
+        return rows
 
     def _arrays(self) -> tuple[IntArray, IntArray, IntArray, FloatArray, BoolArray, FloatArray, IntArray]:
         return (
@@ -90,4 +99,4 @@ def read_forest(text: str, *, n_features: int) -> Forest:
     ModelError
         As of `read_trees`.
     """
-    return Forest.of(read_trees(text, n_features=n_features).trees)
+    return Forest.of(read_trees(text, n_features=n_features).trees, n_features=n_features)

@@ -86,7 +86,7 @@ def test_rows_do_not_depend_on_the_rows_beside_them() -> None:
 
 
 def test_no_tree_and_a_tree_of_one_leaf() -> None:
-    none = Forest.of([])
+    none = Forest.of([], n_features=2)
     assert none.predict(np.ones((3, 2), np.float32)).tolist() == [0.0] * 3
     assert none.contributions(np.ones((1, 2), np.float32)).tolist() == [[0.0] * 3]
     rng = np.random.default_rng(1)
@@ -96,3 +96,13 @@ def test_no_tree_and_a_tree_of_one_leaf() -> None:
     assert forest.predict(features).tobytes() == np.asarray(booster.predict(features)).tobytes()
     shares = np.asarray(booster.predict(features, pred_contrib=True))
     assert forest.contributions(features).tobytes() == shares.tobytes()
+
+
+def test_rows_of_another_width_are_refused() -> None:
+    """The kernels would read beside them."""
+    booster, asked = grown(7, missing=False)
+    forest = read_forest(booster.model_to_string(), n_features=N_COLUMNS)
+    for wrong in (asked[:, :-1], asked[0], asked[:, :, None]):
+        for ask in (forest.predict, forest.contributions):
+            with pytest.raises(ValueError, match=rf"not \(n, {N_COLUMNS}\)"):
+                ask(wrong)
