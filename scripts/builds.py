@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,13 +59,23 @@ def _digest() -> str:
 def start(script: str, package: Path, work: Path) -> subprocess.Popen[str]:
     """Start `script --work FILE` with a built package; what it says and is told goes through pipes.
 
-    Without `site`, so that an editable installation of this tree does not come first.
+    By an interpreter that knows the package and what is installed here, but no editable installation of this tree: that
+    would come first, in the processes that the script starts too.
     """
-    paths = [str(package), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     return subprocess.Popen(
-        [sys.executable, "-S", script, "--work", str(work)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONSAFEPATH": "1"},
+        [_interpreter(package), script, "--work", str(work)],
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def _interpreter(package: Path) -> str:
+    folder = package.parent / "environment"
+    venv.create(folder, symlinks=True)
+    places = {scheme: sysconfig.get_path(scheme) for scheme in ("purelib", "platlib")}
+    own = Path(sysconfig.get_path("purelib", "venv", {"base": str(folder)}))
+    # The files .pth of folders that are named in one are not followed.
+    (own / "beside.pth").write_text("\n".join(dict.fromkeys((str(package.resolve()), *places.values()))) + "\n")
+    return str(folder / "bin" / "python")
