@@ -25,7 +25,7 @@ from screening.crystals import Crystal, FloatArray, IntArray
 from screening.errors import InputError
 from screening.features import assemble, distances_in, persist, prepared_of
 from screening.learn.intervals import cut
-from screening.learn.kernels import NOISE, Kernels, laplacian
+from screening.learn.kernels import Kernels, laplacian
 from screening.learn.model import Model
 from screening.learn.predict import BATCH, settings_of
 from screening.learn.predictor import composition_columns, seen_by
@@ -131,7 +131,7 @@ def _computed(model: Model, crystals: Sequence[Crystal]) -> tuple[NDArray[Any], 
 
 def noise(kernels: Kernels) -> float:
     """Return the variance that two measurements add to a difference, log units squared."""
-    return 2.0 * NOISE * kernels.scale**2
+    return 2.0 * kernels.noise * kernels.scale**2
 
 
 def pair_scale(model: Model, column: str = GEOMETRY) -> PairScale:
@@ -212,7 +212,7 @@ def pair_errors(  # noqa: PLR0913
             continue
         first, second = np.array(pairs).T
         change = values[first] - values[second]
-        apart = fold_deviations(kernel, held, first, second) * kernels.scale
+        apart = fold_deviations(kernel, held, first, second, noise=kernels.noise) * kernels.scale
         between = change[:, : len(names)].var(axis=1) if names else np.zeros(len(change))
         unit = np.sqrt(between + apart**2 + noise(kernels))
         error = np.abs(change[:, -2] - change[:, -1]) / unit
@@ -222,7 +222,9 @@ def pair_errors(  # noqa: PLR0913
     return PairErrors(ratio, np.array([group[a] for a, _ in found], dtype=np.int64))
 
 
-def fold_deviations(kernel: FloatArray, held: IntArray, first: IntArray, second: IntArray) -> FloatArray:
+def fold_deviations(
+    kernel: FloatArray, held: IntArray, first: IntArray, second: IntArray, *, noise: float
+) -> FloatArray:
     """Return the deviation (n_pairs,) of the process' difference, over its scale, where the crystals `held` were out.
 
     Parameters
@@ -233,9 +235,11 @@ def fold_deviations(kernel: FloatArray, held: IntArray, first: IntArray, second:
         (n_held,) rows left out.
     first, second
         (n_pairs,) places in `held`.
+    noise
+        Of a measured value, over the square of the scale.
     """
     others = np.setdiff1d(np.arange(len(kernel)), held)
-    lower = cholesky(kernel[np.ix_(others, others)] + NOISE * np.eye(len(others)), lower=True)
+    lower = cholesky(kernel[np.ix_(others, others)] + noise * np.eye(len(others)), lower=True)
     across = solve_triangular(lower, kernel[np.ix_(others, held)], lower=True)
     explained = np.square(across[:, first] - across[:, second]).sum(axis=0)
     left = np.maximum(0.0, 2.0 - 2.0 * kernel[held[first], held[second]] - explained)

@@ -29,6 +29,7 @@ from screening.learn.view import View
 from screening.store import FeatureTable
 
 SPLITS = ("grouped", "publication", "family", "cluster", "random")
+APART = "apart"  # column that a fold hands back beside its predictions
 GOOD = (-4.0, -3.0)  # log10 S/cm from which a conductor is called good
 JUDGED = (
     "curves", "composition", "composition_alone", "trees", "ridge", "process", "distances", "conventional", "nearest",
@@ -42,6 +43,7 @@ class Evaluation:
 
     predictions: pd.DataFrame  # repeat, fold, id, formula, is_bound, measured, then one column per model
     scores: dict[str, Score]  # by model
+    apart: FloatArray  # by row of the predictions, distance to the nearest crystal that trained for it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,9 +113,9 @@ def evaluate(  # noqa: PLR0913
     judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type, stated=stated)
     judged = all_of([partial(judge, fold) for fold in tasks], threads=threads, size=len(data) * settings.trees)
     predictions = pd.concat(judged, ignore_index=True)
-    return Evaluation(
-        predictions=predictions, scores={name: _scores(predictions, name) for name in JUDGED if name in predictions}
-    )
+    apart = predictions.pop(APART).to_numpy(dtype=np.float64)
+    scores = {name: _scores(predictions, name) for name in JUDGED if name in predictions}
+    return Evaluation(predictions=predictions, scores=scores, apart=apart)
 
 
 def flagged_scores(data: Dataset, grouped: Evaluation) -> dict[str, Any]:
@@ -317,7 +319,7 @@ def _judge_fold(  # noqa: PLR0913
     plain = Rows(data.conventional, data.target, data.is_bound, groups)[~held].under(settings.bounds)
     booster, base = fit(plain, params=params, trees=settings.trees, kept=False)
     conventional = np.asarray(booster.predict(data.conventional[held], num_threads=1), dtype=np.float64) + base
-    nearest, _ = FeatureSpace.of(training.features).nearest(data.features[held])
+    nearest, apart = FeatureSpace.of(training.features).nearest(data.features[held])
     return pd.DataFrame(
         {
             "repeat": fold.repeat,
@@ -330,6 +332,7 @@ def _judge_fold(  # noqa: PLR0913
             "conventional": conventional,
             "dummy": base_score(training.target, training.is_bound),
             "nearest": training.target[nearest],
+            APART: apart,
         }
     )
 

@@ -38,6 +38,7 @@ class KernelHeader(BaseModel):
     ridge_base: FiniteFloat  # log10 S/cm
     process_base: FiniteFloat
     scale: FiniteFloat = Field(gt=0)  # log units
+    noise: FiniteFloat | None = Field(None, gt=0)  # over the scale's square; None of format 2, where it was 0.1
 
 
 class ModelHeader(BaseModel):
@@ -46,7 +47,7 @@ class ModelHeader(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["screening-model"] = "screening-model"
-    format_version: Literal[1, 2] = 1  # 2 = with kernels, and others of the composition
+    format_version: Literal[1, 2, 3] = 1  # 2 = with kernels, and others of the composition; 3 = these say their noise
     features_hash: str = Field(max_length=128)
     features_version: int = 1  # 1 = written before it was stated
     features_config: dict[str, Any]

@@ -17,6 +17,7 @@ from screening.learn.training_file import FREE_BYTES, MAX_RATIO, check_pages
 MAX_CRYSTALS = 20_000  # whose factor has 400 million values
 MAX_BYTES = 4_000_000_000  # of the file
 MAX_VALUES = 500_000_000
+OLD_NOISE = 0.1  # of kernels of format 2, which do not state it
 DUALS = ("ridge", "process")
 
 
@@ -31,6 +32,7 @@ def kernel_header(kernels: Kernels) -> KernelHeader:
         ridge_base=kernels.ridge_base,
         process_base=kernels.process_base,
         scale=kernels.scale,
+        noise=kernels.noise,
     )
 
 
@@ -76,6 +78,7 @@ def read_kernels(path: Path, header: KernelHeader, *, n_columns: int) -> Kernels
         ridge_base=header.ridge_base,
         process_base=header.process_base,
         scale=header.scale,
+        noise=OLD_NOISE if header.noise is None else header.noise,
     )
 
 

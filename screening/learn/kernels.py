@@ -26,7 +26,7 @@ from screening import _kernels
 from screening.crystals import BoolArray, FloatArray, IntArray
 
 GAMMA = 0.1
-NOISE = 0.1  # of a measured value, as a share of the spread of all; 0.3 log units where that is 3
+MEASURING = 0.5  # log units by which a measured value is off; repeats of one composition differ by 0.52 in the median
 ROUNDS = 15  # of the expected values of bounds; they change by less than 0.01 log units after ten
 BLOCK = 256  # crystals whose kernel is held at a time
 
@@ -46,6 +46,7 @@ class Kernels:
     ridge_base: float  # log10 S/cm, added to both
     process_base: float
     scale: float  # spread of the values, log units
+    noise: float  # variance of a measured value, as a share of the scale's square
 
     def project(self, features: NDArray[Any]) -> FloatArray:
         """Return scaled columns (n, n_used) of features (n, n_columns)."""
@@ -60,7 +61,7 @@ class Kernels:
                 ridge[span], process[span] = self._weighted(kernel)
                 # One product per crystal: of a block, the rounding would depend on the crystals beside it.
                 explained = np.array([float(np.square(self.factor @ row).sum()) for row in kernel])
-                deviation[span] = self.scale * np.sqrt(np.maximum(1.0 + NOISE - explained, NOISE))
+                deviation[span] = self.scale * np.sqrt(np.maximum(1.0 + self.noise - explained, self.noise))
         return ridge, process, deviation
 
     def averaged(self, features: NDArray[Any]) -> FloatArray:
@@ -131,13 +132,14 @@ def fit_kernels(features: NDArray[Any], target: FloatArray, is_bound: BoolArray)
     varies = spread > 1e-9 * np.maximum(1.0, np.abs(mean))  # a constant column keeps a spread of rounding size
     used, fill, mean, spread = some[varies], fill[varies], mean[varies], spread[varies]
     points = np.ascontiguousarray(_scaled(filled[:, varies], mean, spread))
+    base = float(target.mean())
+    scale = float(target.std()) or 1.0
+    noise = (MEASURING / scale) ** 2
     with _threads().limit(limits=1, user_api="blas"):
-        lower = cholesky(laplacian(points, points) + NOISE * np.eye(len(points)), lower=True)
+        lower = cholesky(laplacian(points, points) + noise * np.eye(len(points)), lower=True)
         # By rows, as it is read back from a file: sums are then the same to the last bit.
         factor = np.ascontiguousarray(solve_triangular(lower, np.eye(len(points)), lower=True))
         inverse = factor.T @ factor
-        base = float(target.mean())
-        scale = float(target.std()) or 1.0
         expected, process_base = _below(inverse, target, is_bound, scale=scale)
         ridge = inverse @ (target - base)
         process = inverse @ (expected - process_base)
@@ -153,6 +155,7 @@ def fit_kernels(features: NDArray[Any], target: FloatArray, is_bound: BoolArray)
         ridge_base=base,
         process_base=process_base,
         scale=scale,
+        noise=noise,
     )
 
 

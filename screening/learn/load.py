@@ -33,7 +33,7 @@ MAX_FOLDS_BYTES = 512_000_000
 MAX_DEPTH = 50  # of JSON; ours has six levels
 
 FOLD_NUMBERS = ("measured", "curves", "conventional", "dummy", "nearest")
-# After "curves", in format 2.
+# After "curves", from format 2.
 KERNEL_NUMBERS = (
     "trees",
     "ridge",
@@ -88,7 +88,10 @@ def _read_kernels(folder: Path, header: ModelHeader, *, n_features: int) -> tupl
     if (header.distance_kernels is None) != (header.distances == 0):
         raise ModelError(f"{folder / 'model.json'} names distances without kernels, or kernels without distances")
     if header.kernels is None or header.composition_kernels is None:
-        raise ModelError(f"{folder / 'model.json'} is of format 2 and names no kernels")
+        raise ModelError(f"{folder / 'model.json'} is of format {header.format_version} and names no kernels")
+    named = (header.kernels, header.composition_kernels, header.distance_kernels)
+    if any((one.noise is None) != (header.format_version == 2) for one in named if one is not None):
+        raise ModelError(f"{folder / 'model.json'} is of format {header.format_version}: 3 names its noise, 2 does not")
     of_composition = composition_columns(np.empty((0, len(SYMBOLS)))).shape[1]
     return (
         read_kernels(folder / "kernels.parquet", header.kernels, n_columns=n_features),

@@ -35,7 +35,6 @@ from screening.learn.made import Made
 from screening.learn.model import Model
 from screening.learn.predictor import Predictor, fit_composition, fit_predictor
 from screening.learn.scores import Score, spearman
-from screening.learn.space import FeatureSpace
 from screening.learn.view import View
 from screening.store import FeatureTable
 
@@ -95,7 +94,7 @@ def train(  # noqa: PLR0913
     scores = _summary(data, labels, config, known=known, device_type=learner.device_type, threads=threads)
     scores["trees"] = config.learn.trees
     scores["headline"] = headline(scores["splits"])
-    scores["domain"] = _domain(data, grouped)
+    scores["domain"] = _domain(grouped)
     if "family" in known:
         scores["headline"]["family"]["families"] = by_family(known["family"].predictions, family)
     scores["n_made"] = 0 if made is None else len(made)
@@ -110,7 +109,7 @@ def train(  # noqa: PLR0913
     curves, composition = _predictors(data, config, device_type=learner.device_type)
     texts = tuple(booster.model_to_string() for booster in curves.boosters)
     header = ModelHeader(
-        format_version=1 if composition is None else 2,
+        format_version=1 if composition is None else 3,
         columns=data.columns,
         band=config.learn.band,
         features_hash=table.header["features_hash"],
@@ -196,21 +195,15 @@ def by_family(predictions: pd.DataFrame, family: dict[str, str]) -> list[dict[st
     return rows
 
 
-def _domain(data: Dataset, grouped: Evaluation) -> dict[str, float | None]:
+def _domain(grouped: Evaluation) -> dict[str, float | None]:
     """Return how distance and deviation foretell the error of crystals left out: Spearman with its size, grouped folds.
 
     Distance to the nearest crystal of the training part, in the feature space of that part.
     """
     folds = grouped.predictions
-    place = {str(id): row for row, id in enumerate(data.ids)}
-    distance = np.empty(len(folds))
-    for _, rows in folds.groupby(["repeat", "fold"]):
-        held = np.array([place[str(id)] for id in rows["id"]], dtype=np.int64)
-        others = np.setdiff1d(np.arange(len(data)), held)
-        distance[rows.index] = FeatureSpace.of(data.features[others]).nearest(data.features[held])[1]
     known = ~folds["is_bound"].to_numpy(dtype=np.bool_)
     error = np.abs(folds["measured"].to_numpy(np.float64) - folds["curves"].to_numpy(np.float64))[known]
-    found = {"distance": spearman(distance[known], error)}
+    found = {"distance": spearman(grouped.apart[known], error)}
     if "deviation" in folds:
         found["deviation"] = spearman(folds["deviation"].to_numpy(dtype=np.float64)[known], error)
     return found

@@ -26,7 +26,7 @@ from screening.learn.differences import (
     pair_scale,
     scale_of,
 )
-from screening.learn.kernels import NOISE, Kernels, fit_kernels, laplacian
+from screening.learn.kernels import Kernels, fit_kernels, laplacian
 from screening.learn.predict import predict_structures
 
 
@@ -47,7 +47,7 @@ def fitted(columns: np.ndarray) -> Kernels:
 
 def posterior(fitted: Kernels, points: np.ndarray) -> np.ndarray:
     """The covariance of the process at points given all that was measured, by its definition and another solver."""
-    known = laplacian(fitted.points, fitted.points) + NOISE * np.eye(len(fitted.points))
+    known = laplacian(fitted.points, fitted.points) + fitted.noise * np.eye(len(fitted.points))
     across = laplacian(points, fitted.points)
     return fitted.scale**2 * (laplacian(points, points) - across @ np.linalg.solve(known, across.T))
 
@@ -70,10 +70,10 @@ def test_it_is_nothing_from_itself_and_depends_on_no_batch(fitted: Kernels, colu
 def test_deviations_of_a_fold_are_those_of_a_process_without_it(fitted: Kernels) -> None:
     kernel = laplacian(fitted.points, fitted.points)
     held = np.array([2, 5, 7, 11])
-    found = fold_deviations(kernel, held, np.array([0, 1]), np.array([2, 3]))
+    found = fold_deviations(kernel, held, np.array([0, 1]), np.array([2, 3]), noise=0.1)
     others = np.setdiff1d(np.arange(30), held)
     across = kernel[np.ix_(held, others)]
-    inner = kernel[np.ix_(others, others)] + NOISE * np.eye(len(others))
+    inner = kernel[np.ix_(others, others)] + 0.1 * np.eye(len(others))
     full = kernel[np.ix_(held, held)] - across @ np.linalg.inv(inner) @ across.T
     expected = [np.sqrt(full[a, a] + full[b, b] - 2 * full[a, b]) for a, b in ((0, 2), (1, 3))]
     np.testing.assert_allclose(found, expected, rtol=1e-8)
@@ -108,8 +108,10 @@ def test_errors_of_pairs_by_hand(fitted: Kernels) -> None:
     # Of group 0 the pairs (0, 2) and (1, 2), of group 1 (4, 5), of seven others three each, of the last one.
     assert np.bincount(found.group).tolist() == [2, 1, *[3] * 7, 1]
     kernel = laplacian(fitted.points, fitted.points)
-    apart = fitted.scale * fold_deviations(kernel, np.arange(6), np.array([4]), np.array([5]))[0]
-    unit = np.sqrt(np.var([-1.0, 1.0, 0.0]) + apart**2 + noise(fitted))
+    pair = np.array([4]), np.array([5])
+    apart = fitted.scale * fold_deviations(kernel, np.arange(6), *pair, noise=fitted.noise)[0]
+    # Two measurements, each off by half a power of ten.
+    unit = np.sqrt(np.var([-1.0, 1.0, 0.0]) + apart**2 + 2.0 * 0.5**2)
     assert found.ratio[2] == pytest.approx(1.0 / unit)
 
 

@@ -12,13 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import truncnorm
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, PairwiseKernel
 from sklearn.kernel_ridge import KernelRidge
 
 from screening import _kernels
 from screening.errors import ModelError
 from screening.learn.intervals import Bands
 from screening.learn.kernel_file import kernel_header, read_kernels, write_kernels
-from screening.learn.kernels import GAMMA, NOISE, Kernels, _below, fit_kernels, laplacian
+from screening.learn.kernels import GAMMA, MEASURING, Kernels, _below, fit_kernels, laplacian
 
 NONE = np.zeros(60, dtype=np.bool_)
 
@@ -64,14 +66,40 @@ def test_equals_kernel_ridge_and_process_of_scikit_learn(
 ) -> None:
     """Without bounds both are the same posterior; the deviation is that of a process on the Gram matrix."""
     seen, asked = fitted.project(columns[:60]), fitted.project(columns[60:])
+    noise = 0.25 / target.var()  # half a power of ten
     ridge, process, deviation = fitted.predict(columns[60:])
-    plain = KernelRidge(alpha=NOISE, kernel="laplacian", gamma=GAMMA).fit(seen, target - target.mean())
+    plain = KernelRidge(alpha=noise, kernel="laplacian", gamma=GAMMA).fit(seen, target - target.mean())
     np.testing.assert_allclose(ridge, plain.predict(asked) + target.mean(), rtol=0, atol=1e-9)
     np.testing.assert_allclose(process, ridge, rtol=0, atol=1e-9)
-    gram = laplacian(seen, seen) + NOISE * np.eye(60)
+    gram = laplacian(seen, seen) + noise * np.eye(60)
     crossed = laplacian(asked, seen)
-    variance = 1.0 + NOISE - np.einsum("ij,ij->i", crossed, np.linalg.solve(gram, crossed.T).T)
+    variance = 1.0 + noise - np.einsum("ij,ij->i", crossed, np.linalg.solve(gram, crossed.T).T)
     np.testing.assert_allclose(deviation, target.std() * np.sqrt(variance), rtol=1e-9)
+
+
+@pytest.mark.parametrize("spread", [0.2, 3.0])
+def test_the_noise_is_half_a_power_of_ten_whatever_the_spread(columns: np.ndarray, spread: float) -> None:
+    """Against scikit-learn's Gaussian process, which is told the variance in log units."""
+    target = spread * np.sin(columns[:60, 0]) - 5.0
+    found = fit_kernels(columns[:60], target, NONE)
+    seen, asked = found.project(columns[:60]), found.project(columns[60:])
+    kernel = ConstantKernel(target.var()) * PairwiseKernel(gamma=GAMMA, metric="laplacian")
+    plain = GaussianProcessRegressor(kernel, alpha=MEASURING**2, optimizer=None).fit(seen, target - target.mean())
+    mean, deviation = plain.predict(asked, return_std=True)
+    _, process, ours = found.predict(columns[60:])
+    np.testing.assert_allclose(process, mean + target.mean(), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(ours, np.sqrt(deviation**2 + 0.25), rtol=1e-8)
+
+
+def test_kernels_that_state_no_noise_have_that_of_format_2(
+    fitted: Kernels, columns: np.ndarray, tmp_path: Path
+) -> None:
+    write_kernels(fitted, tmp_path / "k.parquet")
+    header = kernel_header(fitted).model_copy(update={"noise": None})
+    old = read_kernels(tmp_path / "k.parquet", header, n_columns=25)
+    reached = fitted.factor @ laplacian(fitted.project(columns[60:]), fitted.points).T
+    variance = np.maximum(1.1 - np.square(reached).sum(axis=0), 0.1)
+    np.testing.assert_allclose(old.predict(columns[60:])[2], fitted.scale * np.sqrt(variance), rtol=1e-12)
 
 
 def test_columns_that_do_not_vary_or_are_never_known_are_left_out(fitted: Kernels) -> None:
@@ -93,7 +121,7 @@ def test_deviation_grows_with_distance(fitted: Kernels, columns: np.ndarray) -> 
     far = columns[60:] * 20.0
     assert (fitted.predict(far)[2] > fitted.predict(columns[60:])[2]).all()
     assert fitted.predict(columns[:60])[2].mean() < fitted.predict(columns[60:])[2].mean()
-    assert (fitted.predict(far)[2] <= fitted.scale * np.sqrt(1.0 + NOISE)).all()
+    assert (fitted.predict(far)[2] <= fitted.scale * np.sqrt(1.0 + fitted.noise)).all()
 
 
 def test_bounds_pull_the_process_below_them(columns: np.ndarray, target: np.ndarray) -> None:
@@ -110,8 +138,8 @@ def test_bounds_pull_the_process_below_them(columns: np.ndarray, target: np.ndar
 def test_the_value_expected_below_a_bound_is_that_of_a_truncated_normal() -> None:
     """Crystals infinitely far from each other: nothing but the base is known of a bound from the others."""
     target, bound = np.linspace(-9, -3, 12), np.arange(12) == 4
-    values, base = _below(np.eye(12) / (1.0 + NOISE), target, bound, scale=2.0)
-    spread = 2.0 * np.sqrt(1.0 + NOISE)
+    values, base = _below(np.eye(12) / 1.1, target, bound, scale=2.0)
+    spread = 2.0 * np.sqrt(1.1)
     expected = truncnorm.mean(-np.inf, (target[4] - base) / spread, loc=base, scale=spread)
     assert base == target.mean()
     assert values[4] == pytest.approx(expected, abs=1e-9)

@@ -141,7 +141,7 @@ def test_a_model_says_what_was_made_and_is_read_back(
 ) -> None:
     model = train(crystals, known, QUICK, made=made)
     assert model.header.made == model.scores["n_made"] == N_MADE
-    assert model.header.format_version == 2
+    assert model.header.format_version == 3
     assert model.scores["made_refused"] == [{"id": "late", "reason": "no template"}]
     assert not set(model.training.ids.tolist()) & set(made.ids.tolist())
     model.save(tmp_path)

@@ -130,7 +130,8 @@ def test_no_crystals_no_predictions(model: Model) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"format_version": 3}, "format_version"),
+        ({"format_version": 4}, "format_version"),
+        ({"format_version": 2}, "names its noise"),
         ({"format_version": 1, "kernels": None, "extra": 1}, "extra"),
         ({"kernels": None}, "names no kernels"),
         ({"composition_kernels": None}, "names no kernels"),
@@ -153,6 +154,33 @@ def test_a_hostile_header_is_refused(folder: Path, changes: dict[str, object], s
     path = folder / "model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     with pytest.raises(ModelError, match=says):
+        load_model(folder)
+
+
+def without_noise(folder: Path, version: int) -> None:
+    """Change a model's header into one whose kernels state no noise, as before format 3."""
+    path = folder / "model.json"
+    content = json.loads(path.read_text()) | {"format_version": version}
+    for name in ("kernels", "composition_kernels", "distance_kernels"):
+        if content[name] is not None:
+            del content[name]["noise"]
+    path.write_text(json.dumps(content))
+
+
+def test_a_model_of_format_2_opens_with_the_noise_that_was_fixed_then(
+    model: Model, folder: Path, crystals: FeatureTable
+) -> None:
+    without_noise(folder, 2)
+    old = load_model(folder)
+    assert old.kernels is not None
+    assert old.composition_kernels is not None
+    assert old.kernels.noise == old.composition_kernels.noise == 0.1
+    np.testing.assert_array_equal(old.predict(crystals.features).mean, model.predict(crystals.features).mean)
+
+
+def test_a_model_of_format_3_names_its_noise(folder: Path) -> None:
+    without_noise(folder, 3)
+    with pytest.raises(ModelError, match="names its noise"):
         load_model(folder)
 
 
