@@ -152,6 +152,25 @@ def test_each_crystal_is_judged_once_per_repeat(model: Model) -> None:
     assert len(counts) == QUICK.learn.repeats * model.scores["n_used"]
 
 
+def test_the_distance_from_what_was_trained_on_is_that_of_the_nearest_crystal_of_the_other_folds(
+    crystals: FeatureTable, known: Labels
+) -> None:
+    """By the definition: root mean square difference of columns scaled by the other crystals."""
+    data = join(crystals, known)
+    found = evaluate(data, with_learn(repeats=1, trees=5), repeats=1)
+    features = data.features.astype(np.float64)
+    fold = found.predictions.set_index("id")["fold"]
+    of_crystal = np.array([fold[id] for id in data.ids])
+    for id, one in zip(found.predictions["id"].head(20), found.apart[:20], strict=True):
+        here = features[data.ids == id][0]
+        others = features[of_crystal != fold[id]]
+        spread = others.std(axis=0)
+        varies = spread > 1e-6
+        gaps = (others[:, varies] - here[varies]) / spread[varies]
+        assert one == pytest.approx(np.sqrt((gaps**2).mean(axis=1)).min(), rel=1e-6)
+    assert "apart" not in found.predictions
+
+
 def test_compare_bounds_scores_all_three_on_measured_values(crystals: FeatureTable, known: Labels) -> None:
     found = compare_bounds(crystals, known, with_learn(repeats=1))
     assert set(found) == {"censored", "value", "drop"}

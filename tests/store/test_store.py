@@ -129,7 +129,10 @@ def test_some_rows_and_a_seeded_draw_of_others(tmp_path: Path) -> None:
     assert list(some.ids) == [whole.ids[1], whole.ids[-1]]
     np.testing.assert_array_equal(some.features, whole.features[[1, -1]])
     np.testing.assert_array_equal(some.composition, whole.composition[[1, -1]])
-    assert some.facts["formula"].tolist() == whole.facts["formula"].iloc[[1, -1]].tolist()
+    expected = whole[[1, len(whole) - 1]]
+    assert some.facts.columns.tolist() == expected.facts.columns.tolist()
+    assert some.facts.to_dict("list") == expected.facts.to_dict("list")
+    assert len(read_some(tmp_path / "s", ids={"not there"})) == 0
     draws = {seed: set(read_some(tmp_path / "s", ids=wanted, others=2, seed=seed).ids) for seed in range(20)}
     assert all(wanted - {"not there"} <= ids and len(ids) == 4 for ids in draws.values())
     assert draws[0] == set(read_some(tmp_path / "s", ids=wanted, others=2, seed=0).ids)
