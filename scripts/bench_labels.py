@@ -47,6 +47,13 @@ TRIED = {
     "process, their width and noise, boosted and random trees; averages with the curves)": 40,
     "distances between sublattices (which pairs, 10 or 30 neighbours, logarithms, all sites or clouds; alone, beside "
     "the bands, averaged with the curves)": 18,
+    "what a classifier calls insulators; bond-valence energies and void radii, alone and beside the rest": 37,
+    "distances of further pairs, their spread over the atoms, filling of sites, densities; alone, with the distances, "
+    "as third mean, and each with the composition": 19,
+    "the noise of a measured value fixed at 0.5 log units (kept); sums and products of kernels in one process": 11,
+    "weights of composition and of distances chosen on inner grouped folds": 3,
+    "weighted alpha complexes and embeddings of a potential; alone, with the distances, as third mean, and each with "
+    "the composition": 22,
 }
 
 
