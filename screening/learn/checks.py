@@ -12,7 +12,7 @@ from screening.crystals import BoolArray, FloatArray
 from screening.learn.boosting import Rows
 from screening.learn.dataset import Dataset
 from screening.learn.evaluate import n_distances, seeded, seen_of, split_groups
-from screening.learn.parallel import all_of
+from screening.learn.parallel import Work
 from screening.learn.predictor import fit_predictor
 from screening.learn.scores import score
 from screening.learn.splits import grouped_folds
@@ -21,8 +21,8 @@ from screening.learn.view import View
 SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
-def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int, threads: int = 1) -> dict[str, Any]:
-    """Return R² and MAE of the curves model on shuffled labels, left out by `split`: what chance alone gives.
+def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int) -> Work[dict[str, Any]]:
+    """Return the trainings that give R² and MAE of the curves model on shuffled labels: what chance alone gives.
 
     Labels are shuffled over groups of crystals of about equal size, not over crystals, so that what crystals of a
     group have in common stays: a leak between folds would show as R² above zero. Source: Rücker et al., J. Chem. Inf.
@@ -39,7 +39,10 @@ def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int, 
         partial(_judged, data, config, split=split, repeat=repeat, target=data.target[order], bound=order)
         for repeat, order in enumerate(orders)
     ]
-    found = all_of(calls, threads=threads, size=len(data) * config.learn.trees)
+    return Work(calls, partial(_of_chance, split=split, repeats=repeats))
+
+
+def _of_chance(found: list[dict[str, Any]], *, split: str, repeats: int) -> dict[str, Any]:
     r2 = [one["r2"] for one in found if one["r2"] is not None]
     return {
         "split": split,
@@ -50,10 +53,8 @@ def y_randomisation(data: Dataset, config: Config, *, split: str, repeats: int, 
     }
 
 
-def learning_curve(
-    data: Dataset, config: Config, *, split: str, repeats: int, threads: int = 1
-) -> list[dict[str, Any]]:
-    """Return scores of the curves model by the share of training groups that it learns from, left out by `split`.
+def learning_curve(data: Dataset, config: Config, *, split: str, repeats: int) -> Work[list[dict[str, Any]]]:
+    """Return the trainings that give scores of the curves model by the share of training groups that it learns from.
 
     The judged crystals are the same for every share; smaller shares are contained in larger ones.
 
@@ -62,15 +63,20 @@ def learning_curve(
     ModelError
         As of `screening.learn.evaluate.split_groups`.
     """
-    rows: list[dict[str, Any]] = []
+    # The longest first.
     calls = [
         partial(_judged, data, config, split=split, repeat=repeat, share=share)
-        for share in SHARES
+        for share in reversed(SHARES)
         for repeat in range(repeats)
     ]
-    judged = iter(all_of(calls, threads=threads, size=len(data) * config.learn.trees))
-    for share in SHARES:
-        found = [next(judged) for _ in range(repeats)]
+    return Work(calls, partial(_by_share, repeats=repeats))
+
+
+def _by_share(judged: list[dict[str, Any]], *, repeats: int) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for place, share in enumerate(SHARES, start=1):
+        end = len(judged) - (place - 1) * repeats
+        found = judged[end - repeats : end]
         row: dict[str, Any] = {"share": share, "n_training": float(np.mean([one["n_training"] for one in found]))}
         for name in ("r2", "mae", "spearman"):
             values = [one[name] for one in found if one[name] is not None]

@@ -19,7 +19,7 @@ from screening.learn.enrichment import screening_scores
 from screening.learn.labels import Labels
 from screening.learn.leaks import JOINS, PATHS, Relation
 from screening.learn.made import Made
-from screening.learn.parallel import all_of
+from screening.learn.parallel import Work, all_done
 from screening.learn.predictor import composition_columns, fit_composition, fit_predictor, seen_by
 from screening.learn.scores import Score, score, summarise
 from screening.learn.space import FeatureSpace
@@ -76,6 +76,34 @@ def evaluate(  # noqa: PLR0913
 
     Parameters
     ----------
+    data, config, split, repeats, device_type, composition
+        As of `evaluation`.
+    threads
+        Folds trained at a time; no value depends on it.
+
+    Raises
+    ------
+    ModelError
+        Two folds cannot be formed, or a fold would leak.
+    """
+    work = evaluation(data, config, split=split, repeats=repeats, device_type=device_type, composition=composition)
+    found: Evaluation = all_done([work], threads=threads, size=len(data) * config.learn.trees)[0]
+    return found
+
+
+def evaluation(  # noqa: PLR0913
+    data: Dataset,
+    config: Config,
+    *,
+    split: str = "grouped",
+    repeats: int | None = None,
+    device_type: str = "cpu",
+    composition: bool = True,
+) -> Work[Evaluation]:
+    """Return the trainings that give out-of-fold predictions and scores under a split.
+
+    Parameters
+    ----------
     data
         Labelled crystals.
     config
@@ -88,8 +116,6 @@ def evaluate(  # noqa: PLR0913
         Repeats with other fold assignments; `config.learn.repeats` when not given.
     device_type
         LightGBM's learner.
-    threads
-        Folds trained at a time; no value depends on it.
     composition
         Whether the composition, alone and with the curves, is judged too.
 
@@ -111,7 +137,10 @@ def evaluate(  # noqa: PLR0913
 
     stated = composition_seen(data) if composition and settings.model == "mean" else None
     judge = partial(_judge_fold, data, groups=groups, config=config, device_type=device_type, stated=stated)
-    judged = all_of([partial(judge, fold) for fold in tasks], threads=threads, size=len(data) * settings.trees)
+    return Work([partial(judge, fold) for fold in tasks], _evaluated)
+
+
+def _evaluated(judged: list[pd.DataFrame]) -> Evaluation:
     predictions = pd.concat(judged, ignore_index=True)
     apart = predictions.pop(APART).to_numpy(dtype=np.float64)
     scores = {name: _scores(predictions, name) for name in JUDGED if name in predictions}

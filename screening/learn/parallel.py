@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import joblib
 
@@ -12,6 +13,14 @@ Result = TypeVar("Result")
 WORTHWHILE = 20_000
 # On few cores they are worth more: each takes four seconds of a core, and little is won by two.
 FEW_CORES, WORTHWHILE_ON_FEW = 4, 100_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work(Generic[Result]):
+    """Trainings that do not depend on each other, and what is made of their results."""
+
+    calls: Sequence[Callable[[], Any]]  # each can be pickled
+    finish: Callable[[list[Any]], Result]  # takes the results in the order of the calls
 
 
 def at_a_time(*, threads: int, size: int) -> int:
@@ -39,3 +48,18 @@ def all_of(calls: Iterable[Callable[[], Result]], *, threads: int, size: int) ->
         return [call() for call in calls]
     workers: Any = joblib.Parallel(n_jobs=min(threads, len(calls)))
     return list(workers(joblib.delayed(call)() for call in calls))
+
+
+def all_done(works: Iterable[Work[Any]], *, threads: int, size: int) -> list[Any]:
+    """Return what comes of each work, in order, all calls of all of them at once: none waits for the end of another.
+
+    Parameters
+    ----------
+    works
+        Those with the longest calls first.
+    threads, size
+        As of `all_of`.
+    """
+    works = list(works)
+    results = iter(all_of([call for work in works for call in work.calls], threads=threads, size=size))
+    return [work.finish([next(results) for _ in work.calls]) for work in works]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from screening.learn.evaluate import (
     Evaluation,
     composition_rows,
     composition_seen,
-    evaluate,
+    evaluation,
     flagged_scores,
     n_distances,
     rows_for,
@@ -33,6 +35,7 @@ from screening.learn.labels import Labels
 from screening.learn.learner import CPU, Learner
 from screening.learn.made import Made
 from screening.learn.model import Model
+from screening.learn.parallel import Work, all_done
 from screening.learn.predictor import Predictor, fit_composition, fit_predictor
 from screening.learn.scores import Score, spearman
 from screening.learn.view import View
@@ -82,31 +85,30 @@ def train(  # noqa: PLR0913
     data = join(table, labels, rejections=rejections, made=made)
     learner = learner or CPU
     threads = threads if learner.device_type == "cpu" else 1  # a GPU takes one training at a time
-    grouped = evaluate(data, config, device_type=learner.device_type, threads=threads)
-    calibration, calibrated_by, groups = _calibration(
-        data, config, grouped=grouped, device_type=learner.device_type, threads=threads
-    )
+    works, left_out = _works(data, config, device_type=learner.device_type)
+    done = all_done(works.values(), threads=threads, size=len(data) * config.learn.trees)
+    found: dict[str, Any] = dict(zip(works, done, strict=True))
+    evaluations: dict[str, Evaluation] = {name: found[name] for name in ORDER if name in found}
+    grouped = evaluations["grouped"]
+    calibrated_by, groups = _calibration(data, config, evaluations)
     group = {str(id): int(one) for id, one in zip(data.ids, groups, strict=True)}
     family = {str(id): str(name) for id, name in zip(data.ids, data.family, strict=True)}
-    bands, interval = interval_scores(calibration.predictions, level=config.learn.interval, group=group, family=family)
+    calibration = evaluations[calibrated_by].predictions
+    bands, interval = interval_scores(calibration, level=config.learn.interval, group=group, family=family)
     interval["by"] = calibrated_by
-    known = {"grouped": grouped, calibrated_by: calibration}
-    scores = _summary(data, labels, config, known=known, device_type=learner.device_type, threads=threads)
+    scores = _summary(data, labels, config, evaluations, left_out)
     scores["trees"] = config.learn.trees
     scores["headline"] = headline(scores["splits"])
     scores["domain"] = _domain(grouped)
-    if "family" in known:
-        scores["headline"]["family"]["families"] = by_family(known["family"].predictions, family)
+    if calibrated_by == "family":
+        scores["headline"]["family"]["families"] = by_family(calibration, family)
     scores["n_made"] = 0 if made is None else len(made)
     scores["made_refused"] = [] if made is None else list(made.refused)
     scores["n_told"] = 0 if data.told is None else len(data.told)
     scores["flagged"] = flagged_scores(data, grouped)
     scores["interval"] = interval
-    scores["y_randomisation"] = y_randomisation(
-        data, config, split="grouped", repeats=min(2, config.learn.repeats), threads=threads
-    )
-    scores["learning_curve"] = learning_curve(data, config, split="grouped", repeats=1, threads=threads)
-    curves, composition = _predictors(data, config, device_type=learner.device_type)
+    scores["y_randomisation"], scores["learning_curve"] = found["shuffled"], found["shares"]
+    curves, composition = found["model"]
     texts = tuple(booster.model_to_string() for booster in curves.boosters)
     header = ModelHeader(
         format_version=1 if composition is None else 3,
@@ -214,10 +216,30 @@ def _fractions(data: Dataset) -> FloatArray:
     return data.fractions if data.made is None else np.concatenate([data.fractions, data.made.fractions])
 
 
-def _calibration(
-    data: Dataset, config: Config, *, grouped: Evaluation, device_type: str, threads: int
-) -> tuple[Evaluation, str, IntArray]:
-    """Return the evaluation that intervals are taken from, the split it is of, and its groups.
+def _works(data: Dataset, config: Config, *, device_type: str) -> tuple[dict[str, Work[Any]], dict[str, str]]:
+    """Return all trainings by name, the longest first: model, checks, splits; and why splits are left out."""
+    works: dict[str, Work[Any]] = {
+        "model": Work([partial(_predictors, data, config, device_type=device_type)], itemgetter(0)),
+        "shares": learning_curve(data, config, split="grouped", repeats=1),
+        "shuffled": y_randomisation(data, config, split="grouped", repeats=min(2, config.learn.repeats)),
+        "grouped": evaluation(data, config, device_type=device_type),
+        "random": evaluation(data, config, split="random", repeats=1, device_type=device_type),
+    }
+    left_out: dict[str, str] = {}
+    for split in ("publication", "family", "cluster"):
+        try:
+            works[split] = evaluation(
+                data, config, split=split, repeats=1, device_type=device_type, composition=split != "cluster"
+            )
+        except LeakError:
+            raise
+        except ModelError as error:  # none stated, or all crystals hang together: said in the scores
+            left_out[split] = str(error)
+    return works, left_out
+
+
+def _calibration(data: Dataset, config: Config, evaluations: dict[str, Evaluation]) -> tuple[str, IntArray]:
+    """Return the split that intervals are taken from, and its groups.
 
     Candidates are mostly of families that nobody has measured, so where labels state families whole ones are left out;
     else what the grouped folds keep whole. Where groups are too few for the level, crystals are the units, as if they
@@ -225,17 +247,10 @@ def _calibration(
     """
     level = config.learn.interval
     families = data.family_groups()
-    if families is not None and _enough(families[1][~data.is_bound], level):
-        try:
-            left_out = evaluate(data, config, split="family", repeats=1, device_type=device_type, threads=threads)
-        except LeakError:
-            raise
-        except ModelError:  # one family: nothing can be left out
-            pass
-        else:
-            return left_out, "family", families[1]
+    if families is not None and "family" in evaluations and _enough(families[1][~data.is_bound], level):
+        return "family", families[1]
     units = data.groups if _enough(data.groups[~data.is_bound], level) else np.arange(len(data), dtype=np.int64)
-    return grouped, "grouped", units
+    return "grouped", units
 
 
 def _enough(groups: IntArray, level: float) -> bool:
@@ -265,34 +280,10 @@ def _predictors(data: Dataset, config: Config, *, device_type: str) -> tuple[Pre
     return curves, fit_composition(composition_rows(data, *composition_seen(data), kept=every, used=told), config.learn)
 
 
-def _summary(  # noqa: PLR0913
-    data: Dataset, labels: Labels, config: Config, *, known: dict[str, Evaluation], device_type: str, threads: int
+def _summary(
+    data: Dataset, labels: Labels, config: Config, evaluations: dict[str, Evaluation], left_out: dict[str, str]
 ) -> dict[str, Any]:
-    """Return counts, and the scores under every split; `known` are evaluations that were made already."""
-    grouped = known["grouped"]
-    splits: dict[str, dict[str, Score]] = {"grouped": grouped.scores}
-    splits["random"] = evaluate(
-        data, config, split="random", repeats=1, device_type=device_type, threads=threads
-    ).scores
-    left_out: dict[str, str] = {}
-    for split in ("publication", "family", "cluster"):
-        if split in known:
-            splits[split] = known[split].scores
-            continue
-        try:
-            splits[split] = evaluate(
-                data,
-                config,
-                split=split,
-                repeats=1,
-                device_type=device_type,
-                threads=threads,
-                composition=split != "cluster",
-            ).scores
-        except LeakError:
-            raise
-        except ModelError as error:  # none stated, or all crystals hang together: said in the scores
-            left_out[split] = str(error)
+    """Return counts, and the scores under every split, never random folds first: they flatter."""
     _, sizes = np.unique(data.groups, return_counts=True)
     return {
         "n_labelled": len(labels),
@@ -304,9 +295,8 @@ def _summary(  # noqa: PLR0913
         "bounds": config.learn.bounds,
         "n_groups": len(sizes),
         "largest_group": int(sizes.max()),
-        "folds": int(grouped.predictions["fold"].max()) + 1,
+        "folds": int(evaluations["grouped"].predictions["fold"].max()) + 1,
         "repeats": config.learn.repeats,
-        # Never random folds first: they flatter.
-        "splits": {name: splits[name] for name in ORDER if name in splits},
+        "splits": {name: one.scores for name, one in evaluations.items()},
         "splits_left_out": left_out,
     }

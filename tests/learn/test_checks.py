@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,11 @@ from synthetic import QUICK, labels, table
 
 from screening.learn.checks import _shuffled, learning_curve, y_randomisation
 from screening.learn.dataset import Dataset, join
+from screening.learn.parallel import Work, all_done
+
+
+def done(work: Work[Any]) -> Any:
+    return all_done([work], threads=1, size=0)[0]
 
 
 @pytest.fixture(scope="module")
@@ -19,21 +25,21 @@ def data() -> Dataset:
 
 
 def test_shuffled_labels_are_worth_nothing(data: Dataset) -> None:
-    found = y_randomisation(data, QUICK, split="grouped", repeats=3)
-    real = learning_curve(data, QUICK, split="grouped", repeats=2)[-1]
+    found = done(y_randomisation(data, QUICK, split="grouped", repeats=3))
+    real = done(learning_curve(data, QUICK, split="grouped", repeats=2))[-1]
     assert found["r2"] <= found["r2_highest"] < 0.25
     assert real["r2"] > found["r2_highest"] + 0.3
-    assert found == y_randomisation(data, QUICK, split="grouped", repeats=3)
+    assert found == done(y_randomisation(data, QUICK, split="grouped", repeats=3))
 
 
 def test_scores_grow_with_the_crystals_learned_from(data: Dataset) -> None:
-    rows = learning_curve(data, QUICK, split="grouped", repeats=3)
+    rows = done(learning_curve(data, QUICK, split="grouped", repeats=3))
     sizes = [row["n_training"] for row in rows]
     assert sizes == sorted(sizes)
     assert rows[0]["share"] == 0.25
     assert rows[-1]["n_training"] == pytest.approx(len(data) * (1 - 1 / QUICK.learn.folds), rel=0.05)
     assert rows[-1]["mae"] < rows[0]["mae"] - 0.05
-    assert rows == learning_curve(data, QUICK, split="grouped", repeats=3)
+    assert rows == done(learning_curve(data, QUICK, split="grouped", repeats=3))
 
 
 def test_a_leak_would_show(data: Dataset) -> None:
@@ -50,10 +56,10 @@ def test_a_leak_would_show(data: Dataset) -> None:
         groups=rows,
         pairs={},
     )
-    honest = y_randomisation(many, QUICK, split="grouped", repeats=2)
+    honest = done(y_randomisation(many, QUICK, split="grouped", repeats=2))
     alone = replace(many, groups=np.arange(len(rows)))
     assert honest["r2_highest"] < 0.3
-    assert learning_curve(alone, QUICK, split="random", repeats=1)[-1]["r2"] > 0.8
+    assert done(learning_curve(alone, QUICK, split="random", repeats=1))[-1]["r2"] > 0.8
 
 
 def test_shuffling_moves_whole_groups() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,16 @@ from screening.ranking.stability import stability
 def test_results_come_in_the_order_of_the_calls(threads: int) -> None:
     calls = [partial(divmod, number, 3) for number in range(7)]
     assert parallel.all_of(calls, threads=threads, size=10**9) == [divmod(number, 3) for number in range(7)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_each_work_is_finished_with_its_own_results(threads: int) -> None:
+    works: list[parallel.Work[Any]] = [
+        parallel.Work([partial(abs, -number) for number in range(2, 5)], sum),
+        parallel.Work([], len),
+        parallel.Work([partial(str, 7)], list),
+    ]
+    assert parallel.all_done(works, threads=threads, size=10**9) == [9, 0, ["7"]]
 
 
 def test_an_error_of_one_call_is_raised() -> None:
