@@ -48,15 +48,24 @@ def made_up(store: str, *, n: int, seed: int) -> tuple[pd.DataFrame, int]:
     return frame, len(ids)
 
 
-def seconds(store: str, labels: Path, out: Path, threads: int) -> tuple[float, float]:
-    """Return seconds by the clock and of processor time of one training, as the command does it."""
+def busy() -> float:
+    """Return seconds of processor time that all processes of the machine have had since it started; 0 if not told."""
+    table = Path("/proc/stat")
+    if not table.exists():
+        return 0.0
+    user, nice, system, _, _, interrupts, soft = map(int, table.read_text().split()[1:8])
+    return (user + nice + system + interrupts + soft) / os.sysconf("SC_CLK_TCK")
+
+
+def seconds(store: str, labels: Path, out: Path, threads: int) -> tuple[float, float, float]:
+    """Return seconds of one training, as the command does it: by the clock, of processor time, and of others' beside."""
     command = ["train", "--features", store, "--labels", str(labels), "--out", str(out), "--id-column", "ID",
                "--device", "cpu", "--threads", str(threads), "--quiet"]  # fmt: skip
-    before, begin = os.times(), time.perf_counter()
+    before, begin, all_before = os.times(), time.perf_counter(), busy()
     subprocess.run([sys.executable, "-m", "screening", *command], check=True, stdout=subprocess.DEVNULL)
-    taken, after = time.perf_counter() - begin, os.times()
+    taken, after, all_after = time.perf_counter() - begin, os.times(), busy()
     spent = after.children_user + after.children_system - before.children_user - before.children_system
-    return taken, spent
+    return taken, spent, max(0.0, all_after - all_before - spent)
 
 
 def main() -> None:
@@ -67,15 +76,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=cores())
     options = parser.parse_args()
     frame, crystals = made_up(options.store, n=options.labels, seed=options.seed)
-    load = os.getloadavg()[0]
     with TemporaryDirectory() as folder:
         labels = Path(folder) / "labels.csv"
         frame.to_csv(labels, index=False)
-        taken, spent = seconds(options.store, labels, Path(folder) / "model", options.threads)
+        taken, spent, others = seconds(options.store, labels, Path(folder) / "model", options.threads)
     body = (
         f"`screening train` with its defaults on {options.labels:,} made-up labels (seed {options.seed}) of "
         f"{crystals:,} crystals, {options.threads} trainings at a time: {taken:.1f} s by the clock, {spent:.1f} s of "
-        f"processor time of all processes; {load:.1f} processes wanted {os.cpu_count()} cores when it began."
+        f"processor time; other programs had {others:.1f} s of the {os.cpu_count()} cores meanwhile."
     )
     print(body)
     record("train", "How long training takes", body)
