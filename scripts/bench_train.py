@@ -58,7 +58,7 @@ def busy() -> float:
 
 
 def seconds(store: str, labels: Path, out: Path, threads: int) -> tuple[float, float, float]:
-    """Return seconds of one training, as the command does it: by the clock, of processor time, and of others' beside."""
+    """Return seconds of one training by the command: by the clock, of processor time, and of others' beside it."""
     command = ["train", "--features", store, "--labels", str(labels), "--out", str(out), "--id-column", "ID",
                "--device", "cpu", "--threads", str(threads), "--quiet"]  # fmt: skip
     before, begin, all_before = os.times(), time.perf_counter(), busy()
