@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from typing import Any
 
+import numpy as np
+
 from screening.errors import Code, Rejection, StoreError
 from screening.locations import Location
 from screening.store.store import FeatureStore
