@@ -11,8 +11,6 @@ import joblib
 Result = TypeVar("Result")
 # Crystals x trees of one training from which processes of their own pay: starting them takes about two seconds.
 WORTHWHILE = 20_000
-# On few cores they are worth more: each takes four seconds of a core, and little is won by two.
-FEW_CORES, WORTHWHILE_ON_FEW = 4, 100_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +23,7 @@ class Work(Generic[Result]):
 
 def at_a_time(*, threads: int, size: int) -> int:
     """Return how many trainings of `size` crystals x trees `all_of` does at a time, where there are as many."""
-    return threads if size >= (WORTHWHILE if threads >= FEW_CORES else WORTHWHILE_ON_FEW) else 1
+    return threads if size >= WORTHWHILE else 1
 
 
 def all_of(calls: Iterable[Callable[[], Result]], *, threads: int, size: int) -> list[Result]:

@@ -41,15 +41,8 @@ def test_small_trainings_stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -
     assert parallel.all_of([partial(abs, -1)] * 3, threads=4, size=parallel.WORTHWHILE - 1) == [1, 1, 1]
 
 
-def test_processes_pay_later_on_few_cores() -> None:
-    size = parallel.WORTHWHILE
-    assert parallel.at_a_time(threads=parallel.FEW_CORES, size=size) == parallel.FEW_CORES
-    assert parallel.at_a_time(threads=parallel.FEW_CORES - 1, size=size) == 1
-    assert parallel.at_a_time(threads=2, size=parallel.WORTHWHILE_ON_FEW) == 2
-
-
 def test_a_model_does_not_depend_on_the_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "WORTHWHILE_ON_FEW", 0)
+    monkeypatch.setattr(parallel, "WORTHWHILE", 0)
     known = table(40, seed=0)
     stated = labels(known, 40, seed=1, n_bounds=4)
     one, two = (train(known, stated, QUICK, threads=threads) for threads in (1, 2))
