@@ -60,9 +60,11 @@ TRIED = {
 class LeakyRelation(Relation):
     """A relation that forgets templates: what is scored with it is too good."""
 
+    FORGOTTEN = frozenset({"made from", "template"})
+
     def near(self, held: Any) -> Any:
         """Return what is related to held crystals by itself."""
-        pairs = {name: rows for name, rows in self.pairs.items() if name not in {"made from", "template"}}
+        pairs = {name: rows for name, rows in self.pairs.items() if name not in self.FORGOTTEN}
         reached = np.zeros(self._n_nodes, dtype=np.bool_)
         reached[: self.n_crystals] = held
         found = dataclasses.replace(self, pairs=pairs)._step(reached)
@@ -74,6 +76,19 @@ class LeakyRelation(Relation):
 
     def check(self, used: Any, held: Any, *, groups: Any = None) -> None:
         """Return nothing: leaks are asked for here."""
+
+
+class LooseRelation(LeakyRelation):
+    """A relation that knows publications and near-duplicates alone."""
+
+    FORGOTTEN = LeakyRelation.FORGOTTEN | {"composition"}
+
+
+def with_relation(data: Dataset, kind: type[Relation]) -> Dataset:
+    """Return the data with the same related pairs under another rule."""
+    assert data.relation is not None
+    pairs = {field.name: getattr(data.relation, field.name) for field in dataclasses.fields(data.relation)}
+    return dataclasses.replace(data, relation=kind(**pairs))
 
 
 def spread(predictions: pd.DataFrame, model: str, groups: dict[str, int], *, seed: int = 0) -> tuple[float, ...]:
@@ -142,12 +157,8 @@ def main() -> None:
         table = read_table(store)
     made, _ = make_isotypes(table, labels, config, progress=Progress())
     alone, beside = dataclasses.replace(join(table, labels), told=None), join(table, labels, made=made)
-    relation = beside.relation
-    if made is None or relation is None:
+    if made is None or beside.relation is None:
         raise SystemExit("nothing could be made of these labels")
-    leaky = dataclasses.replace(
-        beside, relation=LeakyRelation(**{f.name: getattr(relation, f.name) for f in dataclasses.fields(relation)})
-    )
     kinds = {"curves": "geometry", "trees": "LightGBM", "ridge": "kernel ridge", "process": "Gaussian process"}
     rows: dict[str, list[str]] = {}
     both = {"composition_alone": "composition alone", "composition": "geometry and composition"}
@@ -156,8 +167,10 @@ def main() -> None:
     told = f" + {0 if beside.told is None else len(beside.told)} compositions"
     rows |= cells(beside, config, {k: f"{named(v)}{more}" for k, v in kinds.items()}
                   | {k: f"{v}{told}" for k, v in both.items()}, options.repeats)  # fmt: skip
-    rows |= cells(leaky, config, {"curves": f"geometry{more}, templates forgotten (leaks)"},
-                  options.repeats)  # fmt: skip
+    for kind, what in ((LeakyRelation, "templates"), (LooseRelation, "templates and compositions")):
+        rows |= cells(with_relation(beside, kind), config,
+                      {k: f"{named(v)}{more}, {what} forgotten (leaks)" for k, v in kinds.items()},
+                      options.repeats)  # fmt: skip
     with mock.patch.object(leaks, "TOLD_COMPOSITION", SAME_COMPOSITION):
         nearer = f", those within {TOLD_COMPOSITION:g} too"
         rows |= cells(beside, config, {k: f"{v}{told}{nearer}" for k, v in both.items()}, options.repeats)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ import numpy as np
 import psutil
 from bench_loop import compare
 from benchmarks import ROOT, record
+from builds import HERE, both, interpreter
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -133,6 +135,36 @@ def memory_rows(curve: list[tuple[float, int, float, float, float]], seconds: fl
     return lines
 
 
+def children_seconds() -> float:
+    """Return the processor seconds of all processes that this one started, and they, as far as they have ended."""
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def beside(against: str, arguments: list[str], work: Path, built: Path | None) -> tuple[float, float, dict[str, float]]:
+    """Return processor seconds, seconds and those of the stages of the same command by an earlier commit."""
+    package = both(against, work, kept=built)[against]
+    run = work / f"RUN-{against}"
+    shutil.rmtree(run, ignore_errors=True)
+    spent, begin = children_seconds(), time.perf_counter()
+    command = [interpreter(package), "-m", "screening", "run", *arguments, "--out", str(run), "--quiet"]
+    subprocess.run(command, check=True)
+    took = time.perf_counter() - begin
+    return children_seconds() - spent, took, json.loads((run / "run.json").read_text())["seconds"]
+
+
+def compared(rows: dict[str, tuple[float, float, dict[str, float]]]) -> list[str]:
+    """Return the lines that tell how long the command took in two trees, the earlier one first."""
+    stages = list(dict.fromkeys(stage for _, _, seconds in rows.values() for stage in seconds))
+    lines = [f"{'':12s}{'processor s':>12s}{'wall s':>10s}" + "".join(f"{stage:>11s}" for stage in stages)]
+    for name, (spent, took, seconds) in rows.items():
+        cells = "".join(f"{seconds[stage]:11.1f}" if stage in seconds else f"{'':11s}" for stage in stages)
+        lines.append(f"{name:12s}{spent:12.1f}{took:10.1f}{cells}")
+    (one, first, _), (two, second, _) = rows.values()
+    ratio = f"{one / two:.2f} by processor time, {first / second:.2f} by the clock"
+    return [*lines, f"the whole command of {next(iter(rows))} over that of this tree: {ratio}"]
+
+
 def main() -> None:  # noqa: PLR0915
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crystals", nargs="+")
@@ -142,7 +174,7 @@ def main() -> None:  # noqa: PLR0915
     parser.add_argument("-n", type=int, default=100_000)
     parser.add_argument("--part", type=int, default=25_000, help="crystals for one worker against two; 0 = none")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "screening-scale")
-    parser.add_argument("--against", help="an earlier commit, built beside: the ratio of bare loops is printed")
+    parser.add_argument("--against", help="an earlier commit, built beside: ratios are printed")
     parser.add_argument("--built", type=Path, help="where builds are kept for the next time")
     parser.add_argument("--record", action="store_true")
     options = parser.parse_args()
@@ -166,8 +198,10 @@ def main() -> None:  # noqa: PLR0915
         if value
         for word in (flag, value)
     ]
-    command = [*COMMAND, "run", *paths, "--labels", options.labels, *columns, "--out", str(run), "--quiet"]
-    total, curve = watched(command, run / "features.zarr")
+    arguments = [*paths, "--labels", options.labels, *columns]
+    before = children_seconds()
+    total, curve = watched([*COMMAND, "run", *arguments, "--out", str(run), "--quiet"], run / "features.zarr")
+    used = children_seconds() - before
     resumed, _ = watched([*COMMAND, "featurize", *paths, "--out", str(run / "features.zarr"), "--quiet"], run)
     told = json.loads((run / "run.json").read_text())
     counts, seconds = told["counts"], told["seconds"]
@@ -211,7 +245,9 @@ def main() -> None:  # noqa: PLR0915
     if options.against:
         every = max(1, counts["found"] // 5_000)
         found = compare(paths, against=options.against, every=every, rounds=1, built=options.built)
-        lines += ["", "Bare loop:", "", "```", found, "```"]
+        earlier = beside(options.against, arguments, options.work, options.built)
+        whole = compared({options.against: earlier, HERE: (used, total, seconds)})
+        lines += ["", "Bare loop, and the whole command:", "", "```", found, "", *whole, "```"]
     body = "\n".join(lines)
     print(body)
     if options.record:

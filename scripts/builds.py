@@ -63,7 +63,7 @@ def start(script: str, package: Path, work: Path) -> subprocess.Popen[str]:
     would come first, in the processes that the script starts too.
     """
     return subprocess.Popen(
-        [_interpreter(package), script, "--work", str(work)],
+        [interpreter(package), script, "--work", str(work)],
         env={**os.environ, "PYTHONSAFEPATH": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -71,7 +71,8 @@ def start(script: str, package: Path, work: Path) -> subprocess.Popen[str]:
     )
 
 
-def _interpreter(package: Path) -> str:
+def interpreter(package: Path) -> str:
+    """Return a Python that knows a built package and what is installed here beside this tree."""
     folder = package.parent / "environment"
     venv.create(folder, symlinks=True)
     places = {scheme: sysconfig.get_path(scheme) for scheme in ("purelib", "platlib")}
