@@ -147,7 +147,7 @@ def beside(against: str, arguments: list[str], work: Path, built: Path | None) -
     run = work / f"RUN-{against}"
     shutil.rmtree(run, ignore_errors=True)
     spent, begin = children_seconds(), time.perf_counter()
-    command = [interpreter(package), "-m", "screening", "run", *arguments, "--out", str(run), "--quiet"]
+    command = [interpreter(package), "-P", "-m", "screening", "run", *arguments, "--out", str(run), "--quiet"]
     subprocess.run(command, check=True)
     took = time.perf_counter() - begin
     return children_seconds() - spent, took, json.loads((run / "run.json").read_text())["seconds"]
