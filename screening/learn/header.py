@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, SerializerFunctionWrapHandler, model_serializer
 
 from screening.config import FeatureSettings
 from screening.crystals import BoolArray, FloatArray, IntArray
@@ -39,6 +39,13 @@ class KernelHeader(BaseModel):
     process_base: FiniteFloat
     scale: FiniteFloat = Field(gt=0)  # log units
     noise: FiniteFloat | None = Field(None, gt=0)  # over the scale's square; None of format 2, where it was 0.1
+
+    @model_serializer(mode="wrap")
+    def _as_its_format_has_it(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = written(self)
+        if self.noise is None:
+            del said["noise"]
+        return said
 
 
 class ModelHeader(BaseModel):

@@ -176,6 +176,9 @@ def test_a_model_of_format_2_opens_with_the_noise_that_was_fixed_then(
     assert old.composition_kernels is not None
     assert old.kernels.noise == old.composition_kernels.noise == 0.1
     np.testing.assert_array_equal(old.predict(crystals.features).mean, model.predict(crystals.features).mean)
+    before = json.loads((folder / "model.json").read_text())
+    old.save(folder)
+    assert json.loads((folder / "model.json").read_text()) == before
 
 
 def test_a_model_of_format_3_names_its_noise(folder: Path) -> None:

@@ -168,6 +168,7 @@ def test_the_plot_is_folded_on_a_phone_and_stays_as_it_was_left(report: Path, vi
     page.click("#plot-fold summary")
     until(page, DRAWN)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.wait_for_timeout(300)  # what a page keeps reaches the next one a moment later
     page.reload()
     page.wait_for_selector("#detail .waterfall", state="attached")
     until(page, DRAWN)
