@@ -34,6 +34,7 @@ def until(client: Any, wanted: Any, reviver: Reviver) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow  # a worker is killed until its nanny gives up; one that is gone comes back below
 def test_a_worker_that_dies_while_it_starts_comes_back(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(revive, "LOOK_EVERY", 0.2)
     cluster, told = client.cluster, list[str]()

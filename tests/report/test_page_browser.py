@@ -131,8 +131,15 @@ def test_formulas_are_written_as_python_writes_them(report: Path, visit: Callabl
         assert written == str(formula(text))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)
 def test_axe_finds_nothing_but_what_is_minor(report: Path, browser: Any, width: int, scheme: str) -> None:
     # By its debugger the page is let run a script that its policy would refuse.
     context = browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=True, color_scheme=scheme)

@@ -133,7 +133,7 @@ def test_a_click_opens_the_point_under_it_and_ink_stands_where_points_are(
     assert canvas.evaluate(blue, [places[0][0] + 40, places[0][1] + 40]) == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_a_thousand_points_do_not_hold_the_first_paint_up(tmp_path: Path, browser: Any, scheme: str) -> None:
     run = make_run(tmp_path / "run", n=24)
 

@@ -45,8 +45,15 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return change_rows(write_report(run, top=1000), longer)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("paper", ["A4", "Letter"])
+@pytest.mark.parametrize(
+    ("scheme", "paper"),
+    [
+        ("light", "A4"),
+        ("dark", "Letter"),
+        pytest.param("light", "Letter", marks=pytest.mark.slow),
+        pytest.param("dark", "A4", marks=pytest.mark.slow),
+    ],
+)
 def test_the_shortlist_prints_with_structures_on_a_page_each(
     crowded: Path, visit: Callable[..., Any], scheme: str, paper: str
 ) -> None:

@@ -103,7 +103,7 @@ def test_show_it_brings_the_structure_back_into_view(report: Path, visit: Callab
     until(page, "document.querySelector('canvas.structure').getBoundingClientRect().top < 320")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_in_the_sheet(report: Path, browser: Any, scheme: str) -> None:
     context = browser.new_context(viewport=PHONE, bypass_csp=True, color_scheme=scheme)
     page = context.new_page()
