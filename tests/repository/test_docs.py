@@ -35,7 +35,7 @@ PROGRAMS = frozenset(
 # Pages whose commands featurize and train again; the tutorial, which does so too, always runs.
 # What a test of the tutorial makes smaller, so that it takes seconds: fewer candidates and trees.
 SMALLER = {"generate -n 100": "generate -n 40", "seeds = 2": "seeds = 1\ntrees = 30\n\n[cluster]\nworkers = 1"}
-SLOW_PAGES = frozenset({"other-ions.md", "own-labels.md", "own-pipeline.md"})
+SLOW_PAGES = frozenset({"other-ions.md", "own-labels.md", "own-pipeline.md", "ranking.md", "series.md"})
 
 
 def _hook() -> ModuleType:
