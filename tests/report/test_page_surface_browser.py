@@ -49,7 +49,7 @@ def test_surfaces_are_closed_and_as_long_as_their_births(report: Path, visit: Ca
         assert (open_edges, kind, same) == (0, "death", True)
 
 
-@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("size", [pytest.param((1440, 900), marks=pytest.mark.slow), (390, 844)])
 def test_a_surface_is_drawn_and_told(report: Path, visit: Callable[..., Any], size: tuple[int, int]) -> None:
     page = visit(report, width=size[0], height=size[1])
     rank, channel, place, birth, corners, faces, *_ = page.evaluate(FOUND)[0]
