@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from screening.errors import ModelError
 from screening.learn.boosting import read_booster
+from screening.learn.forest import read_forest
 from screening.learn.load import load_model
 from screening.learn.trees import Tree, read_trees
 
@@ -86,7 +87,7 @@ def predicted(trees: tuple[Tree, ...], row: NDArray[np.float32]) -> float:
 
 
 def check(text: str, features: NDArray[np.float32]) -> bool:
-    """Return whether a text is refused; where it is not, LightGBM says what the checked trees say."""
+    """Return whether a text is refused; where it is not, LightGBM and our kernels say what the checked trees say."""
     n_features = features.shape[1]
     try:
         booster = read_booster(text, n_features=n_features)
@@ -98,6 +99,9 @@ def check(text: str, features: NDArray[np.float32]) -> bool:
     assert found.tobytes() == expected.tobytes(), (found, expected)
     values = np.asarray(booster.predict(features, pred_contrib=True, num_threads=1))
     assert values.shape == (len(features), n_features + 1)
+    forest = read_forest(text, n_features=n_features)
+    assert forest.predict(features).tobytes() == expected.tobytes()
+    np.testing.assert_array_equal(forest.contributions(features), values)  # NaN where counts do not add up
     return False
 
 
