@@ -130,3 +130,14 @@ def test_an_unknown_setting_gets_a_suggestion(text: str, says: str, tmp_path: Pa
 
 def test_completion_can_be_installed() -> None:
     assert "--show-completion" in screening("--help").stdout
+
+
+def test_cycles_are_searched_for_seldom_from_the_first_import_on() -> None:
+    code = (
+        "import gc, sys; before = gc.get_threshold(); sys.argv = ['screening', '--version']\n"
+        "from screening.cli import OBJECTS_BETWEEN_SEARCHES, main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "assert gc.get_threshold() == (OBJECTS_BETWEEN_SEARCHES, *before[1:]) != before, gc.get_threshold()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -30,7 +30,11 @@ def stage(finished_run: Finished, tmp_path_factory: pytest.TempPathFactory) -> P
     """A RUN with a second stage, which tests read."""
     run = finished_run.copy(tmp_path_factory.mktemp("stage"))
     told = screening("bvse", run, "--grid", "0.4", "--workers", "1", "-q").stdout
-    assert "candidates with bond-valence barriers" in told
+    table = pd.read_csv(run / "bvse.csv", keep_default_na=False)
+    known, high = (table["barrier_code"] == "").sum(), (table["high_barrier"].astype(str) == "True").sum()
+    assert high != known - high  # or a count of the others would pass for it
+    assert f"{known} candidates with bond-valence barriers" in told
+    assert f"E1D above 0.9 eV: {high}" in told
     return run
 
 
