@@ -12,6 +12,7 @@ from screening.learn.forest import Forest, read_forest
 from screening.learn.trees import read_trees
 
 N_COLUMNS = 7
+MOST_TERMS = 2**20  # kept of a tree, as kernels/trees.hpp has it
 
 
 def trained(features: np.ndarray, target: np.ndarray, params: dict[str, Any], *, trees: int) -> lgb.Booster:
@@ -83,6 +84,26 @@ def test_rows_do_not_depend_on_the_rows_beside_them() -> None:
         assert forest.contributions(asked[rows]).tobytes() == shares[rows].tobytes()
     assert forest.predict(asked[:0]).shape == (0,)
     assert forest.contributions(asked[:0]).shape == (0, N_COLUMNS + 1)
+
+
+def test_more_ways_through_a_tree_than_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(20_000, 31)).astype(np.float32)
+    params = {"num_leaves": 32, "extra_trees": True, "num_threads": 1, "seed": 3, "verbosity": -1}
+    booster = trained(features, rng.normal(size=len(features)), params, trees=1)
+    text = booster.model_to_string()
+    (tree,) = read_trees(text, n_features=31).trees
+    ways = np.unique(features[:, tree["split_feature"]] <= tree["threshold"], axis=0)
+    terms = 0  # of one way: a number for each leaf and each feature above it
+    above: dict[int, frozenset[int]] = {0: frozenset()}
+    for node in range(len(tree["threshold"])):
+        passed = above[node] | {int(tree["split_feature"][node])}
+        for child in (int(tree["left_child"][node]), int(tree["right_child"][node])):
+            above[child] = passed
+            terms += len(passed) if child < 0 else 0
+    assert len(ways) * terms > 1.5 * MOST_TERMS
+    shares = np.asarray(booster.predict(features, pred_contrib=True, num_threads=1))
+    assert read_forest(text, n_features=31).contributions(features).tobytes() == shares.tobytes()
 
 
 def test_no_tree_and_a_tree_of_one_leaf() -> None:
