@@ -1,7 +1,7 @@
 """Child processes of this program: started, given work with deadlines, and ended, however stuck they are.
 
 A message over a pipe is a length, then bytes. Every child starts with ``-P``, so that no file of the current folder is
-taken for a module, and leads a session of its own, so that what it starts ends with it.
+taken for a module, and leads a process group of its own, so that what it starts ends with it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from typing import IO
 
 _LENGTH = struct.Struct("<Q")
+# What a library prints stands where it was printed, before the error that ends a child, which is what is repeated.
+FLAGS = ("-P", "-u")
 LAST_WORDS = 400  # characters of what a child wrote to standard error that an error repeats
 
 
@@ -35,7 +37,7 @@ class Child:
     def __init__(self, arguments: Sequence[str]) -> None:
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         self._process = subprocess.Popen(  # noqa: S603 - this program itself
-            [sys.executable, "-P", *arguments],
+            [sys.executable, *FLAGS, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
@@ -95,7 +97,7 @@ def answer_of(code: str, *, time_limit: float) -> Answer:
     """
     try:
         child = subprocess.run(  # noqa: S603 - this program itself
-            [sys.executable, "-P", "-c", code],
+            [sys.executable, *FLAGS, "-c", code],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=time_limit,

@@ -78,3 +78,14 @@ def test_the_end_of_a_child_is_told() -> None:
     assert child.wait() == "ended with status 3"
     assert child.last_words() == "last words"
     child.end()
+
+
+def test_the_error_stands_last_whatever_was_printed_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where output goes with what a child prints to standard error, as of those that send messages."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    code = "import os; os.dup2(2, 1); print('a library says something'); raise KeyError('it went wrong')"
+    assert answer_of(code, time_limit=20.0).words == "KeyError: 'it went wrong'"
+    child = Child(("-c", code))
+    assert child.wait() == "ended with status 1"
+    assert child.last_words().endswith("KeyError: 'it went wrong'")
+    child.end()

@@ -106,6 +106,25 @@ def test_more_ways_through_a_tree_than_are_kept() -> None:
     assert read_forest(text, n_features=31).contributions(features).tobytes() == shares.tobytes()
 
 
+@pytest.mark.parametrize("leaves", [15, 60])
+def test_values_at_a_threshold_tiny_and_missing_ones_go_where_lightgbm_sends_them(leaves: int) -> None:
+    """Thresholds are values that are asked for, or zero; a value as good as zero is one."""
+    booster, asked = grown(leaves, missing=True)
+    trees = read_trees(booster.model_to_string(), n_features=N_COLUMNS)
+    rng = np.random.default_rng(leaves)
+    asked[:60] = rng.choice(np.array([0.0, 1e-40, -1e-40, 1e-30, -1e-30, np.nan], dtype=np.float32), (60, N_COLUMNS))
+    for tree in trees.trees:
+        feature = tree["split_feature"]
+        at = asked[rng.integers(60, len(asked), len(feature)), feature].astype(np.float64)
+        tree["threshold"][:] = np.where(np.isnan(at) | (rng.random(len(feature)) < 0.3), 0.0, at)
+        tree["decision_type"][:] = rng.choice([0, 2, 8, 10], len(feature))
+    text = trees.text()
+    forest, theirs = read_forest(text, n_features=N_COLUMNS), lgb.Booster(model_str=text)
+    assert forest.predict(asked).tobytes() == np.asarray(theirs.predict(asked, num_threads=1)).tobytes()
+    shares = np.asarray(theirs.predict(asked, pred_contrib=True, num_threads=1))
+    assert forest.contributions(asked).tobytes() == shares.tobytes()
+
+
 def test_no_tree_and_a_tree_of_one_leaf() -> None:
     none = Forest.of([], n_features=2)
     assert none.predict(np.ones((3, 2), np.float32)).tolist() == [0.0] * 3

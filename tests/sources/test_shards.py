@@ -110,11 +110,10 @@ lister.main()
 def test_an_error_of_the_listing_process_comes_over(
     error: str, wanted: type[Exception], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     monkeypatch.setattr(screening.sources.apart, "Child", lambda _: Child(("-c", BROKEN.format(error=error))))
-    listed = ListedApart([str(tmp_path)], LIMITS)
-    with pytest.raises(wanted, match=message):
+    with closing(ListedApart([str(tmp_path)], LIMITS)) as listed, pytest.raises(wanted, match=message):
         list(listed.shards(2))
-    listed.close()
 
 
 FAILS_AT_FIRST = """
