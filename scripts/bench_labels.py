@@ -131,15 +131,6 @@ def named(learner: str) -> str:
     return learner if learner == "geometry" else f"curves, {learner}"
 
 
-def _possible(table: Path, folder: Path) -> Path:
-    """Return a copy of a table without rows above 1 S/cm, which no reader of labels takes."""
-    rows = pd.read_csv(table, dtype=str, keep_default_na=False)
-    (name,) = (column for column in rows.columns if "conductivity" in column.lower())
-    values = pd.to_numeric(rows[name].str.lstrip("<= "), errors="coerce")
-    rows[~(values > 1.0)].to_csv(folder / table.name, index=False)
-    return folder / table.name
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("crystals")
@@ -150,7 +141,7 @@ def main() -> None:
     options = parser.parse_args()
     config = Config()
     with TemporaryDirectory() as folder:
-        compounds = read_labels(_possible(options.more, Path(folder)))
+        compounds = read_labels(options.more)
         labels = read_labels(options.labels, target_column=options.target_column).joined(compounds)
         store = Path(folder) / "features.zarr"
         featurize_all([options.crystals], config=config, out=store, progress=Progress())

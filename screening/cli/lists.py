@@ -90,7 +90,7 @@ def isotypes(
     require(labels, *templates, config)
     from screening.commands import write_isotypes_of
 
-    count, refused = write_isotypes_of(labels, templates, out_dir, config=settings(config))
+    count, refused = write_isotypes_of(labels, templates, out_dir, config=settings(config), say=say)
     typer.echo(f"{count} structures made, {refused} compounds refused; {out_dir}")
 
 

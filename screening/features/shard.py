@@ -230,7 +230,7 @@ def describe(prepared: Prepared, config: Config) -> Described:
     before = len(NUMBERS) + len(config.cloud.channels)
     numbers = np.full((n_rows, before + len(PAIRS) * NEIGHBOURS), np.nan)
     strings = np.full((n_rows, len(STRINGS)), "", dtype=object)
-    strings[:, :2] = prepared.names
+    strings[:, :2] = np.reshape(np.array(prepared.names, dtype=object), (n_rows, 2))
     for place, refusal in prepared.refused.items():
         numbers[place, 0] = REJECTED
         strings[place, 4:] = [refusal.code.value, refusal.detail]

@@ -31,6 +31,7 @@ BOUND = re.compile(r"^\s*(<=?|≤)\s*")
 FILE_SUFFIX = re.compile(r"\.m?cif(?:\.(?:gz|bz2|xz|zst))?$", re.IGNORECASE)
 COOLEST, WARMEST = 15.0, 35.0  # °C; beyond, a value is not one at room temperature
 SHOWN_ROWS = 50
+SLIPS = 0.01  # share of values above 1 S/cm up to which they are slips of the pen; more, and the unit is in doubt
 PLAIN = Unit("S/cm", 1.0)
 
 
@@ -113,7 +114,8 @@ def read_labels(
     ------
     InputError
         The table cannot be read, a column is missing or ambiguous, a unit is not known, an id stands twice, or a value
-        is no conductivity; the message names the row (the header is row 1).
+        is no conductivity; the message names the row (the header is row 1). Of values above 1 S/cm, which no crystal
+        reaches, one in a hundred is left out with a note; more are an error.
     """
     table = read_table(path)
     id_name = _named(table, id_column, ID_NAMES, path=path)
@@ -125,7 +127,7 @@ def read_labels(
     notes = list(table.notes)
     _check_ids(table, id_name, path=path)
     kept = _kept(table, path=path, any_temperature=any_temperature, notes=notes)
-    parsed = _values(table, target_name, kept, path=path, notes=notes)
+    kept, parsed = _values(table, target_name, kept, path=path, notes=notes)
 
     def texts(name: str | None) -> ObjectArray | None:
         if name is None:
@@ -213,8 +215,10 @@ def _kept(table: Table, *, path: Path, any_temperature: bool, notes: list[str]) 
     return [row for row in everything if row not in left]
 
 
-def _values(table: Table, name: str, kept: Sequence[int], *, path: Path, notes: list[str]) -> list[tuple[float, bool]]:
-    """Return (log10 of S/cm, whether it is an upper bound) of the kept rows."""
+def _values(
+    table: Table, name: str, kept: Sequence[int], *, path: Path, notes: list[str]
+) -> tuple[list[int], list[tuple[float, bool]]]:
+    """Return the kept rows that hold a possible value, and (log10 of S/cm, whether it is an upper bound) of each."""
     is_log = _is_log(name, path=path)
     if is_unknown_unit(name):
         raise InputError(f"{path}: the unit of column {name!r} is not known; {KNOWN}")
@@ -224,18 +228,31 @@ def _values(table: Table, name: str, kept: Sequence[int], *, path: Path, notes: 
     cells = _with_points(table, name, path=path)
     used: dict[str, int] = {}
     values: list[tuple[float, bool]] = []
+    impossible: dict[int, str] = {}  # by row, what is said of it
     for row in kept:
         where = f"{path}, row {table.numbers[row]}, column {name!r}"
-        unit = header
-        logs = is_log
-        if units is not None and units[row].strip():
-            unit, logs = _unit_of_row(units[row].strip(), logs=is_log, where=where)
+        stated = "" if units is None else units[row].strip()
+        unit, logs = _unit_of_row(stated, logs=is_log, where=where) if stated else (header, is_log)
         value, bound, unit = _value(cells[row], unit or PLAIN, logs=logs, where=where)
+        if value > 0:
+            impossible[row] = f"{where}: {_why_not(value, cells[row], unit, logs=logs)}"
+            continue
         if not unit.is_plain:
             used[unit.text] = used.get(unit.text, 0) + 1
         values.append((value, bound))
+    if len(impossible) > SLIPS * len(kept):
+        raise InputError(next(iter(impossible.values())))
+    notes.extend(f"a value was left out: {said}" for said in impossible.values())
     notes.extend(f"{count} values were converted from {text} to S/cm" for text, count in used.items())
-    return values
+    return [row for row in kept if row not in impossible], values
+
+
+def _why_not(value: float, text: str, unit: Unit, *, logs: bool) -> str:
+    """Return what is said of a value, log10 of S/cm, that no crystal reaches."""
+    if logs and unit.is_plain:
+        return f"{text!r} cannot be log10 of a conductivity in S/cm, which is below 0"
+    stated = f"{10 ** min(value, 300):.3g} S/cm, more than any crystal conducts"
+    return f"{text!r} is {stated}; is the unit {unit.text} right?"
 
 
 KNOWN = "known are S/cm, S/m, both with m, µ or n before them, 1/(Ω cm), a power of ten before them, and log10 of these"
@@ -266,14 +283,7 @@ def _value(text: str, unit: Unit, *, logs: bool, where: str) -> tuple[float, boo
     unit = own or unit
     if not math.isfinite(number) or (number <= 0 and not logs):
         raise InputError(f"{where}: {text!r} is not a positive, finite conductivity")
-    if logs and number > 0 and unit.is_plain:
-        raise InputError(f"{where}: {text!r} cannot be log10 of a conductivity in S/cm, which is below 0")
     value = number + math.log10(unit.factor) if logs else math.log10(number) + math.log10(unit.factor)
-    if value > 0:
-        raise InputError(
-            f"{where}: {text!r} is {10 ** min(value, 300):.3g} S/cm, more than any crystal conducts; is the unit "
-            f"{unit.text} right?"
-        )
     if not logs and unit.is_plain:
         value = math.log10(number)
     return value, match is not None, unit

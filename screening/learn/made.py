@@ -112,6 +112,8 @@ def make(
             refused.append({"id": wanted.id, "reason": str(error)})
             continue
         found.append((row, wanted, isotype))
+    if not found:
+        return None, []
     features, distances, unusable = _features([isotype.crystal for _, _, isotype in found], config)
     refused += [{"id": found[at][1].id, "reason": reason} for at, reason in unusable.items()]
     kept = [at for at in range(len(found)) if at not in unusable]

@@ -99,6 +99,25 @@ def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str, says:
         read_labels(write(tmp_path, text))
 
 
+@pytest.mark.parametrize(
+    ("header", "value", "slip"), [("conductivity", "1e-3", "2050"), ("log10 conductivity", "-3", "3.3")]
+)
+def test_one_slip_in_a_hundred_is_left_out_and_told(tmp_path: Path, header: str, value: str, slip: str) -> None:
+    def rows(n_right: int, n_wrong: int) -> str:
+        cells = [value] * n_right + [slip] * n_wrong
+        return f"id,{header}\n" + "".join(f"c{row},{cell}\n" for row, cell in enumerate(cells))
+
+    labels = read_labels(write(tmp_path, rows(99, 1)))
+    assert labels.ids.tolist() == [f"c{row}" for row in range(99)]
+    assert set(labels.log_sigma) == {-3.0}
+    (note,) = (note for note in labels.notes if "left out" in note)
+    assert "row 101" in note
+    assert repr(slip) in note
+    for counts in ((98, 1), (198, 3)):
+        with pytest.raises(InputError, match=f"row {counts[0] + 2}.*{slip}"):
+            read_labels(write(tmp_path, rows(*counts)))
+
+
 def test_missing_file_bytes_and_column_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read"):
         read_labels(tmp_path / "none.csv")

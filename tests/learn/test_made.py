@@ -234,3 +234,11 @@ def test_compounds_on_known_crystals(tmp_path: Path) -> None:
     assert "no template" in reasons["far"]
     assert "no composition" in reasons["bare"]
     assert found.frame()["id"].tolist() == ["bare", "far", "good", "typo"]
+
+
+def test_where_nothing_can_be_made_there_is_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("id,conductivity,composition\na,1e-4,Li3PS4\nb,1e-5,Q\n")
+    (one, *_) = known_conductors()
+    known = {one.id: read_cif(one.to_cif().encode(), id=one.id, source="embedded", limits=LIMITS)}
+    assert make(read_labels(path), set(), known, Config()) == (None, [])
