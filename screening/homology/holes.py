@@ -183,35 +183,49 @@ def _atoms(simplex: Sequence[Vertex], atoms: list[list[AtomAt]]) -> tuple[tuple[
     return tuple(tuple((atom, a + s[0], b + s[1], c + s[2]) for atom, a, b, c in atoms[site]) for site, s in simplex)
 
 
+class _Event(NamedTuple):
+    """A percolation event, its edges as arrays."""
+
+    rank: int
+    radius: float
+    sites: int
+    first: IntArray  # (n,) points of the edges
+    second: IntArray  # (n,)
+    shift: IntArray  # (n, 3) of the second point
+
+
 def percolation_events(cloud: Cloud, r_max: float) -> list[Percolation]:
     """Return when the first chains, layers and frameworks appear up to `r_max` (Å), and by which edges."""
+    return [
+        Percolation(event.rank, event.radius, event.sites, _edges(event, len(event.first)))
+        for event in _events(cloud, r_max)
+    ]
+
+
+def _events(cloud: Cloud, r_max: float) -> list[_Event]:
     lattice, positions, _ = cloud
     ranks = percolation_ranks(CloudBatch.from_clouds([cloud]), r_max=r_max, primitive=False)
-    events: list[Percolation] = []
-    for rank in (1, 2, 3):
-        at = np.flatnonzero(ranks.counts[:, rank])
-        if len(at):
-            radius = float(ranks.radius[at[0]])
-            edges = _edges_of_rank(lattice, positions, radius, rank)
-            events.append(Percolation(rank, radius, int(ranks.counts[at[0], rank]), edges))
+    begins = [(rank, at[0]) for rank in (1, 2, 3) if len(at := np.flatnonzero(ranks.counts[:, rank]))]
+    if not begins:
+        return []
+    pairs = periodic_pairs(lattice, positions, float(ranks.radius[max(at for _, at in begins)]) + 1e-3)
+    tick = ticks(pairs.distance)
+    events = []
+    for rank, at in begins:
+        level = int(ticks(ranks.radius[at]))
+        joined = np.flatnonzero(tick <= level)
+        first, second, shift = pairs.i[joined], pairs.j[joined], np.ascontiguousarray(pairs.shift[joined])
+        of_sites = _kernels.component_ranks(len(positions), first, second, shift)
+        chosen = (tick[joined] == level) & (of_sites[first] == rank)
+        radius, sites = float(ranks.radius[at]), int(ranks.counts[at, rank])
+        events.append(_Event(rank, radius, sites, first[chosen], second[chosen], shift[chosen]))
     return events
 
 
-def _edges_of_rank(lattice: FloatArray, positions: FloatArray, radius: float, rank: int) -> tuple[Simplex, ...]:
-    """Return the edges of exactly this length that lie in components of the rank."""
-    pairs = periodic_pairs(lattice, positions, radius + 1e-3)
-    tick = ticks(pairs.distance)
-    level = int(ticks(np.array(radius)))
-    joined = np.flatnonzero(tick <= level)
-    first, second, shifts = pairs.i[joined], pairs.j[joined], np.ascontiguousarray(pairs.shift[joined])
-    ranks = _kernels.component_ranks(len(positions), first, second, shifts)
-    chosen = (tick[joined] == level) & (ranks[first] == rank)
-    return tuple(
-        (Vertex(i, (0, 0, 0)), Vertex(j, (a, b, c)))
-        for i, j, (a, b, c) in zip(
-            first[chosen].tolist(), second[chosen].tolist(), shifts[chosen].tolist(), strict=True
-        )
-    )
+def _edges(event: _Event, most: int) -> tuple[Simplex, ...]:
+    """Return the first edges of an event."""
+    places = zip(event.first[:most].tolist(), event.second[:most].tolist(), event.shift[:most].tolist(), strict=True)
+    return tuple((Vertex(i, (0, 0, 0)), Vertex(j, (a, b, c))) for i, j, (a, b, c) in places)
 
 
 def hole_table(crystal: Crystal, config: Config | FeatureSettings, *, max_bars: int = 40) -> dict[str, Any]:
@@ -292,9 +306,7 @@ def channel_entries(
                 "r_cut": round(table.r_cut, 4),
                 "bars": entries(table, cloud[1], atoms),
                 "left_out": {str(dim): max(0, int((table.dim == dim).sum()) - most) for dim in dims},
-                "percolation": [
-                    _event_entry(event, atoms) for event in percolation_events(cloud, config.homology.r_max[channel])
-                ],
+                "percolation": [_event_entry(event, atoms) for event in _events(cloud, config.homology.r_max[channel])],
             }
         )
     return channels
@@ -318,14 +330,14 @@ def _entry(hole: Hole, lattice: FloatArray) -> dict[str, Any]:
     }
 
 
-def _event_entry(event: Percolation, atoms: list[list[AtomAt]]) -> dict[str, Any]:
-    shown = event.edges[:MAX_EDGES]
+def _event_entry(event: _Event, atoms: list[list[AtomAt]]) -> dict[str, Any]:
+    shown = _edges(event, MAX_EDGES)
     return {
         "rank": event.rank,
         "radius": round(event.radius, 4),
         "sites": event.sites,
         "edges": [[[list(atom) for atom in corner] for corner in _atoms(edge, atoms)] for edge in shown],
-        "edges_left_out": len(event.edges) - len(shown),
+        "edges_left_out": len(event.first) - len(shown),
     }
 
 

@@ -56,21 +56,29 @@ def pack(values: NDArray[np.floating[Any]]) -> list[Any]:
     InputError
         A value is negative or infinite, which no count of holes or sites is.
     """
-    finite = np.isfinite(values)
-    if np.isinf(values).any() or (values[finite] < 0).any():
+    (packed,) = _packed(values[None])
+    return packed
+
+
+def _packed(values: NDArray[np.floating[Any]]) -> list[list[Any]]:
+    """Return what `pack` does of each of some curves (n, n_radii)."""
+    known = ~np.isnan(values)
+    if np.isinf(values).any() or (values < 0).any():
         raise InputError("a curve holds a negative or infinite value: the feature store is not sound")
-    maximum = float(values[finite].max()) if finite.any() else 0.0
-    coded = np.full(len(values), MISSING, dtype="<u2")
-    if maximum > 0:
-        coded[finite] = np.rint(values[finite].astype(np.float64) / maximum * STEPS)
-    else:
-        coded[finite] = 0
-    return [float(f"{maximum:.6g}"), base64.b64encode(coded.tobytes()).decode("ascii")]
+    filled = np.where(known, values, 0).astype(np.float64)
+    maximum = filled.max(axis=1, initial=0.0)
+    steps = np.rint(filled / np.where(maximum > 0, maximum, 1.0)[:, None] * STEPS)
+    coded = np.where(known, steps, MISSING).astype("<u2")
+    return [
+        [float(f"{most:.6g}"), base64.b64encode(row.tobytes()).decode("ascii")]
+        for most, row in zip(maximum.tolist(), coded, strict=True)
+    ]
 
 
 def pack_rows(curves: list[Curve], features: NDArray[np.float32]) -> list[list[list[Any]]]:
     """Return per crystal its packed curves, in the order of `curves`; features (n, n_columns)."""
-    return [[pack(row[curve.columns]) for curve in curves] for row in features]
+    of_curves = [_packed(features[:, curve.columns]) for curve in curves]
+    return [list(of_crystal) for of_crystal in zip(*of_curves, strict=True)] if curves else [[] for _ in features]
 
 
 def band(curves: list[Curve], features: NDArray[np.float32]) -> list[dict[str, list[Any]]]:

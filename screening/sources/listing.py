@@ -11,7 +11,6 @@ from screening.sources.inputs import Archive, Input, RemoteInput, resolve
 from screening.sources.kinds import is_archive
 from screening.sources.names import named
 from screening.sources.passed import Passed
-from screening.spreadsheet import seen
 
 
 def iter_items(paths: Sequence[str], limits: InputLimits, passed: Passed | None = None) -> Iterator[Item]:
@@ -62,7 +61,7 @@ def iter_sources(container: str, sources: Collection[str], limits: InputLimits) 
     archive = one.path if isinstance(one, Archive) else one.target if isinstance(one, RemoteInput) else None
     if archive is not None and is_archive(archive.name):
         around = {source[:end] for source in sources for end in _ends(source)}
-        raws = iter_archive(archive, limits, Passed(), wanted=lambda source: seen(source) in around)
+        raws = iter_archive(archive, limits, Passed(), sources=around)
     else:
         raws = one.files(limits, Passed())
     for raw in raws:

@@ -11,7 +11,7 @@ import io
 import lzma
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 from zipfile import BadZipFile
@@ -52,8 +52,10 @@ class Member:
         return bool(self.flags & ENCRYPTED)
 
 
-def iter_members(file: IO[bytes]) -> Iterator[Member]:
+def iter_members(file: IO[bytes], *, passing: Callable[[bytes], bool] | None = None) -> Iterator[Member]:
     """Yield the entries of the directory in order; `file` may be moved between them.
+
+    Those of whose name as stored `passing` is true are left out.
 
     Raises
     ------
@@ -82,7 +84,10 @@ def iter_members(file: IO[bytes]) -> Iterator[Member]:
             raise BadZipFile("the directory is damaged")
         n_name, n_extra, n_comment = fields[10:13]
         where = take(n_name + n_extra + n_comment)
-        name, extra = block[where : where + n_name], block[where + n_name : where + n_name + n_extra]
+        name = block[where : where + n_name]
+        if passing is not None and passing(name):
+            continue
+        extra = block[where + n_name : where + n_name + n_extra]
         size, packed, offset = _sizes(fields[9], fields[8], fields[16], extra)
         yield Member(
             name=_text(name, fields[3]),

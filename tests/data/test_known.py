@@ -12,7 +12,7 @@ from pathlib import Path
 import gemmi
 import numpy as np
 import pytest
-from pymatgen.core import Composition
+from pymatgen.core import Composition, Lattice
 
 from screening.config import InputLimits
 from screening.crystals.cif import read_cif
@@ -73,13 +73,11 @@ def crystal_of(known: KnownConductor) -> Crystal:
 @cache
 def distances(crystal: Crystal) -> np.ndarray:
     """Shortest distance between rows over all images, (n, n) Å; between a row and its own images on the diagonal."""
-    shifts = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
-    difference = crystal.positions[:, None] - crystal.positions[None]
-    difference -= np.round(difference)
-    vectors = (difference[:, :, None] + shifts) @ crystal.lattice
-    lengths = np.linalg.norm(vectors, axis=-1)
-    lengths[lengths < 1e-6] = np.inf
-    return lengths.min(axis=-1)
+    lengths = Lattice(crystal.lattice).get_all_distances(crystal.positions, crystal.positions)
+    steps = np.array([step for step in itertools.product((-1, 0, 1), repeat=3) if any(step)])
+    np.fill_diagonal(lengths, np.linalg.norm(steps @ crystal.lattice, axis=1).min())
+    lengths[lengths < 1e-6] = np.inf  # rows that share a site
+    return lengths
 
 
 def test_the_table_is_broad() -> None:

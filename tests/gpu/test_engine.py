@@ -42,7 +42,7 @@ def check(cells: Cells, library: Path, settings: CurveSettings = SETTINGS) -> in
     return len(done)
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 def test_random_clouds_are_those_of_the_cpu_engine(library: Path, seed: int) -> None:
     cells = random_cells(seed, count=40)
     assert check(cells, library) >= 35

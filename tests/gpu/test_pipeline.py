@@ -83,6 +83,7 @@ def test_the_store_is_that_of_a_cpu_run(
     assert run(crystals, tmp_path / "s.zarr").resumed == N_CRYSTALS
 
 
+@pytest.mark.slow
 def test_a_gpu_that_is_still_opening_at_the_end_is_not_waited_for(
     stand_in: pytest.MonkeyPatch, crystals: Path, on_cpu: dict[str, bytes], tmp_path: Path
 ) -> None:

@@ -77,6 +77,7 @@ def test_primitive_cell_gives_the_bars_of_the_given_cell_once_each():
     assert_same_bars(smallest, given_cell, repeats=4)
 
 
+@pytest.mark.slow
 def test_torus_curves_approach_ours_as_one_over_width():
     """Betti curves of L x L x L tori by RedZeD, per cell: the largest difference falls with L, as the theorem says."""
     rng = np.random.default_rng(0)

@@ -95,7 +95,7 @@ def tries(request: pytest.FixtureRequest) -> int:
     return 600 if request.config.getoption("--slow") else 250
 
 
-@pytest.mark.parametrize("source", ["kept", "fresh"])
+@pytest.mark.parametrize("source", [pytest.param("kept", marks=pytest.mark.slow), "fresh"])
 def test_any_change_is_refused_or_means_what_was_checked(source: str, tmp_path: Path, tries: int) -> None:
     path = tmp_path / "booster.txt"
     if source == "kept":

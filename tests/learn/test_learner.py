@@ -134,6 +134,7 @@ def test_opencl_without_a_gpu(status: int, message: str, tmp_path: Path, monkeyp
         module.opencl_gpus()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pocl")
 def test_opencl_on_the_cpu_is_no_gpu() -> None:
     code = "from screening.learn.learner import opencl_gpus; opencl_gpus()"
@@ -308,7 +309,9 @@ def test_a_build_without_the_learner_says_so() -> None:
     ("code", "message"),
     [
         ("abort();", "ended with status -6"),
-        ('puts("noise on standard output"); fflush(stdout);', "No OpenCL device found"),
+        pytest.param(
+            'puts("noise on standard output"); fflush(stdout);', "No OpenCL device found", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_driver_that_fails_costs_the_trial_alone(

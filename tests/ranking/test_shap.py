@@ -153,6 +153,7 @@ def test_a_gpu_that_errs_is_not_believed(
     np.testing.assert_array_equal(found.values, contributions(model, crystals.features[:20]).values)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("gpu")
 def test_a_gpu_that_fails_is_not_believed(
     crystals: FeatureTable, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
