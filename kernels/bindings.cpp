@@ -8,6 +8,7 @@
 #include "bvse_bindings.hpp"
 #include "crystal_bindings.hpp"
 #include "distances.hpp"
+#include "drawn_bindings.hpp"
 #include "periodic/barcode.hpp"
 #include "periodic/batch.hpp"
 #include "periodic/nearest.hpp"
@@ -247,6 +248,7 @@ NB_MODULE(_kernels, m) {
   bind_crystal(m);
   bind_bvse(m);
   bind_trees(m);
+  bind_drawn(m);
   m.def("component_ranks", &component_ranks, "n"_a, "first"_a, "second"_a, "shifts"_a);
   m.def("city_block", &city_block, "left"_a, "right"_a);
   m.def("barcodes", &barcodes, "lattices"_a, "positions"_a, "offsets"_a, "r_max"_a, nb::kw_only(), "resolution"_a,

@@ -1,5 +1,7 @@
 """Types of the compiled kernels; their behaviour is described where they are wrapped."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -303,3 +305,20 @@ def tree_contributions(
     leaf_counts: NDArray[np.int64],
     rows: NDArray[np.float32],
 ) -> NDArray[np.float64]: ...
+def drawn_holes(
+    birth: NDArray[np.float64],
+    death: NDArray[np.float64],
+    dim: NDArray[np.int8],
+    vertices: NDArray[np.int64],
+    begins: NDArray[np.int64],
+    rings: NDArray[np.int64],
+    ring_begins: NDArray[np.int64],
+    positions: NDArray[np.float64],
+    atoms: NDArray[np.int64],
+    atom_begins: NDArray[np.int64],
+    *,
+    max_dim: int,
+    groups: int,
+    members: int,
+    max_bars: int,
+) -> list[list[list[Any]]]: ...

@@ -26,7 +26,13 @@ def at_a_time(*, threads: int, size: int) -> int:
     return threads if size >= WORTHWHILE else 1
 
 
-def all_of(calls: Iterable[Callable[[], Result]], *, threads: int, size: int) -> list[Result]:
+def all_of(
+    calls: Iterable[Callable[[], Result]],
+    *,
+    threads: int,
+    size: int,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> list[Result]:
     """Return the results of the calls, in order; no value depends on `threads`.
 
     Processes, not threads: LightGBM keeps settings in globals, and training in several threads of one process has
@@ -40,12 +46,17 @@ def all_of(calls: Iterable[Callable[[], Result]], *, threads: int, size: int) ->
         Most at a time.
     size
         Crystals x trees of one training; small ones are done here.
+    meanwhile
+        Done here once, before any result is looked at, while processes train.
     """
     calls = list(calls)
     if len(calls) < 2 or at_a_time(threads=threads, size=size) < 2:
+        meanwhile()
         return [call() for call in calls]
-    workers: Any = joblib.Parallel(n_jobs=min(threads, len(calls)))
-    return list(workers(joblib.delayed(call)() for call in calls))
+    workers: Any = joblib.Parallel(n_jobs=min(threads, len(calls)), return_as="generator")
+    results = workers(joblib.delayed(call)() for call in calls)  # the first ones have been handed out now
+    meanwhile()
+    return list(results)
 
 
 def all_done(works: Iterable[Work[Any]], *, threads: int, size: int) -> list[Any]:

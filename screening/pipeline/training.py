@@ -125,8 +125,10 @@ def explain_model(  # noqa: PLR0913
     features: Location, model: Model, folder: Path, *, config: Config, device: Device, threads: int | None = None
 ) -> None:
     """Write which kinds of hole decide, over the training crystals and a seeded draw of others, to `folder`."""
-    table = read_some(features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
-    threads = threads or cores()
-    explain(table, model, seed=config.seed, device=device.kind).save(folder)
-    write_stability(stability(model, seed=config.seed, threads=threads), folder)
-    write_explanation_plots(folder)
+
+    def explained() -> None:
+        table = read_some(features, ids=set(model.training.ids), others=EXPLAINED_OTHERS, seed=config.seed)
+        explain(table, model, seed=config.seed, device=device.kind).save(folder)
+        write_explanation_plots(folder)
+
+    write_stability(stability(model, seed=config.seed, threads=threads or cores(), meanwhile=explained), folder)

@@ -6,6 +6,7 @@ together over the training crystals are told as one cluster beside each kind of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,14 @@ TOGETHER = 0.8  # mean absolute rank correlation from which kinds are one cluste
 LEVELS = (0.05, 0.95)
 
 
-def stability(model: Model, *, resamples: int = 20, seed: int = 0, threads: int = 1) -> pd.DataFrame:
+def stability(
+    model: Model,
+    *,
+    resamples: int = 20,
+    seed: int = 0,
+    threads: int = 1,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> pd.DataFrame:
     """Return, for each kind of hole and each cluster of kinds, how its SHAP share and rank vary over resamples.
 
     Groups of training crystals are drawn with replacement, as many as there are; a model of the same settings is
@@ -41,6 +49,8 @@ def stability(model: Model, *, resamples: int = 20, seed: int = 0, threads: int 
         Of the draws.
     threads
         Draws trained at a time, in processes; no value depends on it.
+    meanwhile
+        Done here once, while they are trained.
 
     Returns
     -------
@@ -56,7 +66,7 @@ def stability(model: Model, *, resamples: int = 20, seed: int = 0, threads: int 
     directions = np.empty((resamples, len(kinds)))
     calls = [partial(_shap, model, kinds, seed=seeded(seed, 8, index)) for index in range(resamples)]
     size = len(training.ids) * LearnConfig.model_validate(model.header.learn).trees
-    for index, shap in enumerate(all_of(calls, threads=threads, size=size)):
+    for index, shap in enumerate(all_of(calls, threads=threads, size=size, meanwhile=meanwhile)):
         strength = np.abs(shap).mean(axis=0)
         shares[index] = strength / strength.sum() if strength.sum() > 0 else strength
         directions[index] = _signs(values, shap)

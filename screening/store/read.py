@@ -48,10 +48,11 @@ def read_some(path: Location, *, ids: Collection[str], others: int = 0, seed: in
     """
     drawn: list[tuple[bytes, str]] = []  # a heap of the `others` smallest hashes, negated by complement
     table_of: dict[str, int] = {}
-    for id, number in _ids(path):
-        if id in ids:
-            table_of[id] = number
-        elif others:
+    for shard, number in _ids(path):
+        table_of |= dict.fromkeys((id for id in shard if id in ids), number)
+        for id in shard if others else ():
+            if id in ids:
+                continue
             # Complemented, so that the smallest of the heap is the largest hash, the one to go first.
             place = hashlib.sha256(f"{seed}\0{id}".encode()).digest().translate(COMPLEMENT)
             if len(drawn) < others:
@@ -78,7 +79,7 @@ def read_some(path: Location, *, ids: Collection[str], others: int = 0, seed: in
 
 def tables_by_id(path: Location) -> dict[str, int]:
     """Return for each featurized crystal the number of the table it is in, counted as `iter_tables` gives them."""
-    return dict(_ids(path))
+    return {id: number for ids, number in _ids(path) for id in ids}
 
 
 def count_flags(path: Location) -> dict[str, int]:
@@ -113,12 +114,12 @@ def read_rejections(path: Location) -> list[Rejection]:
     return rejections
 
 
-def _ids(path: Location) -> Iterator[tuple[str, int]]:
-    """Yield the ids of the featurized crystals and the number of their shard's entry, without reading features."""
+def _ids(path: Location) -> Iterator[tuple[list[str], int]]:
+    """Yield the ids of the featurized crystals of a shard and the number of its entry, without reading features."""
     store = FeatureStore.open(path)
     for number, entry in enumerate(store.entries()):
         status, strings = store.read_names(entry)
-        yield from ((str(id), number) for id in strings[status == FEATURIZED, 0])
+        yield [str(id) for id in strings[status == FEATURIZED, 0]], number
 
 
 def differences(ours: dict[str, Any], theirs: dict[str, Any], prefix: str = "") -> list[str]:
