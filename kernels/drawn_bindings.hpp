@@ -5,9 +5,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "crystal_bindings.hpp"
 #include "periodic/drawn.hpp"
+#include "periodic/surface.hpp"
 
 // Makes lists of the atoms of corners, and numbers as Python rounds them.
 class DrawnLists {
@@ -117,7 +120,21 @@ inline nb::object drawn_holes(Doubles birth, Doubles death, SmallIntegers dim, I
   return found;
 }
 
+// Whether the piece is too large, and None where it has no surface; else places of the corners (n), faces (m, 3).
+inline nb::object piece_surface(Integers vertices, Integers ticks, std::vector<std::int64_t> own, std::int64_t birth,
+                                std::size_t most) {
+  periodic::PieceSurface found;
+  {
+    nb::gil_scoped_release unlocked;
+    found = periodic::Piece(vertices.data(), ticks.data(), vertices.shape(0), own.data()).surface(birth, most);
+  }
+  using Answer = periodic::PieceSurface::Answer;
+  if (found.answer != Answer::kFound) return nb::make_tuple(found.answer == Answer::kTooLarge, nb::none());
+  return nb::make_tuple(false, nb::make_tuple(array(std::move(found.corners)), array(std::move(found.faces), 3)));
+}
+
 inline void bind_drawn(nb::module_& m) {
   m.def("drawn_holes", &drawn_holes, "birth"_a, "death"_a, "dim"_a, "vertices"_a, "begins"_a, "rings"_a,
         "ring_begins"_a, "positions"_a, "atoms"_a, "atom_begins"_a, "max_dim"_a, "groups"_a, "members"_a, "max_bars"_a);
+  m.def("piece_surface", &piece_surface, "vertices"_a, "ticks"_a, "own"_a, "birth"_a, "most"_a);
 }

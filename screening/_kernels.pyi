@@ -322,3 +322,6 @@ def drawn_holes(
     members: int,
     max_bars: int,
 ) -> list[list[list[Any]]]: ...
+def piece_surface(
+    vertices: NDArray[np.int64], ticks: NDArray[np.int64], own: list[int], birth: int, most: int
+) -> tuple[bool, tuple[NDArray[np.int64], NDArray[np.int64]] | None]: ...

@@ -12,7 +12,7 @@ from screening.learn.learner import Learner, choose_learner, training_rows
 from screening.learn.load import load_model
 from screening.learn.made import Made, make
 from screening.learn.model import Model, Prediction
-from screening.learn.parallel import all_of, at_a_time
+from screening.learn.parallel import all_of, at_a_time, opened
 from screening.learn.precheck import check_count, check_match
 from screening.learn.predict import predict_structures, settings_of
 from screening.learn.scores import family_caution, score_lines, spearman
@@ -52,6 +52,7 @@ __all__ = [
     "join",
     "load_model",
     "make",
+    "opened",
     "pair_scale",
     "parameters",
     "predict_structures",

@@ -19,6 +19,7 @@ from screening.learn import (
     choose_learner,
     composition_notes,
     make,
+    opened,
     train,
     training_rows,
     write_isotypes,
@@ -73,21 +74,24 @@ def train_model(  # noqa: PLR0913
     progress
         Hears what was chosen.
     """
+    threads = threads or cores()
     rejections = read_rejections(features) if rejections is None else rejections
     labelled = read_some(features, ids=set(labels.ids))
-    threads = threads or cores()
+    size = len(labelled) * config.learn.trees
+    wait = opened(threads=threads, size=size)
     learner = choose_learner(
         device.kind,
         forced=None if config.learn.learner == "auto" else config.learn.learner,
         rows=partial(training_rows, labelled, labels, config, rejections=rejections),
         settings=config.learn,
-        trainings=at_a_time(threads=threads, size=len(labelled) * config.learn.trees),
+        trainings=at_a_time(threads=threads, size=size),
     )
     progress.say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
     for note in composition_notes(labels, labelled):
         progress.say(note)
     made, crystals = make_isotypes(labelled, labels, config, progress=progress)
     model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads, made=made)
+    wait()
     model.save(folder)
     if made is not None:
         write_isotypes(made, crystals, folder)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_numeric_dtype
+from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 from screening.errors import InputError, Rejection
-from screening.ranking.columns import COLUMNS, TEXT_COLUMNS
+from screening.ranking.columns import TEXT_COLUMNS
 from screening.spreadsheet import plain_cell
 
 
@@ -47,10 +49,20 @@ def _write(frame: pd.DataFrame, path: Path) -> None:
     if path.suffix == ".parquet":
         frame.to_parquet(path, index=False, compression="zstd")
     else:
-        further = [str(name) for name in frame.columns if name not in COLUMNS and not is_numeric_dtype(frame[name])]
-        texts = {name: _plain_cells(frame[name]) for name in (*TEXT_COLUMNS, *further)}
-        numbers = {name: _six_digits(frame[name]) for name in frame.columns if frame[name].dtype == np.float64}
-        frame.assign(**texts, **numbers).to_csv(path, index=False, float_format="%.6g", lineterminator="\n")
+        columns = [_cells(frame[name], is_text=name in TEXT_COLUMNS).tolist() for name in frame.columns]
+        with path.open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(frame.columns)
+            rows.writerows(zip(*columns, strict=True))
+
+
+def _cells(values: pd.Series[Any], *, is_text: bool) -> NDArray[Any]:
+    """Return what stands in a column of a CSV file, as `DataFrame.to_csv` would write it in twice the time."""
+    if is_text or not is_numeric_dtype(values):
+        return _plain_cells(values)
+    if is_float_dtype(values):
+        return _six_digits(values)
+    return values.to_numpy(dtype=object, na_value="") if values.isna().any() else values.to_numpy()
 
 
 def _plain_cells(texts: pd.Series[str]) -> NDArray[np.object_]:
@@ -61,7 +73,7 @@ def _plain_cells(texts: pd.Series[str]) -> NDArray[np.object_]:
 
 def _six_digits(values: pd.Series[float]) -> NDArray[np.object_]:
     """Return numbers with six digits as text, empty where there is none; pandas looks at each by itself."""
-    numbers = values.to_numpy(dtype=np.float64)
+    numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
     texts = np.array(("%.6g " * len(numbers) % tuple(numbers.tolist())).split(), dtype=object)
     texts[np.isnan(numbers)] = ""
     return texts

@@ -26,7 +26,6 @@ MODELS = (
     "curves", "composition", "composition_alone", "trees", "ridge", "process", "distances", "conventional", "nearest",
     "dummy",
 )  # fmt: skip
-CHUNK = 50_000  # rows of a ranking read at a time where some are looked for
 WORDS = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False, "": False}
 
 
@@ -145,9 +144,10 @@ def read_polymorphs(path: Path, ids: Sequence[str], *, each: int, most: int, ski
         if "polymorph_of" not in read_csv(path, REQUIRED_COLUMNS, rows=0):
             return read_ranking(path, top=0)
         wanted = {*ids, *map(plain_cell, ids)}
-        parts = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", chunksize=CHUNK)
-        kept = [part[part["polymorph_of"].isin(wanted) & (part.index >= skip)] for part in parts]
-        frame = _typed_ranking(pd.concat(kept, ignore_index=True), path)
+        as_text: Any = {"dtype": str, "keep_default_na": False, "encoding": "utf-8"}
+        of = pd.read_csv(path, usecols=["polymorph_of"], **as_text)["polymorph_of"]
+        others = np.flatnonzero(~of.isin(wanted) | (of.index < skip))
+        frame = _typed_ranking(pd.read_csv(path, skiprows=1 + others, **as_text), path)
     frame = frame[frame.groupby("polymorph_of").cumcount() < each]
     place = {id: row for row, id in enumerate(ids)}
     order = np.argsort(frame["polymorph_of"].map(place).to_numpy(dtype=np.int64), kind="stable")

@@ -10,10 +10,11 @@ import pytest
 from made_crystals import rocksalt
 from made_points import random_points
 from oracles_homology import P, boundary, orbits, rank
+from plain_surfaces import Piece
 
 from screening import _kernels
 from screening.config import Config
-from screening.crystals import CloudBatch
+from screening.crystals import CloudBatch, IntArray
 from screening.crystals.cif import read_cif
 from screening.data.known import known_conductors
 from screening.homology import surfaces as module
@@ -137,6 +138,39 @@ def test_the_engine_pairs_simplices_in_the_order_that_the_argument_uses(seed: in
                 if top[0] != tick:
                     theirs.add((top[1], simplex))
     assert {(tuple(map(tuple, a)), tuple(map(tuple, b))) for a, b in ours} == theirs
+
+
+def test_the_kernel_finds_what_plain_python_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In every piece that is searched of random crystals and of known ones: the same corners, faces and refusals."""
+    answers: Counter[str] = Counter()
+
+    def both(
+        vertices: IntArray, tick: IntArray, own: list[int], birth: int, most: int
+    ) -> tuple[bool, tuple[IntArray, IntArray] | None]:
+        too_large, found = piece_surface(vertices, tick, own, birth, most)
+        plain = Piece(vertices, tick, own, most)
+        assert too_large == plain.too_large
+        wanted = None if too_large else plain.surface(birth)
+        answers["too large" if too_large else "none" if found is None else "found"] += 1
+        assert (found is None) == (wanted is None)
+        if found is not None and wanted is not None:
+            assert found[0].tolist() == wanted[0].tolist()
+            assert found[1].tolist() == wanted[1].tolist()
+        return too_large, found
+
+    piece_surface = _kernels.piece_surface
+    monkeypatch.setattr(_kernels, "piece_surface", both)
+    for seed in range(40):
+        lattice, positions, r_max = random_points(np.random.default_rng(seed), n_sites=3 + seed % 4, tied=seed % 2 == 1)
+        monkeypatch.setattr(module, "MOST_TETRAHEDRA", 20_000 if seed % 5 else 100)
+        cavities(lattice, positions, 1.35 * r_max)
+    config = Config()
+    for one in known_conductors()[::20]:
+        crystal = read_cif(one.to_cif().encode(), id="x", source="x", limits=config.input)
+        hole_groups(crystal, config, max_bars=200, groups=12, members=1)
+    assert answers["found"] > 40
+    assert answers["none"] > 10
+    assert answers["too large"] > 1
 
 
 def test_octahedra_of_rock_salt() -> None:
