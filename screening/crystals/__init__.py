@@ -24,6 +24,7 @@ from screening.crystals.flags import FLAGS, contradictions_among, flag_sentence
 from screening.crystals.foreign import kind_of_text
 from screening.crystals.formulas import (
     WRITTEN_SYMBOL,
+    anonymous_amounts,
     anonymous_formula,
     parsed_formula,
     reduced_formula,
@@ -50,6 +51,7 @@ __all__ = [
     "Members",
     "Unit",
     "anion_mask",
+    "anonymous_amounts",
     "anonymous_formula",
     "as_crystal",
     "as_crystals",

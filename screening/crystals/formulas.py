@@ -127,7 +127,12 @@ def anonymous_formula(composition: Mapping[str, float]) -> str:
     composition
         Atoms per cell by element symbol; reduced as `reduced_formula` does.
     """
-    return _without_elements(tuple(sorted([amount for amount in composition.values() if amount > 1e-6])))
+    return anonymous_amounts(list(composition.values()))
+
+
+def anonymous_amounts(amounts: Sequence[float]) -> str:
+    """Return what `anonymous_formula` does of the amounts (n_elements,) alone, in any order."""
+    return _without_elements(tuple(sorted([amount for amount in amounts if amount > 1e-6])))
 
 
 @lru_cache(maxsize=16384)

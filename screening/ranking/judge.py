@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from screening.config import FeatureSettings, RankConfig
-from screening.crystals import FloatArray, IntArray, anonymous_formula, channel_label, charges_can_balance
+from screening.crystals import FloatArray, IntArray, anonymous_amounts, channel_label, charges_can_balance
 from screening.data import hard_elements
 from screening.elements import NUMBERS, SYMBOLS
 from screening.learn import Model, Prediction
@@ -150,10 +151,14 @@ class Judge:
 
 def _prototypes(batch: Batch) -> NDArray[np.object_]:
     """Return formula type and space group (n,): crystals that differ in their elements alone share them."""
-    texts: list[str] = []
-    for amounts, number in zip(batch.composition.astype(np.float64), batch.facts["spacegroup"], strict=True):
-        held = {SYMBOLS[element]: float(amounts[element]) for element in np.flatnonzero(amounts)}
-        texts.append(f"{anonymous_formula(held)}-{int(number)}")
+    rows, elements = np.nonzero(batch.composition)
+    amounts = batch.composition[rows, elements].astype(np.float64).tolist()
+    ends = np.searchsorted(rows, np.arange(1 + len(batch.ids))).tolist()
+    groups = batch.facts["spacegroup"].tolist()
+    texts = [
+        f"{anonymous_amounts(amounts[begin:end])}-{int(number)}"
+        for (begin, end), number in zip(pairwise(ends), groups, strict=True)
+    ]
     return np.array(texts, dtype=object)
 
 

@@ -46,16 +46,17 @@ def marks(
     """
     holds = composition != 0
     lists = {"redox": frozenset(redox_active), **{kind: hard_elements(kind) for kind in HARD}}
-    columns = {name: [number for number, one in enumerate(SYMBOLS) if one in chosen] for name, chosen in lists.items()}
     # Few combinations occur: each is put into words once.
-    matters = np.unique([number for numbers in columns.values() for number in numbers]).astype(np.int64)
+    listed = frozenset().union(*lists.values())
+    matters = np.array([number for number, symbol in enumerate(SYMBOLS) if symbol in listed], dtype=np.int64)
     bits = np.packbits(np.column_stack([holds[:, matters], disordered, in_domain]), axis=1)
     _, first, same = np.unique(bits, axis=0, return_index=True, return_inverse=True)
     texts = np.full(len(first), "", dtype=object)
     for place, row in enumerate(first.tolist()):
         told = []
-        for name, numbers in columns.items():
-            if held := [SYMBOLS[number] for number in numbers if holds[row, number]]:
+        held_here = [SYMBOLS[number] for number in matters[holds[row, matters]].tolist()]
+        for name, chosen in lists.items():
+            if held := [symbol for symbol in held_here if symbol in chosen]:
                 told.append(f"{name}:{','.join(held)}")
             if name == "redox" and not disordered[row]:
                 told.append("full")

@@ -147,7 +147,7 @@ def read_polymorphs(path: Path, ids: Sequence[str], *, each: int, most: int, ski
         as_text: Any = {"dtype": str, "keep_default_na": False, "encoding": "utf-8"}
         of = pd.read_csv(path, usecols=["polymorph_of"], **as_text)["polymorph_of"]
         others = np.flatnonzero(~of.isin(wanted) | (of.index < skip))
-        frame = _typed_ranking(pd.read_csv(path, skiprows=1 + others, **as_text), path)
+        frame = _typed_ranking(pd.read_csv(path, skiprows=(1 + others).tolist(), **as_text), path)
     frame = frame[frame.groupby("polymorph_of").cumcount() < each]
     place = {id: row for row, id in enumerate(ids)}
     order = np.argsort(frame["polymorph_of"].map(place).to_numpy(dtype=np.int64), kind="stable")
