@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
@@ -56,12 +57,17 @@ def all_of(
         return [call() for call in calls]
     workers: Any = joblib.Parallel(n_jobs=min(threads, len(calls)), return_as="generator")
     results = workers(joblib.delayed(call)() for call in calls)  # the first ones have been handed out now
-    meanwhile()
+    try:
+        meanwhile()
+    except Exception:
+        list(results)  # what is under way is let to end: the processes serve others
+        raise
     return list(results)
 
 
-def opened(*, threads: int, size: int) -> Callable[[], None]:
-    """Start the processes of `all_of`, which load what trains while other work is done here; return what awaits them.
+@contextmanager
+def opened(*, threads: int, size: int) -> Iterator[None]:
+    """Start the processes of `all_of`, which load what trains while other work is done here.
 
     Parameters
     ----------
@@ -69,14 +75,16 @@ def opened(*, threads: int, size: int) -> Callable[[], None]:
         As of `all_of`.
     """
     if at_a_time(threads=threads, size=size) < 2:
-        return lambda: None
+        yield
+        return
     workers: Any = joblib.Parallel(n_jobs=threads, return_as="generator")
     loaded = workers(joblib.delayed(_load)() for _ in range(threads))
-
-    def wait() -> None:
+    try:
+        yield
+    except Exception:
         list(loaded)
-
-    return wait
+        raise
+    list(loaded)
 
 
 def _load() -> None:

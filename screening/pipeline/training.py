@@ -78,7 +78,6 @@ def train_model(  # noqa: PLR0913
     rejections = read_rejections(features) if rejections is None else rejections
     labelled = read_some(features, ids=set(labels.ids))
     size = len(labelled) * config.learn.trees
-    wait = opened(threads=threads, size=size)
     learner = choose_learner(
         device.kind,
         forced=None if config.learn.learner == "auto" else config.learn.learner,
@@ -89,9 +88,9 @@ def train_model(  # noqa: PLR0913
     progress.say(f"LightGBM on {learner.device_type}: {learner.tried[-1].message}")
     for note in composition_notes(labels, labelled):
         progress.say(note)
-    made, crystals = make_isotypes(labelled, labels, config, progress=progress)
-    model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads, made=made)
-    wait()
+    with opened(threads=threads, size=size):
+        made, crystals = make_isotypes(labelled, labels, config, progress=progress)
+        model = train(labelled, labels, config, rejections=rejections, learner=learner, threads=threads, made=made)
     model.save(folder)
     if made is not None:
         write_isotypes(made, crystals, folder)

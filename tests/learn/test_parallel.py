@@ -22,6 +22,18 @@ def test_results_come_in_the_order_of_the_calls(threads: int) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+def test_other_work_is_done_once_before_results_are_looked_at(threads: int) -> None:
+    done: list[str] = []
+    calls = [partial(divmod, number, 3) for number in range(4)]
+    with parallel.opened(threads=threads, size=10**9):
+        found = parallel.all_of(calls, threads=threads, size=10**9, meanwhile=lambda: done.append("here"))
+    assert found == [divmod(number, 3) for number in range(4)]
+    assert done == ["here"]
+    with pytest.raises(ZeroDivisionError), parallel.opened(threads=threads, size=10**9):
+        parallel.all_of(calls, threads=threads, size=10**9, meanwhile=lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
 def test_each_work_is_finished_with_its_own_results(threads: int) -> None:
     works: list[parallel.Work[Any]] = [
         parallel.Work([partial(abs, -number) for number in range(2, 5)], sum),
@@ -38,6 +50,8 @@ def test_an_error_of_one_call_is_raised() -> None:
 
 def test_small_trainings_stay_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("joblib.Parallel", None)
+    with parallel.opened(threads=4, size=parallel.WORTHWHILE - 1):
+        pass
     assert parallel.all_of([partial(abs, -1)] * 3, threads=4, size=parallel.WORTHWHILE - 1) == [1, 1, 1]
 
 

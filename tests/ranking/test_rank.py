@@ -287,6 +287,23 @@ def test_no_text_cell_begins_a_formula(model: Model, fresh: FeatureTable, tmp_pa
     assert pd.read_parquet(tmp_path / "ranking.parquet")["id"].tolist() == [id]
 
 
+def test_a_table_is_written_as_pandas_writes_it(model: Model, fresh: FeatureTable, tmp_path: Path) -> None:
+    frame = ranked([fresh], model)
+    n = len(frame)
+    odd = ['a "quoted" one', "two\nlines", "one, two", "", "d\u00e9j\u00e0", "one\rtwo", "plain"]
+    frame["formula"] = [odd[row % len(odd)] for row in range(n)]
+    frame["words"] = [odd[(row + 3) % len(odd)] for row in range(n)]
+    frame["count"] = pd.array([pd.NA if row % 3 else row for row in range(n)], dtype="Int64")
+    frame["given"] = pd.array([pd.NA if row % 2 else row / 7 for row in range(n)], dtype="Float64")
+    frame["single"] = np.linspace(-1e-9, 1e9, n).astype(np.float32)
+    frame["yes"] = [row % 2 == 0 for row in range(n)]
+    frame["far"] = [np.inf, -np.inf, np.nan, -0.0, *[1e300] * (n - 4)]
+    write_ranking(frame, tmp_path / "ranking.csv")
+    listed = frame[frame["duplicate_of"] == ""]
+    theirs = listed.to_csv(index=False, float_format="%.6g", lineterminator="\n", encoding="utf-8")
+    assert (tmp_path / "ranking.csv").read_bytes().decode() == theirs
+
+
 def test_written_tables_hold_the_ranking(model: Model, fresh: FeatureTable, tmp_path: Path) -> None:
     frame = ranked([fresh], model)
     for name in ("ranking.csv", "ranking.parquet"):

@@ -93,3 +93,23 @@ def test_a_tar_is_read_past_what_is_not_wanted(tmp_path: Path) -> None:
     source = f"{path}::x.cif"
     assert isinstance(find_crystals([Wanted("x", source, "LiCl")], LIMITS)["x"], Crystal)
     assert isinstance(find_crystals([Wanted("z", f"{path}::z.cif", "LiCl")], LIMITS)["z"], Missing)
+
+
+def test_members_of_odd_names_are_found_in_a_zip_too(tmp_path: Path) -> None:
+    """Only what a plain name rules out is passed over by its name."""
+    file = tmp_path / "many\u202e.zip"
+    names = ["plain.cif", "ab::c.cif", "left\u202eright.cif", "bell\x07.cif", "d\u00e9j\u00e0.cif", "=1.cif"]
+    names.append(r"number\u202e.cif")
+    with zipfile.ZipFile(file, "w") as archive:
+        for place, name in enumerate(names):
+            archive.writestr(name, rocksalt(anion="Cl" if place % 2 else "Br"))
+            archive.writestr(f"other-{place}.cif", rocksalt(anion="I"))
+    items = [item for item in iter_items([str(file)], LIMITS) if "other-" not in item.source]
+    assert len(items) == len(names)
+    wanted = [Wanted(item.id, item.source, "LiCl" if place % 2 else "LiBr") for place, item in enumerate(items)]
+    found = find_crystals(wanted, LIMITS)
+    assert [type(found[one.id]) for one in wanted] == [Crystal] * len(names)
+    for one in wanted:
+        alone = find_crystals([one], LIMITS)[one.id]
+        assert isinstance(alone, Crystal)
+        assert alone.formula == one.formula
