@@ -89,7 +89,7 @@ def opened(*, threads: int, size: int) -> Iterator[None]:
 
 def _load() -> None:
     """Import what a training imports: a second and a half."""
-    for name in ("lightgbm", "sklearn.model_selection", "screening.learn.train"):
+    for name in ("lightgbm", "sklearn.model_selection", "scipy.stats"):
         import_module(name)
 
 
