@@ -348,6 +348,7 @@ def test_a_driver_that_hangs_costs_the_time_limit(tmp_path: Path, monkeypatch: p
     assert trial.seconds < 60
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("pocl")
 def test_the_opencl_learner_agrees_with_the_cpu(record_testsuite_property: Callable[[str, object], None]) -> None:
     chosen = choose_learner("auto", forced="gpu", time_limit=300.0)

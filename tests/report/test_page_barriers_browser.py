@@ -114,7 +114,7 @@ def test_the_pathway_is_drawn_at_each_barrier(staged: Path, visit: Callable[...,
     assert drawn == [[[0, 0, 0], [1, 1, 1]]]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), (390, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "dark"), pytest.param(390, "light", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_in_barriers(staged: Path, browser: Any, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=True, color_scheme=scheme)
     page = context.new_page()

@@ -112,7 +112,7 @@ def test_a_switch_draws_them(report: Path, visit: Callable[..., Any]) -> None:
     assert drawn == [4, True, True, 108]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), pytest.param(390, "dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_where_they_are_drawn(report: Path, browser: Any, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 900}, bypass_csp=True, color_scheme=scheme)
     page = context.new_page()

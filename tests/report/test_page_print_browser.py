@@ -133,7 +133,7 @@ def test_more_than_are_printed_is_told(report: Path, visit: Callable[..., Any]) 
     )
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (390, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), pytest.param(390, "dark", marks=pytest.mark.slow)])
 def test_axe_finds_nothing_on_the_pages_to_print(crowded: Path, browser: Any, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": 1440, "height": 900}, bypass_csp=True, color_scheme=scheme)
     page = context.new_page()

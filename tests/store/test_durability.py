@@ -148,6 +148,7 @@ def only(sync: Callable[[Path], None], spared: Callable[[int], bool] | None) -> 
     return some
 
 
+@pytest.mark.slow
 def test_a_model_that_never_syncs_loses_what_was_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above notices: without syncs, and without those of files or folders alone, committed shards are lost."""
     for spared in (None, stat.S_ISDIR, stat.S_ISREG):
