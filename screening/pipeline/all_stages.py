@@ -159,7 +159,7 @@ def _run(options: RunOptions, paths: RunPaths, *, config: Config, progress: Prog
     write_record(paths.record, record)
     progress.enter("writing the report")
     with _timed(seconds, "report"):
-        write_report(paths.root, top=config.rank.top, tell=progress.at)
+        write_report(paths.root, top=config.rank.top, tell=progress.at, model=model)
     record = record.model_copy(update={"status": "finished", "seconds": seconds})
     write_record(paths.record, record)
     publish(paths.root, options.out, last=paths.record.name, without=paths.features.name)

@@ -40,6 +40,8 @@ class Details:
         Its run.json.
     index
         The number of the table that each crystal is in, once it is known; None to search the whole store.
+    model
+        That of the run, where it is at hand; read from the folder if not.
 
     Raises
     ------
@@ -47,11 +49,18 @@ class Details:
         The model cannot be read.
     """
 
-    def __init__(self, run_dir: Path, record: RunRecord, *, index: Future[dict[str, int]] | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        record: RunRecord,
+        *,
+        index: Future[dict[str, int]] | None = None,
+        model: Model | None = None,
+    ) -> None:
         self.index = index
         self.run_dir = run_dir
         self.store = run_dir / "features.zarr"
-        self.model: Model = load_model(run_dir / "model")
+        self.model: Model = load_model(run_dir / "model") if model is None else model
         self.limits = InputLimits.model_validate(record.section("input"))
         self.settings = self.model.header.settings
         self.kinds = kinds_of(self.model.columns)

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from screening.crystals import FLAGS, families_among
 from screening.elements import SYMBOLS
-from screening.learn import family_caution
+from screening.learn import Model, family_caution
 from screening.locations import write_whole
 from screening.ranking import SENTENCES, SUBJECTS, cells_of, columns_of
 from screening.report import plots, svg, text
@@ -38,7 +38,9 @@ POLYMORPHS_SHOWN, MOST_POLYMORPHS = 3, 300
 WITHOUT_SCRIPT = 50  # rows in the table for readers whose scripts are switched off
 
 
-def write_report(run_dir: Path, *, top: int, tell: Callable[[int, int], None] = lambda *_: None) -> Path:
+def write_report(
+    run_dir: Path, *, top: int, tell: Callable[[int, int], None] = lambda *_: None, model: Model | None = None
+) -> Path:
     """Return the path of report.html, written into `run_dir` from the files of a finished run.
 
     Parameters
@@ -49,6 +51,8 @@ def write_report(run_dir: Path, *, top: int, tell: Callable[[int, int], None] = 
         Number of candidates shown, at least 1.
     tell
         Hears how many candidates are drawn, and of how many.
+    model
+        That of the run, where it is at hand; read from the folder if not.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def write_report(run_dir: Path, *, top: int, tell: Callable[[int, int], None] = 
     run = read_run(run_dir, top=top)
     ids = list(run.ranking["id"])
     folded = read_polymorphs(ranking_path(run_dir), ids, each=POLYMORPHS_SHOWN, most=MOST_POLYMORPHS, skip=len(ids))
-    listed, kept = embedded(run, Details(run_dir, run.record), folded=folded, tell=tell)
+    listed, kept = embedded(run, Details(run_dir, run.record, model=model), folded=folded, tell=tell)
     page = render(run, listed, kept=kept)
     path = run_dir / "report.html"
     write_whole(path, page.encode())
