@@ -175,7 +175,8 @@ def shift(run: Path, data: Dataset) -> list[str]:
             row for row, name in enumerate(names) if str(name) in by_formula and table.ids[row] not in set(data.ids)
         ]
         if rows:
-            predicted = model.predict(table.features[rows]).mean
+            apart = None if table.distances is None else table.distances[rows]
+            predicted = model.predict(table.features[rows], distances=apart).mean
             for row, value in zip(rows, predicted, strict=True):
                 other = by_formula[str(names[row])]
                 pairs.append(
