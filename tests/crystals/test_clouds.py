@@ -108,7 +108,7 @@ def assert_same(lattice, ours, theirs) -> None:
 
 
 @given(SEEDS, st.booleans())
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=40)
 def test_merging_is_that_of_the_oracle(seed, symmetric) -> None:
     lattice, positions, occupancies = split_cloud(seed, symmetric=symmetric)
     positions, occupancies = positions[:6], occupancies[:6]

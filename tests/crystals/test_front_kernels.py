@@ -112,7 +112,7 @@ def random_atoms(rng: np.random.Generator, positions: FloatArray) -> Atoms:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(SEEDS, st.sampled_from(Reading))
 def test_the_atoms_of_the_cell_are_those_of_the_plain_rules(seed: int, reading: Reading) -> None:
     rng = np.random.default_rng(seed)

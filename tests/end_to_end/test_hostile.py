@@ -43,8 +43,8 @@ CODE, DETAIL = STRINGS.index("code"), STRINGS.index("detail")
 
 @pytest.fixture(scope="module")
 def n_files(request: pytest.FixtureRequest) -> int:
-    """All 71 kinds in three files and more each; of the kinds that are made by chance a slow run sees more."""
-    return 1000 if request.config.getoption("--slow") else 300
+    """All 71 kinds in four files and more each; of the kinds that are made by chance a slow run sees more."""
+    return 1000 if request.config.getoption("--slow") else 400
 
 
 @pytest.fixture(scope="module")

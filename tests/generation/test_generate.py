@@ -318,14 +318,14 @@ def test_crystals_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["made", "made.zip", "made.tar.gz", pytest.param("made.tgz", marks=pytest.mark.slow)])
 def test_written_twice_the_bytes_are_the_same(tmp_path: Path, name: str) -> None:
     first, second = tmp_path / "a" / name, tmp_path / "b" / name
-    assert write_candidates(first, n=8, seed=0) == write_candidates(second, n=8, seed=0) == 8
+    assert write_candidates(first, n=20, seed=0) == write_candidates(second, n=20, seed=0) == 20
     assert list(tmp_path.glob("*/.*")) == []
     if first.is_dir():
         assert {p.name: p.read_bytes() for p in first.iterdir()} == {p.name: p.read_bytes() for p in second.iterdir()}
     else:
         assert first.read_bytes() == second.read_bytes()
     items = list(iter_items([str(first)], LIMITS))
-    assert [(item.id, item.text.decode()) for item in items] == list(sample()[:8])
+    assert [(item.id, item.text.decode()) for item in items] == list(sample()[:20])
 
 
 def test_archives_state_fixed_times(tmp_path: Path) -> None:

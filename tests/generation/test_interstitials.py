@@ -49,7 +49,7 @@ def made(seed: int) -> tuple[FloatArray, FloatArray]:
     return lattice, rng.random((int(rng.integers(2, 7)), 3))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000))
 def test_no_point_is_farther_from_all_atoms_than_the_largest_hole(seed: int) -> None:
     lattice, atoms = made(seed)
@@ -78,7 +78,7 @@ def test_no_point_is_farther_from_all_atoms_than_the_largest_hole(seed: int) -> 
             assert np.abs(np.sqrt(-end.fun) - found.radius).min() < 1e-4
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), steps=st.lists(st.integers(-2, 2), min_size=3, max_size=3))
 def test_holes_do_not_depend_on_cell_origin_or_order(seed: int, steps: list[int]) -> None:
     lattice, atoms = made(seed)

@@ -146,7 +146,7 @@ def test_real_crystals_at_x_0(shared_data) -> None:
         assert np.array_equal(found[0], found[2], equal_nan=True), own.id
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     name=st.sampled_from(PARENTS),
     elements=st.lists(

@@ -92,7 +92,7 @@ def test_what_lightgbm_wrote_is_written_again() -> None:
 @pytest.fixture(scope="module")
 def tries(request: pytest.FixtureRequest) -> int:
     """How often the larger part of the property tests tries; a slow run tries more."""
-    return 600 if request.config.getoption("--slow") else 150
+    return 600 if request.config.getoption("--slow") else 250
 
 
 @pytest.mark.parametrize("source", [pytest.param("kept", marks=pytest.mark.slow), "fresh"])

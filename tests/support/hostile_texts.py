@@ -130,7 +130,7 @@ def _(rng: random.Random) -> bytes:
     return good(rng).encode() + b"_note " + b"x" * rng.randrange(10**5, 10**7) + b"\n"
 
 
-@text("million-columns", READ, most=1)
+@text("million-columns", READ, most=2)
 def _(rng: random.Random) -> bytes:
     columns = b"".join(b"_c%d\n" % n for n in range(10**6))
     return good(rng).encode() + b"loop_\n" + columns + b"1 " * 10**6 + b"\n"
